@@ -1,0 +1,30 @@
+"""Sum clean records into daily partials a user: use, contact edges, places, handsets."""
+
+from churnlake.core.job import Run
+from churnlake.core.lake import Lake
+from churnlake.tables.clean import RECORDS
+from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.reference import LIVES
+from churnlake.usage import daily
+from jobs import job
+
+
+@job(may_read=(*RECORDS, LIVES), writes=(USAGE, EDGES, PLACES, DEVICES))
+def build_daily(lake: Lake, run: Run) -> None:
+    """One row per user and day (and peer, cell, handset) of the run."""
+    lives = lake.read(LIVES) if lake.has(LIVES) else None
+    if lives is None:
+        run.leaves_out("lives of numbers (a number is one user for good)", LIVES)
+    records = {table.name: lake.read(table, first=run.days.first) for table in RECORDS if lake.has(table)}
+    for table in RECORDS:
+        if table.name not in records:
+            run.leaves_out(f"{table.name.partition('.')[2]} indicators", table)
+    events = daily.events(records, lives)
+    lake.write(USAGE, daily.usage(events))
+    lake.write(EDGES, daily.edges(events, lives, run.settings.store.city_zone))
+    lake.write(PLACES, daily.places(events, run.settings.usage))
+    lake.write(DEVICES, daily.devices(events))
+
+
+if __name__ == "__main__":
+    build_daily.main()

@@ -1,0 +1,30 @@
+"""Score the users of each month with the champion: probability, place, reasons."""
+
+from pyspark.sql import functions as F
+
+from churnlake.core.job import Run
+from churnlake.core.lake import Lake
+from churnlake.core.tracking import Tracker
+from churnlake.models.fit import Contributions
+from churnlake.models.score import score
+from churnlake.tables.churn import MODELS, SCORES
+from churnlake.tables.features import MONTHLY
+from jobs import job
+
+
+@job(reads=(MONTHLY,), may_read=(MODELS,), writes=(SCORES,))
+def score_model(lake: Lake, run: Run) -> None:
+    """One row per user active in the newest month that ends within the run."""
+    months = run.days.months()
+    champion = Tracker(run.settings.tracking).champion() if months else None
+    if champion is None:
+        run.left_out.append("scoring: " + ("no champion in the registry yet" if months else f"no month ends in {run.days}"))
+        return
+    pipeline, notes = Tracker(run.settings.tracking).load(champion.version)
+    active = f"last_use_days < {run.settings.churn.active_within_days} AND coalesce(is_suspended, 0) = 0"
+    features = lake.read(MONTHLY, first=months[-1]).where(F.col("month") == F.lit(months[-1])).where(active)
+    lake.write(SCORES, score(features, pipeline, Contributions.from_notes(notes), champion.version, run.settings.models))
+
+
+if __name__ == "__main__":
+    score_model.main()

@@ -1,0 +1,35 @@
+"""Teach both learners who leaves next month, judge them on the newest labelled month, keep the better as champion."""
+
+from churnlake.core.errors import MissingInputError
+from churnlake.core.job import Run
+from churnlake.core.lake import Lake
+from churnlake.core.tracking import Tracker
+from churnlake.models.frame import features_of, labelled
+from churnlake.models.train import report, train
+from churnlake.tables.churn import LABELS, MODELS
+from churnlake.tables.features import MONTHLY
+from jobs import job
+
+
+@job(reads=(MONTHLY, LABELS), writes=(MODELS,))
+def train_model(lake: Lake, run: Run) -> None:
+    """One row per learner fitted, into churn.models; the champion, into the registry."""
+    settings = run.settings.models
+    numeric, categories = features_of(MONTHLY)
+    labels = lake.read(LABELS)
+    try:
+        trained = train(labelled(lake.read(MONTHLY), labels, settings.label, numeric, categories), numeric, categories, settings, lake.checkpoint)
+    except MissingInputError as error:
+        # a young lake has nothing to teach yet; the rest of the chain goes on without a model
+        run.left_out.append(f"training: {error}")
+        return
+    version = Tracker(run.settings.tracking).log_model(
+        trained.champion.pipeline, f"churn {run.days.last}", training_key=trained.training_key, params=trained.params(), metrics=trained.metrics(),
+        numeric=trained.numeric, categories=trained.categories, inputs=lake.versions_read, notes=trained.contributions.to_notes(),
+    )  # fmt: skip
+    lake.write(MODELS, report(trained, run.days.last, version.version, labels))
+    run.facts["champion"] = trained.champion.learner
+
+
+if __name__ == "__main__":
+    train_model.main()

@@ -1,0 +1,1 @@
+"""churnlake: who leaves, who comes back under a new number, who will leave next."""

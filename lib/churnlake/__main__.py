@@ -1,0 +1,158 @@
+"""python -m churnlake: run the chain, or ask what the house declares."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from churnlake.core import dictionary, rules
+from churnlake.core.console import Console
+from churnlake.core.errors import SettingsError
+from churnlake.core.job import argument_parser, guarded, log_to
+from churnlake.core.lineage import Lineage
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import RUNS, parse_days
+from churnlake.core.session import get_session
+from churnlake.core.settings import load
+from churnlake.landing.feed_help import FEED_HELP
+from churnlake.indicators import INDICATORS, VIEWS
+from churnlake.settings import Settings
+from churnlake.tables.raw import FILES
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Dispatch; the exit code: 0 done, 2 bad arguments, settings or missing input, 3 contract or gate broken, 1 anything else."""
+    arguments = sys.argv[1:] if argv is None else argv
+    commands: dict[str, tuple[Callable[[list[str]], int], str]] = {
+        "run": (_run, "run the chain of jobs in lineage order in one process"),
+        "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
+        "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
+        "tables": (_tables, "list the tables; with a name, its columns"),
+        "indicators": (_indicators, "count the indicators by view; with a view, list them"),
+        "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
+        "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
+        "lineage": (_lineage, "print which job makes what, in the order they run"),
+    }
+    if arguments and arguments[0] in commands:
+        return commands[arguments[0]][0](arguments[1:])
+    listed = "\n".join(f"  {name:<11} {meaning}" for name, (_, meaning) in commands.items())
+    text = f"usage: python -m churnlake COMMAND ...\n\n{listed}\n\nEach command answers --help.\n"
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _say(text)
+        return 0
+    sys.stderr.write(f"churnlake: no command '{arguments[0]}'\n{text}")
+    return 2
+
+
+def _run(argv: list[str]) -> int:
+    parser = argument_parser("python -m churnlake run", "Run the chain of jobs in lineage order in one process.")
+    parser.add_argument("--from", dest="first", default=None, metavar="JOB", help="begin with this job")
+    parser.add_argument("--only", default=None, metavar="JOB", help="run this job alone")
+
+    def body(arguments: argparse.Namespace) -> None:
+        lineage = Lineage.of_package()
+        jobs = lineage.chain(arguments.first, arguments.only)
+        days = parse_days(arguments.dates) if arguments.dates else None
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        spark, started = get_session(settings.spark, logs)
+        try:
+            run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=settings.runner.budgets, restate=arguments.restate)
+        finally:
+            if started:
+                spark.stop()
+
+    return guarded("run", parser, argv, body)
+
+
+def _demo(argv: list[str]) -> int:
+    from churnlake.evaluate.demo import demo
+
+    parser = argparse.ArgumentParser(prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up.")
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny")
+    return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
+
+
+def _cns(argv: list[str]) -> int:
+    from churnlake.evaluate.cns import find_again
+
+    parser = argparse.ArgumentParser(prog="python -m churnlake cns", description="Split each person of the Copenhagen Networks Study at its median event and find the second half again.")
+    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
+    parser.add_argument("--work", default="build/cns", help="folder for its lake")
+    return guarded("cns", parser, argv, lambda arguments: find_again(Path(arguments.data), Path(arguments.work), Console()))
+
+
+def _tables(argv: list[str]) -> int:
+    tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS)}
+    if not argv:
+        _say("".join(f"{name:<26} {table.meaning}\n" for name, table in tables.items()))
+        return 0
+    if argv[0] not in tables:
+        sys.stderr.write(f"tables: no table '{argv[0]}'; python -m churnlake tables lists them\n")
+        return 2
+    _say("".join(f"{c.name:<30} {rules.sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n" for c in tables[argv[0]].columns))
+    return 0
+
+
+def _indicators(argv: list[str]) -> int:
+    if not argv:
+        _say("".join(f"{view:<28} {len(found):>4}\n" for view, found in VIEWS.items()) + f"{'all':<28} {len(INDICATORS):>4}\n")
+        return 0
+    view = " ".join(argv)
+    if view not in VIEWS:
+        sys.stderr.write(f"indicators: no view '{view}'; there are {', '.join(VIEWS)}\n")
+        return 2
+    _say("".join(f"{i.name:<36} {i.meaning}\n" for i in VIEWS[view]))
+    return 0
+
+
+def _ddl(argv: list[str]) -> int:
+    tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS) if table.stored}
+    if argv and argv[0] not in tables:
+        sys.stderr.write(f"ddl: no stored table '{argv[0]}'; python -m churnlake tables lists them\n")
+        return 2
+    _say("\n\n".join(rules.ddl(table, table.name) + ";" for name, table in tables.items() if not argv or name == argv[0]) + "\n")
+    return 0
+
+
+def pages() -> dict[Path, str]:
+    """The generated pages of the repository: path below its root -> text."""
+    lineage = Lineage.of_package()
+    tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
+    return {
+        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(tables, lineage.makers, INDICATORS, FEED_HELP),
+        Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
+    }
+
+
+_LAYERS = ["raw", "clean", "reference", "daily", "features", "circles", "churn", "reentry", "campaigns", "quality"]
+
+
+def _dictionary(argv: list[str]) -> int:
+    if argv == ["--write"]:
+        for path, text in pages().items():
+            (Path(__file__).parents[2] / path).write_text(text, encoding="utf-8")
+        return 0
+    if argv:
+        sys.stderr.write(f"dictionary: {SettingsError(f'unknown argument {argv[0]}; it takes --write or nothing')}\n")
+        return 2
+    _say(next(iter(pages().values())))
+    return 0
+
+
+def _lineage(argv: list[str]) -> int:
+    lineage = Lineage.of_package()
+    _say(dictionary.lineage_text(lineage.jobs, lineage.makers))
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Whom to contact, why, and who is left alone to measure the effect."""

@@ -1,0 +1,1 @@
+"""Leaving, and what the model is taught of it."""

@@ -1,0 +1,1 @@
+"""Contact circles and groups of numbers."""

@@ -1,0 +1,48 @@
+"""Decayed contact signatures (after Cortes, Pregibon and Volinsky, Communities of Interest, 2001)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from churnlake.circles.settings import CircleSettings
+
+THOUSANDTHS = 1000
+
+
+def first_day_needed(months: list[dt.date], settings: CircleSettings) -> dt.date:
+    """First day of edges that signatures of these months look at."""
+    return min(months) - dt.timedelta(weeks=settings.horizon_weeks)
+
+
+def signatures(edges: DataFrame, months: list[dt.date], settings: CircleSettings) -> DataFrame:
+    """One row per user active in the month and peer among its strongest at the month's end.
+
+    A contact of w whole weeks before the month's end weighs ``weekly_decay ** w``; beyond ``horizon_weeks`` nothing. The
+    weights are whole thousandths and ties go to the smaller peer_id, so the cut at ``peers_kept`` is the same whatever the
+    order of rows. ``share`` is of the whole circle, before the cut.
+    """
+    spans = ", ".join(f"date'{month}'" for month in months)
+    powers = ", ".join(str(round(THOUSANDTHS * settings.weekly_decay**w)) + "L" for w in range(settings.horizon_weeks))
+    spread = edges.withColumn("month", F.expr(f"explode(array({spans}))")).withColumn("age", F.expr("datediff(last_day(month), day) div 7"))
+    spread = spread.where(f"age >= 0 AND age < {settings.horizon_weeks} AND day <= last_day(month)").withColumn("weight", F.expr(f"element_at(array({powers}), cast(age as int) + 1)"))
+    strengths = spread.groupBy("month", "user_id", "peer_id").agg(
+        F.expr("sum(weight * (voice_out_calls + voice_in_calls + message_out + message_in))").alias("strength"),
+        F.expr("sum(weight * (voice_out_calls + message_out))").alias("strength_out"),
+        F.expr("max(day >= month)").alias("met_this_month"),
+    )
+    circle = Window.partitionBy("month", "user_id")
+    ranked = (
+        strengths.withColumn("place", F.row_number().over(circle.orderBy(F.desc("strength"), "peer_id")))
+        .withColumn("whole", F.sum("strength").over(circle))
+        .withColumn("is_active", F.max("met_this_month").over(circle))
+    )
+    kept = ranked.where(f"is_active AND place <= {settings.peers_kept} AND strength > 0")
+    return kept.select("month", "user_id", "peer_id", "strength", "strength_out", F.expr("cast(strength as double) / whole").alias("share"), "place")
+
+
+def peers(kept: DataFrame) -> DataFrame:
+    """One row per month and peer: in how many circles it is, and how strongly over all."""
+    return kept.groupBy("month", "peer_id").agg(F.count("*").alias("users"), F.sum("strength").alias("strength"))

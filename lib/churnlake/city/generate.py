@@ -1,0 +1,88 @@
+"""Make a city: landing files as an operator delivers them, and beside them the truth."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from churnlake.city import circles, faults, handsets, leaving, money, people, records, registers, write
+from churnlake.city.dice import Dice
+from churnlake.city.settings import CityScenario, scenario
+
+__all__ = ["generate", "scenario"]
+
+
+def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
+    """Lines written by feed (``voice`` ...) and faults planted (``faults``, ``faults.<kind>``).
+
+    The same scenario and seed give the same bytes. A folder that already holds this city is left as it is. Raises
+    ContractError when it holds anything else.
+    """
+    known = write.made(landing, truth, scenario, seed)
+    if known is not None:
+        return known
+    building = landing / write.BUILDING
+    building.mkdir(parents=True, exist_ok=True)
+    dice = Dice(seed)
+
+    def kept(frame: DataFrame, name: str) -> DataFrame:
+        """One row per row of ``frame``, from disk: each step is used by many others and must not be worked out again."""
+        frame.write.mode("overwrite").option("compression", "zstd").parquet(str(building / name))
+        return spark.read.schema(frame.schema).parquet(str(building / name))
+
+    persons = kept(people.persons(spark, scenario, dice), "persons")
+    lives = kept(leaving.lives(persons, scenario, dice), "lives")
+    hubs = people.hubs(spark, scenario)
+    pairs = circles.ties(persons, lives, hubs, scenario, dice)
+    parties = kept(records.parties(persons, leaving.held(lives, scenario, dice), people.offnet(spark, scenario, dice), hubs, scenario, dice), "parties")
+    rated = kept(records.rated(pairs, parties, people.hub_id(scenario, people.HUBS[0][0])), "rated")
+    level = records.levels(rated, parties, scenario)
+    slices = records.partition_count(scenario)
+    events = records.events(records.spread(rated, slices), level, scenario, dice)
+    written = kept(records.records(events, scenario, dice), "records")
+
+    planted = faults.planted(written, scenario, dice)
+    counts = write.files(faults.lines(planted, scenario), faults.HEADERS, landing, "lines", slices, scenario.files_per_delivery)
+    counts |= _registers(spark, persons, lives, written, scenario, dice, landing)
+    wrong = kept(faults.faults_truth(planted, scenario), "faults")
+    kinds = {row["kind"]: int(row["count"]) for row in wrong.groupBy("kind").count().collect()}
+    counts |= {"faults": sum(kinds.values()), **{f"faults.{kind}": kinds.get(kind, 0) for kind in sorted(scenario.faults)}}
+
+    shutil.rmtree(truth, ignore_errors=True)
+    for name, frame in {
+        "users": registers.users_truth(lives, scenario),
+        "reentries": registers.reentries_truth(lives, scenario),
+        "decoys": registers.decoys_truth(lives),
+        "faults": wrong,
+    }.items():
+        frame.coalesce(1).sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))
+    shutil.rmtree(building)
+    write.sign(landing, scenario, seed, counts)
+    return counts
+
+
+def _registers(
+    spark: SparkSession, persons: DataFrame, lives: DataFrame, written: DataFrame, scenario: CityScenario, dice: Dice, landing: Path
+) -> dict[str, int]:
+    first = f"'{scenario.first_day}'"
+    subscribers = registers.subscribers(persons, lives, scenario, dice)
+    bills = money.bills(written, lives, scenario, dice)
+    cards = money.recharge_file(money.recharges(written, lives, scenario, dice), scenario)
+    plans, types, cells = money.plans(spark, scenario), handsets.types(spark), registers.cells(spark, scenario)
+    frames = {
+        "subscribers": (subscribers, "delivered", ("USER_ID",)),
+        "plans": (plans, first, ("PLAN_CODE",)),
+        "bills": (bills, "delivered", ("USER_ID",)),
+        "recharges": (cards, "delivered", ("PAY_TIME", "PAY_NO")),
+        "handsets": (types, first, ("TAC",)),
+        "cells": (cells, first, ("CELL_ID",)),
+    }
+    lines = None
+    for feed, (frame, delivered, order) in frames.items():
+        more = write.register_lines(frame, feed, delivered, order)
+        lines = more if lines is None else lines.unionByName(more)
+    assert lines is not None
+    headers = {feed: write.header(frame) for feed, (frame, _, _) in frames.items()}
+    return write.files(lines, headers, landing, "registers", 4)

@@ -1,0 +1,112 @@
+"""The operator's registers as delivered: subscribers week by week, cells; and the truth that no job but evaluation reads."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city import habits
+from churnlake.city.dice import Dice, Shuffle
+from churnlake.city.money import BRAND_CODES
+from churnlake.city.people import SLOTS
+from churnlake.city.settings import CityScenario
+
+AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
+
+
+def cells(spark: SparkSession, scenario: CityScenario) -> DataFrame:
+    """One row per cell: its position on a rough grid around the centre, and its district."""
+    dice = Dice(0)
+    side = max(2, round(scenario.cells**0.5))
+    areas = "array(" + ", ".join(f"'{area}'" for area in AREAS) + ")"
+    return spark.range(scenario.cells).selectExpr(
+        "concat('41', lpad(id div 20 + 1, 3, '0'), '-', lpad(id + 1, 5, '0')) as CELL_ID",
+        f"format_string('%.6f', 39.78D + 0.26D * (id div {side}) / {side} + 0.01D * {dice.u('latitude', 'id')}) as LAT",
+        f"format_string('%.6f', 116.22D + 0.36D * pmod(id, {side}) / {side} + 0.01D * {dice.u('longitude', 'id')}) as LON",
+        f"element_at({areas}, cast(1 + pmod(id div 6, {len(AREAS)}) as int)) as DISTRICT",
+    )
+
+
+def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per user and delivery that brings something new of it, with ``delivered``: all on the first day, then changes."""
+    key = ("person_id", "slot")
+    about = persons.select("person_id", "birth_year", "gender", "is_rural", "persona", "workplace")
+    again = lives.where("number_of is not null").selectExpr("number_of as number", "true as recycled")
+    old = lives.where("number_of is null").join(again, on="number", how="left").selectExpr(*lives.columns, "coalesce(recycled, false) as recycled")
+    all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "false as recycled"))
+    orders = f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and cause <> 'arrears'"
+    ends = f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + {dice.below(90, 'closing', *key)} end"
+    known = all_lives.join(about, on="person_id", how="inner").selectExpr(
+        "*",
+        f"cast(if(left_day is null, 99999, {ends}) as int) as closed",
+        f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), 99999) as int) as stopped",
+    )
+    weeks = "array_distinct(transform(filter(array(from_day, stopped, closed), d -> d < {days}), d -> if(d <= 0, -1, d div 7)))"
+    due = known.selectExpr("*", f"explode({weeks.format(days=scenario.days)}) as week")
+    first = scenario.first_day
+    due = due.selectExpr(
+        "*",
+        f"if(week < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(week, 0) + 1 as int))) as delivered",
+        f"cast(if(week < 0, 0, least(week * 7 + 6, {scenario.days - 1})) as int) as today",
+    )
+    serial = f"(person_id * {SLOTS} + slot)"
+    is_new = "origin <> 'start'"
+    bonus = f"{is_new} and (cause = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
+    knows = f"(paper is not null or {dice.u('told age', *key)} < 0.35)"
+    vip = "case plan when 'GT388' then 'gold' when 'GT98' then 'silver' end"
+    brands = " ".join(f"when '{brand}' then '{code}'" for brand, code in BRAND_CODES.items())
+
+    def date(day: str) -> str:
+        return f"date_format(date_add(date'{first}', cast({day} as int)), 'yyyyMMdd')"
+
+    return due.selectExpr(
+        "delivered", "user_id as USER_ID", "number as MSISDN", f"concat({date('from_day')}, '000000') as EFF_TIME",
+        f"if(closed <= today, concat({date('closed')}, '000000'), null) as EXP_TIME",
+        f"concat('46000', lpad({Shuffle(10_000_000_000, 23).forth(serial)}, 10, '0')) as IMSI",
+        f"concat('C', lpad({Shuffle(100_000_000, 29).forth(serial)}, 8, '0')) as CUST_ID",
+        f"concat('A', lpad({Shuffle(100_000_000, 31).forth(serial)}, 8, '0')) as ACCT_ID",
+        "paper as ID_CARD", f"case brand {brands} else brand end as BRAND_CODE", "plan as PLAN_CODE", f"{date('from_day')} as OPEN_DATE",
+        f"if(closed <= today, {date('closed')}, null) as CLOSE_DATE",
+        "case when closed <= today then 'C' when stopped <= today then 'S' else 'A' end as STATE",
+        f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else {date('from_day')} end as STATE_DATE",
+        f"{dice.pick({'counter': 4, 'dealer': 5, 'phone': 1, 'web': 0.5}, 'channel', *key)} as CHANNEL",
+        f"concat('D', lpad({dice.below(40, 'dealer', *key)}, 3, '0')) as DEALER",
+        f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0')) as BRANCH",
+        f"if({bonus}, cast(5000 * (1 + {dice.below(4, 'bonus size', *key)}) as int), null) as BONUS_FEN",
+        f"if({bonus}, {date('from_day + 180')}, null) as BONUS_END",
+        "if(persona = 'business' and pmod(workplace, 3) = 0, concat('G', lpad(workplace, 6, '0')), null) as GROUP_CODE",
+        f"{vip} as VIP_LEVEL",
+        f"if(brand = 'gotone', cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
+        f"if({knows}, birth_year, null) as BIRTH_YEAR", f"if({knows}, if(gender = 'f', '2', '1'), null) as SEX",
+        "if(is_rural, 'Y', 'N') as RURAL",
+        f"if(brand = 'gotone', {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
+    )
+
+
+def users_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user: whose it is, from when to when it was really used, why it was left and where the person went."""
+    first = scenario.first_day
+    return lives.selectExpr(
+        "user_id", "person_id", "origin", "brand", "plan", f"date_add(date'{first}', from_day) as joined_on",
+        f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on", "cause", "destination",
+    )
+
+
+def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user that is another user come back under a new number, full or partial."""
+    first = scenario.first_day
+    old = lives.selectExpr("person_id", "slot as old_slot", "user_id as old_user_id", "left_day as old_left", "imei as old_imei", "paper as old_paper")
+    new = lives.where("origin in ('reentry', 'partial')").selectExpr("person_id", "old_slot", "user_id", "origin", "from_day", "imei", "paper")
+    return new.join(old, on=["person_id", "old_slot"], how="inner").selectExpr(
+        "old_user_id", "user_id as new_user_id", "person_id", f"date_add(date'{first}', from_day) as joined_on",
+        f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on", "from_day - old_left as gap_days",
+        "coalesce(imei = old_imei, false) as same_handset", "coalesce(paper = old_paper, false) as same_document",
+        "if(origin = 'partial', 'partial', 'full') as kind",
+    )
+
+
+def decoys_truth(lives: DataFrame) -> DataFrame:
+    """One row per joiner who looks like another user without being that person, with the kind and whom it is like."""
+    first = lives.where("slot = 0").select(F.col("person_id").alias("like_person"), F.col("user_id").alias("like_user_id"))
+    decoys = lives.where("decoy is not null").selectExpr("user_id", "decoy as kind", "coalesce(like_person, person_id) as like_person")
+    return decoys.join(first, on="like_person", how="left").select("user_id", "kind", "like_user_id")

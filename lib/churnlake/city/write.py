@@ -1,0 +1,98 @@
+"""Landing files, the truth beside them, and the manifest by which a city is made once only."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.city.settings import CityScenario
+from churnlake.core.errors import ContractError
+
+MANIFEST = "_manifest.json"
+BUILDING = "_building"
+GENERATOR = 1
+"""Raised when the same scenario and seed come to mean other files."""
+
+
+def identity(scenario: CityScenario, seed: int) -> str:
+    """The hash of all that decides a city's bytes."""
+    text = json.dumps([GENERATOR, seed, scenario.model_dump(mode="json")], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def made(landing: Path, truth: Path, scenario: CityScenario, seed: int) -> dict[str, int] | None:
+    """The counts of the city that lies in the folder, None when the folder is free. Raises ContractError when another one does."""
+    manifest = landing / MANIFEST
+    if manifest.is_file():
+        known = json.loads(manifest.read_text(encoding="utf-8"))
+        if known["identity"] != identity(scenario, seed):
+            raise ContractError(
+                f"{landing} holds the city '{known['scenario']}' of seed {known['seed']}, not '{scenario.name}' as described now with seed {seed}; "
+                "remove that folder (and its truth), or choose another with --set store.landing=..."
+            )
+        if not (truth / "users").is_dir():
+            raise ContractError(f"{landing} holds the city '{scenario.name}' but its truth is not at {truth}; remove {landing} and generate again")
+        return {str(key): int(value) for key, value in known["counts"].items()}
+    if landing.is_dir() and any(path.name != BUILDING for path in landing.iterdir()):
+        raise ContractError(f"{landing} holds files that are not of a generated city; remove it or choose another with --set store.landing=...")
+    return None
+
+
+def sign(landing: Path, scenario: CityScenario, seed: int, counts: dict[str, int]) -> None:
+    """Write the manifest: last of all, so that a city half made is never taken for a whole one."""
+    content = {"identity": identity(scenario, seed), "scenario": scenario.name, "seed": seed, "counts": counts}
+    part = landing / f"{MANIFEST}.part"
+    part.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(landing / MANIFEST)
+
+
+def register_lines(frame: DataFrame, feed: str, delivered: str, order: tuple[str, ...]) -> DataFrame:
+    """One row per line of a register: its columns but ``delivered`` in order, empty where null."""
+    columns = [column for column in frame.columns if column != "delivered"]
+    fields = ", ".join(f"coalesce(cast(`{column}` as string), '')" for column in columns)
+    return frame.selectExpr(f"'{feed}' as feed", f"{delivered} as delivered", f"concat_ws('|', {', '.join(order)}) as place", f"concat_ws(',', {fields}) as line")
+
+
+def header(frame: DataFrame) -> str:
+    """The header line of a register's file."""
+    return ",".join(column for column in frame.columns if column != "delivered")
+
+
+def files(lines: DataFrame, headers: dict[str, str], landing: Path, name: str, slices: int, parts: int = 1) -> dict[str, int]:
+    """Write lines (feed, delivered, place, line) as date=<delivered>/<feed>_<day>.csv.gz below each feed; returns lines by feed.
+
+    One file per feed and delivery (or ``parts``, dealt by the hash of the place), sorted by place, so the bytes are
+    the same whatever the partitioning. Needs a local landing folder.
+    """
+    staged = landing / BUILDING / name
+    known = "case feed " + " ".join(f"when '{feed}' then '{text}'" for feed, text in headers.items()) + " end"
+    body = lines.selectExpr("feed", "delivered", f"cast(pmod(xxhash64(place), {parts}) as int) as part", "1 as after", "place", "line")
+    heads = (
+        lines.sparkSession.createDataFrame([(feed,) for feed in headers], "feed string")
+        .join(F.broadcast(lines.select("feed", "delivered").distinct()), on="feed", how="inner")
+        .selectExpr("feed", "delivered", f"explode(sequence(0, {parts - 1})) as part", "0 as after", "'' as place", f"{known} as line")
+    )
+    (
+        body.unionByName(heads)
+        .repartition(slices, "feed", "delivered", "part")
+        .sortWithinPartitions("feed", "delivered", "part", "after", "place")
+        .select("feed", "delivered", "part", "line")
+        .write.mode("overwrite").partitionBy("feed", "delivered", "part").option("compression", "gzip").text(str(staged))
+    )
+    counts = dict.fromkeys(headers, 0)
+    for found in sorted(staged.glob("feed=*/delivered=*/part=*/part-*.txt.gz")):
+        part, day, feed = (folder.name.partition("=")[2] for folder in (found.parent, found.parents[1], found.parents[2]))
+        suffix = f"_{int(part):03d}" if parts > 1 else ""
+        target = landing / feed / f"date={day}" / f"{feed}_{day.replace('-', '')}{suffix}.csv.gz"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found.replace(target)
+        with gzip.open(target, "rb") as stream:
+            counts[feed] += sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
+    shutil.rmtree(staged)
+    return counts

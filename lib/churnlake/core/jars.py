@@ -1,0 +1,89 @@
+"""The jars the stack needs, resolved once by Spark's own resolver and checked against deploy/jars.lock.
+
+``python -m churnlake.core.jars FOLDER`` fetches what is missing; sessions then start from local files, with no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from churnlake.core.errors import SettingsError
+
+
+def lock_file() -> Path:
+    """deploy/jars.lock: one coordinate and SHA-256 a line."""
+    return Path(__file__).parents[3] / "deploy" / "jars.lock"
+
+
+def locked() -> dict[str, str]:
+    """Coordinate -> SHA-256, as locked; empty where the project is installed without its deploy folder (clusters bring their own jars)."""
+    if not lock_file().is_file():
+        return {}
+    lines = [line.split() for line in lock_file().read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return {coordinate: digest for coordinate, digest in lines}
+
+
+def file_name(coordinate: str) -> str:
+    """The name under which a jar is kept: artifact-version.jar."""
+    _, artifact, version = coordinate.split(":")
+    return f"{artifact}-{version}.jar"
+
+
+def installed(folder: str) -> list[str]:
+    """Paths of the locked jars in the folder. Raises SettingsError when one is missing."""
+    paths = [Path(folder).expanduser().resolve() / file_name(coordinate) for coordinate in locked()]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise SettingsError(f"{', '.join(missing)} not in {folder}; run 'make jars' once (it needs the network)")
+    return [str(path) for path in paths]
+
+
+def fetch(folder: Path) -> list[Path]:
+    """Fetch the locked jars that the folder lacks and check each against its hash. Raises SettingsError when one differs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {folder / file_name(coordinate): (coordinate, digest) for coordinate, digest in locked().items()}
+    missing = {path: lock for path, lock in wanted.items() if not path.is_file()}
+    if missing:
+        with tempfile.TemporaryDirectory() as ivy:
+            for jar in _resolve([coordinate for coordinate, _ in missing.values()], Path(ivy)):
+                for path, (coordinate, _) in missing.items():
+                    if jar.name.endswith(path.name):
+                        partial = path.with_suffix(".part")
+                        shutil.copyfile(jar, partial)
+                        partial.rename(path)
+    for path, (coordinate, digest) in wanted.items():
+        if not path.is_file():
+            raise SettingsError(f"{coordinate} could not be fetched; check that this machine reaches Maven Central")
+        with path.open("rb") as jar_file:
+            if hashlib.file_digest(jar_file, "sha256").hexdigest() != digest:
+                path.unlink()
+                raise SettingsError(f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again")
+    return list(wanted)
+
+
+def _resolve(coordinates: list[str], ivy: Path) -> list[Path]:
+    from pyspark.java_gateway import launch_gateway
+
+    gateway = launch_gateway()
+    jvm = gateway.jvm
+    try:
+        resolver = jvm.org.apache.spark.util.MavenUtils
+        out = jvm.java.io.PrintStream(jvm.java.io.OutputStream.nullOutputStream())
+        none = jvm.scala.Option.empty()
+        nothing = jvm.scala.collection.immutable.List.newBuilder().result()
+        settings = resolver.buildIvySettings(none, jvm.scala.Option.apply(str(ivy)), True, out)
+        found = resolver.resolveMavenCoordinates(",".join(coordinates), settings, none, False, nothing, False, out)
+        return [Path(found.apply(i)) for i in range(found.length())]
+    finally:
+        gateway.shutdown()
+
+
+if __name__ == "__main__":
+    try:
+        sys.stderr.write("".join(f"{path.name} ready\n" for path in fetch(Path(sys.argv[1]).expanduser())))
+    except SettingsError as error:
+        sys.exit(f"churnlake: {error}")

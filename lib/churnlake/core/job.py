@@ -1,0 +1,299 @@
+"""Jobs: which tables a program reads and writes, and one call. Everything else about running it is here."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+import subprocess
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.core import settings as layered
+from churnlake.core.contract import Table
+from churnlake.core.errors import ChurnlakeError, ContractError
+from churnlake.core.lake import Lake, Scope, Written
+from churnlake.core.landing import FILES
+from churnlake.core.runs import RUNS, Days, parse_days
+from churnlake.core.session import get_session, require_java
+from churnlake.core.settings import CoreSettings
+
+logger = logging.getLogger("churnlake")
+Body = Callable[[Lake, "Run"], None]
+
+
+@dataclass
+class Run:
+    """One run of a job: its days, its settings, what it had to leave out and what it wants to tell."""
+
+    run_id: str
+    job: str
+    days: Days
+    settings: Any
+    left_out: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def leaves_out(self, what: str, feed: Table) -> None:
+        """Say what this run leaves out for want of a feed or table."""
+        self.left_out.append(f"{what}: no {feed.name}")
+        logger.info("%s leaves out %s for want of %s", self.job, what, feed.name)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did."""
+
+    job: str
+    days: Days
+    rows_in: int
+    written: list[Written]
+    left_out: list[str]
+    facts: dict[str, Any]
+    seconds: float
+
+    @property
+    def rows_out(self) -> int:
+        """Good rows committed."""
+        return sum(w.rows for w in self.written)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program of the house: what it reads and writes, and its body."""
+
+    name: str
+    meaning: str
+    reads: tuple[Table, ...]
+    writes: tuple[Table, ...]
+    may_read: tuple[Table, ...]
+    looks_back: tuple[Table, ...]
+    body: Body
+    settings_model: type[CoreSettings]
+    needs_lake: bool = True
+
+    @property
+    def lands(self) -> tuple[Table, ...]:
+        """The landing feeds it takes in."""
+        return tuple(t for t in (*self.reads, *self.may_read) if not t.stored)
+
+    @property
+    def inputs(self) -> tuple[Table, ...]:
+        """Tables whose makers must run before: what it reads or may read, without what it only looks back at."""
+        return (*self.reads, *self.may_read)
+
+    def run(self, spark: SparkSession, settings: CoreSettings, days: Days | None, *, makers: dict[str, str] | None = None, restate: bool = False) -> Report:
+        """Run the job over the days (None: the days its inputs changed since it last ran).
+
+        Raises ChurnlakeError when inputs are missing, a contract or gate is broken, or the job touches an undeclared table.
+        """
+        began = time.monotonic()
+        run_id = uuid.uuid4().hex[:12]
+        makers = makers or {}
+        files = (FILES,) if self.lands else ()
+        looking = Lake(spark, settings.store, Scope(run_id, days or _EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers))
+        if self.lands:
+            registered = looking.read(FILES).collect() if looking.has(FILES) else []
+            looking.landing.choose(self.lands, registered, days.last if days else None)
+        days = days or self._days_by_default(looking, makers)
+        run = Run(run_id, self.name, days, settings)
+        scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
+        lake = Lake(spark, settings.store, scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
+        lake.landing = looking.landing
+        try:
+            self._body(lake, run)
+            if self.lands:
+                run.days = self._days_touched(lake) or days
+            report = Report(self.name, run.days, self._rows_in(lake), lake.written, run.left_out, run.facts, time.monotonic() - began)
+            lake.append_log(self._entry(run, "done", lake.written, report, lake.versions_read))
+            return report
+        except BaseException as error:
+            if lake.written or lake.announced:
+                lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
+            raise
+
+    def _body(self, lake: Lake, run: Run) -> None:
+        if not self.lands:
+            self.body(lake, run)
+            return
+        if not lake.landing.batch:
+            logger.info("%s: no new file (%s taken in before)", self.name, lake.landing.seen_before)
+            return
+        batch = lake.landing.batch
+        for feed in self.lands:
+            if not lake.landing.feed_file(feed).is_file():
+                run.leaves_out(f"{feed.name} records", feed)
+        lake.record_files(lake.landing.register(self.lands, "open"), FILES, batch)
+        self.body(lake, run)
+        # every row is accounted for: what Spark committed against lines counted without it
+        expected, found = lake.landing.rows_in(), sum(w.rows + w.bad + w.duplicates for w in lake.written)
+        if expected != found:
+            raise ContractError(f"{self.name}: the files hold {expected} rows by line count, but {found} were committed; look for quoted line breaks, then run again")
+        lake.record_files(lake.landing.register(self.lands, "done"), FILES, batch)
+
+    def _days_by_default(self, lake: Lake, makers: dict[str, str]) -> Days:
+        if self.lands:
+            delivered = [f.delivered_on for feed in self.lands for f in lake.landing.files(feed)]
+            return Days(min(delivered), max(delivered)) if delivered else Days(*[dt.datetime.now(dt.UTC).date()] * 2)
+        above = sorted({makers[t.name] for t in self.inputs if t.name in makers and makers[t.name] != self.name})
+        if not lake.has_log() or not above:
+            today = dt.datetime.now(dt.UTC).date()
+            return Days(today, today)
+        done = lake.log().where("state = 'done'").select("job", "at", "first_day", "last_day")
+        mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
+        runs = done.where(F.col("job").isin(above))
+        since = mine["at"] if mine else None
+        newer = runs.where(F.col("at") > F.lit(since)) if since else runs
+        for candidates in (newer, runs):
+            span = candidates.agg(F.min("first_day").alias("first"), F.max("last_day").alias("last")).first()
+            if span and span["first"]:
+                return Days(span["first"], span["last"])
+        today = dt.datetime.now(dt.UTC).date()
+        return Days(today, today)
+
+    def _days_touched(self, lake: Lake) -> Days | None:
+        if not lake.written:
+            return None
+        spans = []
+        for written in lake.written:
+            if written.table.at and written.rows:
+                rows = lake.ledger(written.table).where("state = 'good'").where(F.col("batch") == lake.landing.batch)
+                span = rows.agg(F.min(written.table.at).alias("first"), F.max(written.table.at).alias("last")).first()
+                if span and span["first"]:
+                    spans.append(span)
+        return Days(min(s["first"] for s in spans), max(s["last"] for s in spans)) if spans else None
+
+    def _rows_in(self, lake: Lake) -> int:
+        if self.lands:
+            return lake.landing.rows_in() if lake.landing.batch else 0
+        return lake.rows_last_written([t.name for t in self.inputs if t.name in lake.versions_read])
+
+    def _entry(self, run: Run, state: str, written: list[Written], report: Report | None = None, versions: dict[str, int] | None = None, message: str | None = None) -> dict[str, Any]:
+        return {
+            "run_id": run.run_id, "job": run.job, "state": state, "at": dt.datetime.now(dt.UTC), "first_day": run.days.first, "last_day": run.days.last,
+            "rows_read": report.rows_in if report else None,
+            "written": [{"table_name": w.table.name, "version": w.version, "rows": w.rows, "bad": w.bad, "duplicates": w.duplicates, "slices": w.slices} for w in written],
+            "versions_read": list((versions or {}).items()), "left_out": run.left_out, "seconds": report.seconds if report else None, "revision": revision(), "message": message,
+        }  # fmt: skip
+
+    # ---- the command line of every job
+
+    def command(self, argv: list[str]) -> int:
+        """Run from the command line; the exit code: 0 done, 2 bad arguments, settings or missing input, 3 contract or gate broken, 1 anything else."""
+
+        def body(arguments: argparse.Namespace) -> None:
+            days = parse_days(arguments.dates) if arguments.dates else None
+            settings = layered.load(self.settings_model, arguments.env, arguments.set)
+            log_to(Path(settings.store.work) / "logs")
+            spark, started = get_session(settings.spark, Path(settings.store.work).resolve() / "logs")
+            try:
+                from churnlake.core.lineage import Lineage
+
+                report = self.run(spark, settings, days, makers=Lineage.of_package().makers, restate=arguments.restate)
+                sys.stderr.write(f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n")
+                for line in report.left_out:
+                    sys.stderr.write(f"  left out: {line}\n")
+            finally:
+                if started:
+                    spark.stop()
+
+        return guarded(self.name, argument_parser(self.name, self.meaning), argv, body)
+
+    def main(self) -> None:
+        """Entry point of ``spark-submit jobs/<name>.py`` and of workflow tasks: returns when done, exits with the code when not."""
+        code = self.command(sys.argv[1:])
+        if code:
+            sys.exit(code)
+
+
+_EVER = Days(dt.date(1900, 1, 1), dt.date(9999, 12, 30))
+
+
+def declare(
+    settings_model: type[CoreSettings], *, reads: Iterable[Table] = (), writes: Iterable[Table] = (), may_read: Iterable[Table] = (), looks_back: Iterable[Table] = ()
+) -> Callable[[Body], Job]:
+    """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge."""
+
+    def wrap(body: Body) -> Job:
+        meaning = sys.modules[body.__module__].__doc__ or body.__doc__ or ""
+        return Job(body.__name__, meaning.strip().split("\n")[0], tuple(reads), tuple(writes), tuple(may_read), tuple(looks_back), body, settings_model)
+
+    return wrap
+
+
+def planned_rows(planned: list[tuple[Table, list[str]]]) -> list[Written]:
+    """Entries for slices about to be written: no version and no rows yet."""
+    return [Written(table, slices, -1, 0) for table, slices in planned]
+
+
+def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
+    """The arguments that all jobs share."""
+    parser = argparse.ArgumentParser(prog=name, description=meaning)
+    parser.add_argument("--env", default="local", help="settings layer: conf/<env>.yaml over conf/base.yaml (default: local)")
+    parser.add_argument("--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.least_probability=0.6")
+    parser.add_argument("--restate", action="store_true", help="rewrite slices that are frozen once made")
+    return parser
+
+
+def guarded(name: str, parser: argparse.ArgumentParser, argv: list[str], body: Callable[[argparse.Namespace], None]) -> int:
+    """Parse, run, and turn every error into one clear line and an exit code; the full trace goes to the log."""
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0) and 2
+    try:
+        require_java()
+        body(arguments)
+    except ChurnlakeError as error:
+        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.exit_code
+    except Exception as error:
+        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
+        where = next((h.baseFilename for h in logger.handlers if isinstance(h, logging.FileHandler)), "the log")
+        sys.stderr.write(f"{name} failed: {_one_line(error)}; full trace in {where}\n")
+        return 1
+    return 0
+
+
+def log_to(folder: Path) -> None:
+    """Send the house's own log to churnlake.log in the folder; nothing to the screen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    # pyspark repeats every analysis error on the screen as JSON; the trace is in our log already
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+
+
+@cache
+def revision() -> str | None:
+    """The git revision of the sources, None where there is no git."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _one_line(error: BaseException) -> str:
+    text = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+    return text[:300]
+
+
+__all__ = ["RUNS", "Job", "Report", "Run", "argument_parser", "declare", "guarded", "log_to"]

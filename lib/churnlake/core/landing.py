@@ -1,0 +1,130 @@
+"""The landing folder: which files a run takes in, once each, as one batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from churnlake.core.contract import DATE, INT, LONG, STRING, TIMESTAMP, Column, Table
+from churnlake.core.errors import MissingInputError
+from churnlake.core.feeds import Feed, LandingFile, landing_files, load_feed, read_feed
+from churnlake.core.settings import StoreSettings, conf_folder
+
+FILES = Table(
+    "raw.files",
+    "One row per landing file taken in.",
+    slice="batch",
+    key=("file_id",),
+    columns=(
+        Column("file_id", STRING, "SHA-256 of the content, first 32 hex digits."),
+        Column("feed", STRING, "Feed."),
+        Column("path", STRING, "Path below the landing folder."),
+        Column("delivered_on", DATE, "Delivery day: the date= folder the file landed in."),
+        Column("bytes", LONG, "Size on disk.", least=0),
+        Column("lines", LONG, "Data lines, counted apart from Spark, header left out.", least=0),
+        Column("rows_per_line", INT, "Rows the feed file makes of one line (2 when a line is a call of two parties).", least=1),
+        Column("batch", STRING, "Batch that took it in: hash of its files' hashes."),
+        Column("batch_state", STRING, "open: being taken in; done.", one_of=("open", "done")),
+        Column("done_at", TIMESTAMP, "When the batch was done, UTC.", optional=True),
+        Column("note", STRING, "Why the file could not be read, when so; its lines are not taken in.", optional=True),
+    ),
+)
+
+
+class Landing:
+    """The files of the run's batch, by feed; empty until a batch is chosen."""
+
+    def __init__(self, store: StoreSettings) -> None:
+        self._root = Path(store.landing)
+        self._operator = store.feeds
+        self._files: dict[str, list[LandingFile]] = {}
+        self._feeds: dict[str, Feed] = {}
+        self.batch = ""
+        self.unreadable: list[LandingFile] = []
+        self.seen_before = 0
+
+    def feed_file(self, table: Table) -> Path:
+        """The feed file that maps the operator's files to this landing table."""
+        return conf_folder() / "feeds" / self._operator / f"{_noun(table)}.yaml"
+
+    def feed(self, table: Table) -> Feed:
+        """The parsed feed file. Raises SettingsError when it is wrong, MissingInputError when there is none."""
+        if table.name not in self._feeds:
+            path = self.feed_file(table)
+            if not path.is_file():
+                raise MissingInputError(f"no feed file conf/feeds/{self._operator}/{path.name}; write one to map the operator's {_noun(table)} files")
+            self._feeds[table.name] = load_feed(path, table)
+        return self._feeds[table.name]
+
+    def choose(self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None) -> None:
+        """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
+
+        ``registered`` are the rows of raw.files. Raises MissingInputError when the landing folder is not there, or holds no
+        file of any of these feeds and none was ever taken in.
+        """
+        if not self._root.is_dir():
+            raise MissingInputError(f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing")
+        mine = {_noun(table): table for table in tables if self.feed_file(table).is_file()}
+        known = {row["file_id"]: row for row in registered}
+        half_way = {row["file_id"] for row in registered if row["batch_state"] == "open" and row["feed"] in mine}
+        found: dict[str, tuple[Table, LandingFile]] = {}
+        delivered = 0
+        for noun, table in mine.items():
+            for landed in landing_files(self._root / noun, self.feed(table)):
+                delivered += 1
+                if last_day and landed.delivered_on > last_day:
+                    continue
+                if landed.note:
+                    if landed.file_id not in known:
+                        self.unreadable.append(landed)
+                elif landed.file_id in found or (landed.file_id in known and landed.file_id not in half_way):
+                    self.seen_before += 1
+                elif not half_way or landed.file_id in half_way:
+                    found[landed.file_id] = (table, landed)
+        lost = half_way - set(found)
+        if lost:
+            raise MissingInputError(f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: {', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back")
+        if not delivered and not registered:
+            raise MissingInputError(f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; put the operator's files there or set store.landing")
+        self._files = {}
+        for table, landed in found.values():
+            self._files.setdefault(table.name, []).append(landed)
+        ids = sorted(found) + sorted(f.file_id for f in self.unreadable)
+        self.batch = hashlib.sha256("".join(ids).encode()).hexdigest()[:16] if ids else ""
+
+    def files(self, table: Table) -> list[LandingFile]:
+        """The batch's files of one feed."""
+        return self._files.get(table.name, [])
+
+    def first_day(self) -> dt.date:
+        """The earliest delivery day of the batch."""
+        return min(f.delivered_on for files in self._files.values() for f in files)
+
+    def read(self, spark: SparkSession, table: Table) -> DataFrame:
+        """One row per row delivered: the canonical columns, delivered_on and the trace (see ``read_feed``)."""
+        return read_feed(spark, self.feed(table), table, self.files(table))
+
+    def rows_in(self) -> int:
+        """Rows the batch brings by the independent line count."""
+        return sum(f.lines * len(self._feeds[name].rows) for name, files in self._files.items() for f in files)
+
+    def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:
+        """Rows of raw.files for the batch."""
+        nouns = {table.name: _noun(table) for table in tables}
+        listed = [(nouns[name], f, len(self._feeds[name].rows)) for name, files in self._files.items() for f in files]
+        listed += [(f.path.parent.parent.name, f, 1) for f in self.unreadable]
+        return [
+            {
+                "file_id": f.file_id, "feed": noun, "path": str(f.path.relative_to(self._root)), "delivered_on": f.delivered_on, "bytes": f.bytes, "lines": f.lines,
+                "rows_per_line": rows, "batch": self.batch, "batch_state": state, "done_at": dt.datetime.now(dt.UTC) if state == "done" else None, "note": f.note or None,
+            }
+            for noun, f, rows in listed
+        ]  # fmt: skip
+
+
+def _noun(table: Table) -> str:
+    return table.name.partition(".")[2]

@@ -1,0 +1,169 @@
+"""Landing files as they lie: found, hashed and counted apart from Spark, so that its row counts have something to answer to."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from churnlake.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from churnlake.core.feeds import Feed
+
+CHUNK = 1 << 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UNFINISHED = (".part", ".tmp")
+OTHER_PACKING = (".bz2", ".zip", ".zst", ".lz4", ".xz", ".snappy", ".deflate")
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """One delivered file: where it lies, what it holds, and why it can not be read where that is so.
+
+    ``name`` is feed/date=YYYY-MM-DD/file; ``file_id`` the first 32 hex digits of the SHA-256 of its bytes; ``lines`` its
+    data lines: neither empty nor the header. ``note`` is None for a readable file.
+    """
+
+    path: Path
+    name: str
+    delivered_on: dt.date
+    file_id: str
+    bytes: int
+    lines: int
+    header: tuple[str, ...] = ()
+    header_line: str = ""
+    note: str | None = None
+
+
+def landing_files(folder: Path, feed: Feed) -> list[LandingFile]:
+    """The files of one feed in its folder, by name. Those still being written (._ names, .part, .tmp) are left out.
+
+    Raises SettingsError where a folder is not named date=YYYY-MM-DD. A file that can not be read has a note instead.
+    """
+    found: list[tuple[Path, str, dt.date]] = []
+    for day_folder in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if day_folder.name.startswith((".", "_")):
+            continue
+        delivered_on = _day(day_folder)
+        for path in sorted(day_folder.iterdir()):
+            if path.is_file() and not path.name.startswith((".", "_")) and not path.name.endswith(UNFINISHED):
+                found.append((path, f"{folder.name}/{day_folder.name}/{path.name}", delivered_on))
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda file: _seen(file[0], file[1], file[2], feed), found))
+
+
+def _day(folder: Path) -> dt.date:
+    name = folder.name
+    try:
+        if folder.is_dir() and name.startswith("date=") and len(name) == len("date=YYYY-MM-DD"):
+            return dt.date.fromisoformat(name.removeprefix("date="))
+    except ValueError:
+        pass
+    where = f"landing folder {folder.parent.name}/{name}"
+    raise SettingsError(f"{where} is not named date=YYYY-MM-DD; rename it or move it out of the feed's folder")
+
+
+class _Hashing(io.RawIOBase):
+    """A file that hashes and counts what is read from it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest, self.size = file, hashlib.sha256(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.digest.update(data)
+        self.size += len(data)
+        return data
+
+
+def _seen(path: Path, name: str, delivered_on: dt.date, feed: Feed) -> LandingFile:
+    header: tuple[str, ...] = ()
+    lines, header_line, note = 0, "", None
+    with path.open("rb") as file:
+        raw = _Hashing(file)
+        try:
+            if path.suffix in OTHER_PACKING:
+                raise ValueError(f"{path.suffix} is not read; deliver it plain or as .gz")
+            if feed.format == "parquet":
+                lines, header = _parquet(path)
+            else:
+                lines, header, header_line = _csv(raw, path.suffix == ".gz", feed)
+        except (EOFError, OSError, zlib.error, ValueError) as error:
+            lines, header, header_line, note = 0, (), "", " ".join(str(error).split()) or type(error).__name__
+        while raw.read(CHUNK):
+            pass
+    return LandingFile(path, name, delivered_on, raw.digest.hexdigest()[:32], raw.size, lines, header, header_line, note)
+
+
+def _csv(raw: _Hashing, is_gzip: bool, feed: Feed) -> tuple[int, tuple[str, ...], str]:
+    """Data lines, column names and the header line of a CSV file."""
+    unpacked = gzip.GzipFile(fileobj=cast("IO[bytes]", raw)) if is_gzip else raw
+    names: tuple[str, ...] = tuple(feed.header) if isinstance(feed.header, list) else ()
+    header_line, header_bytes, count = "", b"", 0
+    for chunk in _whole_lines(cast("IO[bytes]", unpacked)):
+        if not is_gzip and count == 0 and chunk.startswith(b"\x1f\x8b"):
+            raise ValueError("gzip content without the ending .gz")
+        if not names:
+            header_bytes = next((text for line in chunk.split(b"\n") if (text := _bare(line))), b"")
+            if not header_bytes:
+                continue
+            header_line = header_bytes.decode(feed.encoding)
+            names = tuple(name.strip() for name in next(csv.reader([header_line], delimiter=feed.delimiter)))
+            if len(set(names)) < len(names):
+                raise ValueError("the header names a column twice")
+            if not set(names) & set(feed.columns):
+                raise ValueError(f"the header has none of the columns {', '.join(feed.columns)}")
+        count += _data_lines(chunk, header_bytes)
+    return count, names, header_line
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The content in chunks that end with a line, the last one perhaps without its line end."""
+    rest: list[bytes] = []
+    while data := file.read(CHUNK):
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield b"".join([*rest, data[:cut]])
+            rest = [data[cut:]]
+        else:
+            rest.append(data)
+    last = b"".join(rest)
+    if last:
+        yield last
+
+
+def _data_lines(chunk: bytes, header: bytes) -> int:
+    """Lines of a chunk that are neither empty nor the header (again)."""
+    may_have_others = any(sign in chunk for sign in (b"\n\n", b"\n\r", BYTE_ORDER_MARK, *([header] if header else [])))
+    if not may_have_others and chunk[:1] not in (b"\n", b"\r"):
+        return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    return sum(_bare(line) not in (b"", header) for line in chunk.removesuffix(b"\n").split(b"\n"))
+
+
+def _bare(line: bytes) -> bytes:
+    """A line without what editors and switches put around it."""
+    return line.rstrip(b"\r").removeprefix(BYTE_ORDER_MARK)
+
+
+def _parquet(path: Path) -> tuple[int, tuple[str, ...]]:
+    """Rows and column names, from the footer."""
+    from pyarrow import ArrowInvalid, parquet  # type: ignore[import-untyped]
+
+    try:
+        footer = parquet.ParquetFile(path)
+    except ArrowInvalid as error:
+        raise ValueError(str(error)) from error
+    return int(footer.metadata.num_rows), tuple(footer.schema_arrow.names)

@@ -1,0 +1,59 @@
+"""Accounting for every row: what is wrong with it, and whether it came before."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Table
+from churnlake.core.rules import reasons_sql, row_rules
+
+UNTOLD = ("batch", "delivered_on")
+"""Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
+
+
+def content_key(table: Table) -> SparkColumn:
+    """64-bit hash of what a row says, however it arrived."""
+    return F.xxhash64(*[F.col(name) for name in table.names if name not in UNTOLD])
+
+
+def mark(table: Table, rows: DataFrame) -> DataFrame:
+    """One row per row that came in, with ``state`` good or bad and ``reasons``.
+
+    ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
+    """
+    rules = row_rules(table)
+    unreadable = F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' unreadable'))")
+    # a field that could not be read is null, and would be called missing as well: say the truer of the two
+    errors = F.expr(reasons_sql(rules, "error"))
+    errors = F.array_except(errors, F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' missing'))"))
+    marked = rows.withColumn("errors", F.concat(unreadable, errors)).withColumn("warnings", F.expr(reasons_sql(rules, "warn")))
+    return marked.withColumn("state", F.expr("if(size(errors) > 0, 'bad', 'good')")).withColumn("reasons", F.expr("if(size(errors) > 0, errors, warnings)"))
+
+
+def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) -> DataFrame:
+    """One row per row that came in; of good rows with one key the first stays good.
+
+    The others are ``duplicate`` when they say the same (``kept_in`` names the file of the kept row), else ``bad``: two
+    records with one id. ``known`` has one row per key already in the table among those late enough to matter:
+    the key, ``known_content`` and ``known_file``.
+    """
+    rows = marked.withColumn("content", content_key(table))
+    # good rows first, then the earliest delivery: the row that is kept does not depend on partitioning
+    order = Window.partitionBy(*table.key, "state").orderBy("delivered_on", "file_id", "content")
+    rows = rows.withColumn("turn", F.row_number().over(order))
+    for name in ("content", "file_id"):
+        rows = rows.withColumn(f"first_{name}", F.first(name).over(order))
+    if known is not None:
+        rows = rows.join(F.broadcast(known), on=list(table.key), how="left")
+        rows = rows.withColumn("first_content", F.expr("coalesce(known_content, first_content)"))
+        rows = rows.withColumn("first_file_id", F.expr("coalesce(known_file, first_file_id)"))
+        rows = rows.withColumn("turn", F.expr("if(known_content is not null, turn + 1, turn)"))
+    again = F.expr("state = 'good' and turn > 1")
+    same = F.expr("content = first_content")
+    return (
+        rows.withColumn("kept_in", F.when(again & same, F.col("first_file_id")))
+        .withColumn("reasons", F.when(again & ~same, F.expr("array('same key, other content')")).otherwise(F.col("reasons")))
+        .withColumn("state", F.when(again & same, F.lit("duplicate")).when(again, F.lit("bad")).otherwise(F.col("state")))
+    )

@@ -1,0 +1,88 @@
+"""Lineage: which job makes which table, and the order in which jobs must run. Derived from their declarations."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from churnlake.core.contract import Table
+from churnlake.core.errors import LineageError, SettingsError
+from churnlake.core.job import Job
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The jobs in an order in which each runs after those whose tables it reads."""
+
+    jobs: tuple[Job, ...]
+
+    @staticmethod
+    def of(jobs: Sequence[Job]) -> Lineage:
+        """Order the jobs. Raises LineageError when two make one table, or jobs wait for each other."""
+        makers: dict[str, str] = {}
+        for job in jobs:
+            for table in job.writes:
+                if table.name in makers:
+                    raise LineageError(f"{table.name} is written by {makers[table.name]} and by {job.name}; one job makes a table")
+                makers[table.name] = job.name
+        by_name = {job.name: job for job in jobs}
+        waits = {job.name: sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name}) for job in sorted(jobs, key=lambda j: j.name)}
+        try:
+            order = list(TopologicalSorter(waits).static_order())
+        except CycleError as error:
+            raise LineageError(f"jobs wait for each other: {' -> '.join(error.args[1])}") from error
+        # makers of landing files come first: they feed every job though no table says so
+        order.sort(key=lambda name: 0 if not by_name[name].inputs and not by_name[name].writes else 1)
+        return Lineage(tuple(by_name[name] for name in order))
+
+    @staticmethod
+    def of_package(package: str = "jobs") -> Lineage:
+        """The lineage of every program in a package: one job a module, of its name."""
+        found = []
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            program = getattr(importlib.import_module(f"{package}.{module.name}"), module.name, None)
+            if not isinstance(program, Job):
+                raise LineageError(f"{package}/{module.name}.py defines no job named {module.name}")
+            found.append(program)
+        return Lineage.of(found)
+
+    @property
+    def makers(self) -> dict[str, str]:
+        """Table name -> the job that writes it."""
+        return {table.name: job.name for job in self.jobs for table in job.writes}
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table that some job reads or writes, landing feeds first, then in the order they are made."""
+        seen: dict[str, Table] = {}
+        for job in self.jobs:
+            for table in (*job.reads, *job.may_read):
+                if not table.stored:
+                    seen.setdefault(table.name, table)
+        for job in self.jobs:
+            for table in (*job.writes, *job.looks_back, *job.inputs):
+                seen.setdefault(table.name, table)
+        return tuple(seen.values())
+
+    def upstream(self, job: Job) -> list[str]:
+        """Names of the jobs that this one waits for."""
+        makers = self.makers
+        return sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name})
+
+    def chain(self, first: str | None = None, only: str | None = None) -> tuple[Job, ...]:
+        """The jobs to run: all, all from ``first`` on in this order, or ``only`` one.
+
+        A maker of landing files runs only when named: an operator has its own. Raises SettingsError for an unknown name.
+        """
+        names = [job.name for job in self.jobs]
+        for name in (first, only):
+            if name is not None and name not in names:
+                raise SettingsError(f"no job '{name}'; there are {', '.join(names)}")
+        if only:
+            return tuple(job for job in self.jobs if job.name == only)
+        if first:
+            return self.jobs[names.index(first) :]
+        return tuple(job for job in self.jobs if job.inputs or job.writes)

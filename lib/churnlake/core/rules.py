@@ -1,0 +1,100 @@
+"""Row rules, CHECK constraints and DDL, derived from a table's contract. SQL text only: no JVM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql.types import DoubleType
+
+from churnlake.core.contract import Column, Severity, Table, sql_type
+
+ERROR: Severity = "error"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on one row: ``holds`` is SQL that is true when the row keeps it, ``reason`` what to say when not."""
+
+    column: str
+    reason: str
+    holds: str
+    severity: Severity
+
+
+def row_rules(table: Table) -> tuple[Rule, ...]:
+    """Every rule that the contract states for a row of the table, column by column."""
+    return tuple(rule for column in table.columns for rule in _column_rules(column))
+
+
+def _column_rules(column: Column) -> list[Rule]:
+    name, found = column.name, []
+
+    def add(reason: str, holds: str) -> None:
+        found.append(Rule(name, f"{name} {reason}", holds, column.severity))
+
+    if not column.optional:
+        found.append(Rule(name, f"{name} missing", f"{name} IS NOT NULL", ERROR))
+    if column.one_of:
+        add(f"not one of {', '.join(column.one_of)}", f"{name} IS NULL OR {name} IN ({', '.join(map(_literal, column.one_of))})")
+    if column.least is not None:
+        add(f"below {_number(column.least)}", f"{name} IS NULL OR {name} >= {_number(column.least)}")
+    if column.most is not None:
+        add(f"above {_number(column.most)}", f"{name} IS NULL OR {name} <= {_number(column.most)}")
+    if isinstance(column.type, DoubleType):
+        add("not a number", f"{name} IS NULL OR NOT isnan({name})")
+    if column.rule:
+        add(f"breaks {column.rule}", f"{name} IS NULL OR ({column.rule})")
+    return found
+
+
+def reasons_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
+    """SQL of an array of the reasons that a row gives under the rules of one severity; empty when it keeps them all."""
+    cases = [f"CASE WHEN NOT coalesce({rule.holds}, false) THEN {_literal(rule.reason)} END" for rule in rules if rule.severity == severity]
+    return f"array_compact(array({', '.join(cases)}))" if cases else "cast(array() AS array<string>)"
+
+
+def checks(table: Table) -> dict[str, str]:
+    """CHECK constraints by name: the error rules, one constraint a column; on a ledger they bind good rows only."""
+    by_column: dict[str, list[str]] = {}
+    for rule in row_rules(table):
+        if rule.severity == ERROR and (table.ledger or not rule.holds.endswith(" IS NOT NULL")):
+            by_column.setdefault(rule.column, []).append(f"({rule.holds})")
+    conditions = {f"{column}_holds": " AND ".join(holds) for column, holds in by_column.items()}
+    if not table.ledger:
+        return conditions
+    bound = {name: f"state <> 'good' OR ({condition})" for name, condition in conditions.items()}
+    return {**bound, "state_known": "state IN ('good', 'bad', 'duplicate')", "bad_says_why": "state <> 'bad' OR size(reasons) > 0"}
+
+
+def partition_columns(table: Table) -> list[str]:
+    """The columns a table is partitioned by: its slice, and the state on a ledger."""
+    return [*([table.slice] if table.slice else []), *(["state"] if table.ledger else [])]
+
+
+def ddl(table: Table, target: str) -> str:
+    """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments."""
+    strict = not table.ledger
+    lines = [
+        f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {_literal(c.meaning)}" for c in table.stored_columns
+    ]
+    properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
+    properties["churnlake.contract"] = table.fingerprint
+    parts = partition_columns(table)
+    return (
+        f"CREATE TABLE IF NOT EXISTS {target} (\n"
+        + ",\n".join(lines)
+        + "\n)\nUSING delta\n"
+        + (f"PARTITIONED BY ({', '.join(parts)})\n" if parts else "")
+        + f"COMMENT {_literal(table.meaning)}\n"
+        + "TBLPROPERTIES (\n"
+        + ",\n".join(f"  {_literal(k)} = {_literal(v)}" for k, v in properties.items())
+        + "\n)"
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(value)

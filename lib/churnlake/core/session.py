@@ -1,0 +1,94 @@
+"""One session factory for a laptop, spark-submit and Databricks. It never stops a session it did not start."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from churnlake.core import jars
+from churnlake.core.errors import SettingsError
+from churnlake.core.settings import SparkSettings
+
+logger = logging.getLogger(__name__)
+
+SUPPORTED_JAVA = ("17", "21")
+ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.csv.parser.columnPruning.enabled": "false",
+}
+
+
+def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tuple[SparkSession, bool]:
+    """The running session if there is one, else a new one; and whether it was started here.
+
+    Master and memory are set only where nobody has given them yet (a bare Python process): under spark-submit and on
+    Databricks they come from the submit line or the cluster.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        for key, value in ALWAYS.items():
+            running.conf.set(key, value)
+        return running, False
+    builder = SparkSession.builder.appName("churnlake")
+    submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
+        files = jars.installed(settings.jars)
+        if files:
+            builder = builder.config("spark.jars", ",".join(files))
+        if log_folder is not None:
+            log_folder.mkdir(parents=True, exist_ok=True)
+            builder = builder.config("spark.driver.extraJavaOptions", _quiet(log_folder))
+    builder = builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+    builder = builder.config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+    builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+    for key, value in {**settings.conf, **ALWAYS}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    return spark, True
+
+
+def require_java() -> None:
+    """Raise SettingsError with what to install when there is no Java 17 or 21 to start Spark with."""
+    if SparkSession.getActiveSession() is not None:
+        return
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    try:
+        told = subprocess.run([java or "java", "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        raise SettingsError("Java not found; install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME") from None
+    version = re.search(r'version "(\d+)', told)
+    if version is None or version.group(1) not in SUPPORTED_JAVA:
+        raise SettingsError(f"Java {version.group(1) if version else 'of unknown version'} found, but Spark needs Java 17 or 21; install one and set JAVA_HOME to it")
+
+
+def _quiet(log_folder: Path) -> str:
+    """JVM options that send Spark's own log to a file, off the screen."""
+    config = log_folder / "log4j2.properties"
+    config.write_text(
+        "\n".join(
+            [
+                "rootLogger.level = warn",
+                "rootLogger.appenderRef.file.ref = file",
+                "appender.file.type = File",
+                "appender.file.name = file",
+                f"appender.file.fileName = {log_folder / 'spark.log'}",
+                "appender.file.layout.type = PatternLayout",
+                "appender.file.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex",
+                "",
+            ]
+        ),
+        encoding="utf-8",
+    )
+    return f"-Dlog4j2.configurationFile=file:{config} -Dderby.system.home={log_folder}"

@@ -1,0 +1,126 @@
+"""Layered settings: conf/base.yaml, then conf/<env>.yaml, then --set; an unknown key is an error before Spark starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from churnlake.core.errors import SettingsError
+
+
+class Model(BaseModel):
+    """Base of every settings model: frozen, and no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class SparkSettings(Model):
+    """How the session is built where none exists yet."""
+
+    master: str
+    driver_memory: str
+    shuffle_partitions: int
+    jars: str
+    conf: dict[str, str]
+
+
+class StoreSettings(Model):
+    """Where things lie: local paths, or a URI for the lake; and the zone days are counted in."""
+
+    landing: str
+    lake: str
+    feeds: str
+    work: str
+    key_file: str
+    allow_demo_key: bool
+    city_zone: str
+    looks_back_days: int
+
+
+class TrackingSettings(Model):
+    """Where MLflow keeps runs and models."""
+
+    uri: str
+    artifacts: str
+    experiment: str
+    model_name: str
+
+
+class CoreSettings(Model):
+    """The settings of the kernel."""
+
+    spark: SparkSettings
+    store: StoreSettings
+    tracking: TrackingSettings
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def conf_folder() -> Path:
+    """The folder of conf/: beside the sources, else in the current folder. Raises SettingsError when there is none."""
+    for folder in (Path(__file__).parents[3] / "conf", Path("conf")):
+        if (folder / "base.yaml").is_file():
+            return folder.resolve()
+    raise SettingsError("no conf/base.yaml beside the sources or in the current folder; run from the project's folder or pass --conf")
+
+
+def load(model: type[S], env: str, overrides: list[str] | None = None, folder: Path | None = None) -> S:
+    """The settings of an environment. ``overrides`` are texts like ``reentry.least_overlap=0.4``.
+
+    Raises SettingsError naming the key at fault and where it stands.
+    """
+    folder = folder or conf_folder()
+    layered = _read(folder / "base.yaml")
+    env_file = folder / f"{env}.yaml"
+    if not env_file.is_file():
+        known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "base")
+        raise SettingsError(f"no environment '{env}'; there are {', '.join(known)}")
+    _merge(layered, _read(env_file))
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set {override}: write it as key=value, for example --set spark.shuffle_partitions=8")
+        value = yaml.safe_load(text)
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        _merge(layered, value)
+    try:
+        return model.model_validate(layered)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(model, e["loc"], e["type"], e["msg"]) for e in error.errors())) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
+    if content is not None and not isinstance(content, dict):
+        raise SettingsError(f"{path.name} must hold keys and values at its top")
+    return content or {}
+
+
+def _merge(into: dict[str, Any], layer: dict[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _explain(model: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in loc)
+    if kind == "extra_forbidden":
+        fields: Any = model
+        for part in loc[:-1]:
+            annotation = fields.model_fields[str(part)].annotation if hasattr(fields, "model_fields") else None
+            fields = annotation
+        known = sorted(fields.model_fields) if hasattr(fields, "model_fields") else []
+        return f"unknown setting '{key}'" + (f"; there are {', '.join(known)}" if known else "")
+    if kind == "missing":
+        return f"setting '{key}' is missing; give it in conf/base.yaml"
+    return f"setting '{key}': {message[0].lower()}{message[1:]}"

@@ -1,0 +1,132 @@
+"""The demonstration: a small city through the whole chain, and a summary a newcomer can read."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city.generate import scenario
+from churnlake.core.console import Console
+from churnlake.core.job import Report, log_to
+from churnlake.core.lake import Lake, Scope
+from churnlake.core.landing import FILES
+from churnlake.core.lineage import Lineage
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import Days
+from churnlake.core.session import get_session
+from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
+from churnlake.settings import Settings
+from churnlake.tables.churn import MODELS
+from churnlake.tables.reentry import JOINERS, MATCHES
+
+LAST = "publish_site"
+EVALUATION = "evaluation.json"
+
+
+def demo(settings: Settings, console: Console) -> None:
+    """Make the city the settings choose, run every job over its days, compare with its truth and say where the pages are."""
+    began = time.monotonic()
+    work = Path(settings.store.work).resolve()
+    log_to(work / "logs")
+    city = scenario(settings.city.scenario)
+    days = Days(city.first_day, city.last_day)
+    lineage = Lineage.of_package()
+    console.say(f"churnlake demo: a city of {city.users:,} people, {days}, on this machine; Spark's own log is in {work / 'logs'}")
+    spark, started = get_session(settings.spark, work / "logs")
+    try:
+        budgets, makers = settings.runner.budgets, lineage.makers
+        jobs = [job for job in lineage.jobs if job.name != LAST]
+        reports = run_chain(spark, settings, jobs, days, console, makers=makers, budgets=budgets)
+        found, models = _evaluate(spark, settings, days)
+        work.mkdir(parents=True, exist_ok=True)
+        (work / EVALUATION).write_text(json.dumps(_figures(found, models), indent=2) + "\n", encoding="utf-8")
+        reports += run_chain(spark, settings, lineage.chain(only=LAST), days, console, makers=makers, budgets=budgets)
+        console.summary("Summary", _summary(settings, reports, found, models, _accounting(spark, settings, days), time.monotonic() - began))
+    finally:
+        if started:
+            spark.stop()
+
+
+def lake_of(spark: SparkSession, settings: Settings, days: Days, *tables: object) -> Lake:
+    """A lake to look at tables with, as of the last day."""
+    return Lake(spark, settings.store, Scope("evaluation", days, tables, ()))  # type: ignore[arg-type]
+
+
+def _evaluate(spark: SparkSession, settings: Settings, days: Days) -> tuple[Found, list[dict[str, object]]]:
+    lake = lake_of(spark, settings, days, JOINERS, MATCHES, MODELS)
+    planted = planted_pairs(spark, Path(settings.city.truth), lake.key)
+    found = reentry_found(lake.read(JOINERS), lake.read(MATCHES), planted, max(settings.reentry.stages))
+    models = [row.asDict() for row in lake.read(MODELS).orderBy(F.desc("known_on"), F.desc("is_champion")).limit(2).collect()] if lake.has(MODELS) else []
+    return found, models
+
+
+def _figures(found: Found, models: list[dict[str, object]]) -> dict[str, object]:
+    best = models[0] if models else {}
+    return {
+        "joiners": found.candidates, "planted": found.planted, "found": found.found, "right": found.right, "precision": found.precision, "recall": found.recall,
+        "learner": best.get("learner"), "pr_auc": best.get("pr_auc"), "base_rate": best.get("base_rate"),
+    }  # fmt: skip
+
+
+def _accounting(spark: SparkSession, settings: Settings, days: Days) -> tuple[int, dict[str, int]]:
+    """Rows the landing files hold by line count, and rows committed by state, over all ledger tables."""
+    ledgers = [table for table in Lineage.of_package().tables if table.ledger]
+    lake = lake_of(spark, settings, days, FILES, *ledgers)
+    lines = lake.read(FILES).agg(F.sum(F.expr("lines * rows_per_line")).alias("n")).first()
+    states: dict[str, int] = {}
+    for table in ledgers:
+        if lake.has(table):
+            for row in lake.ledger(table).groupBy("state").count().collect():
+                states[row["state"]] = states.get(row["state"], 0) + row["count"]
+    return int(lines["n"] or 0) if lines else 0, states
+
+
+def _summary(
+    settings: Settings, reports: list[Report], found: Found, models: list[dict[str, object]], accounting: tuple[int, dict[str, int]], seconds: float
+) -> list[tuple[str, str]]:
+    rows, states = accounting
+    good, bad, repeats = (states.get(state, 0) for state in ("good", "bad", "duplicate"))
+    holds = "=" if rows == good + bad + repeats else "≠"
+    late = [r.job for r in reports if r.seconds > settings.runner.budgets.get(r.job, float("inf"))]
+    lines = [
+        ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates"),
+        ("re-entry", f"{found.found} found, {found.planted} planted among {found.candidates} joiners; precision {_share(found.precision)}, recall {_share(found.recall)}"),
+    ]
+    for model in models:
+        serves = " (champion)" if model["is_champion"] else ""
+        lines.append(("churn" if model["is_champion"] else "", f"{model['learner']}{serves}: PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}, tested on {model['test_month']:%Y-%m}, {model['test_rows']:,} users"))
+    lines.append(("seconds", f"{seconds:.0f} in all" + (f"; over budget: {', '.join(late)}" if late else "")))
+    peak = peak_memory_mb()
+    if peak:
+        lines.append(("peak memory", f"{peak:,} MB"))
+    lines.append(("pages", str(Path(settings.store.work).resolve() / "site" / "index.html")))
+    return lines
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
+
+
+def peak_memory_mb() -> int | None:
+    """Largest resident memory of this process and its children, summed; None where /proc is not."""
+    import os
+
+    mine = {str(os.getpid())}
+    peak = 0
+    try:
+        stats = {p.name: (p / "status").read_text() for p in Path("/proc").iterdir() if p.name.isdigit()}
+    except OSError:
+        return None
+    parents = {pid: next((line.split()[1] for line in text.splitlines() if line.startswith("PPid:")), "") for pid, text in stats.items()}
+    grew = True
+    while grew:
+        more = {pid for pid, parent in parents.items() if parent in mine} - mine
+        mine |= more
+        grew = bool(more)
+    for pid in mine & stats.keys():
+        peak += next((int(line.split()[1]) for line in stats[pid].splitlines() if line.startswith("VmHWM:")), 0)
+    return peak // 1024 or None

@@ -1,0 +1,58 @@
+"""What was found beside what was planted. The only reader of a city's truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.core.errors import MissingInputError
+from churnlake.core.pseudonyms import Key
+
+
+@dataclass(frozen=True)
+class Found:
+    """Re-entrants found at the final stage against those planted.
+
+    ``planted`` counts the re-entries whose final stage fell within the days run; ``candidates`` the joiners looked at.
+    """
+
+    candidates: int
+    planted: int
+    found: int
+    right: int
+
+    @property
+    def precision(self) -> float | None:
+        """Right pairs among those found."""
+        return self.right / self.found if self.found else None
+
+    @property
+    def recall(self) -> float | None:
+        """Planted pairs found."""
+        return self.right / self.planted if self.planted else None
+
+
+def planted_pairs(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
+    """One row per planted re-entry: user_id and old_user_id as the lake knows them, same_handset, kind, gap_days.
+
+    Raises MissingInputError when the truth is not there.
+    """
+    if not (truth / "reentries").is_dir():
+        raise MissingInputError(f"no truth under {truth}; it is written by generate_city and cannot be made afterwards")
+    rows = spark.read.parquet(str(truth / "reentries"))
+    return rows.select(
+        key.pseudonym(F.col("new_user_id"), "user").alias("user_id"), key.pseudonym(F.col("old_user_id"), "user").alias("old_user_id"),
+        "same_handset", "same_document", "kind", "gap_days",
+    )  # fmt: skip
+
+
+def reentry_found(joiners: DataFrame, matches: DataFrame, planted: DataFrame, stage_days: int) -> Found:
+    """Matches of one stage against the planted pairs of the joiners that were asked at that stage."""
+    asked = joiners.where(F.col("stage_days") == stage_days)
+    due = planted.join(asked.select("user_id"), on="user_id", how="inner")
+    given = matches.where(F.col("stage_days") == stage_days)
+    right = given.join(planted.select("user_id", "old_user_id"), on=["user_id", "old_user_id"], how="inner")
+    return Found(asked.count(), due.count(), given.count(), right.count())

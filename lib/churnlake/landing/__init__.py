@@ -1,0 +1,1 @@
+"""An operator's files become the contract: numbers as dialled, pseudonyms, codes."""

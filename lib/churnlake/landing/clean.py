@@ -1,0 +1,106 @@
+"""Records of the landing contract -> clean records: one form for each number, pseudonyms, the city's day and hour."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import TRACE, Table
+from churnlake.core.pseudonyms import Key
+from churnlake.landing import numbers
+from churnlake.landing.settings import LandingSettings
+from churnlake.tables.clean import MMS, SMS, VOICE, WAP
+
+IMEI_DIGITS = 14
+"""What identifies a handset: the digits before the check digit or software version (3GPP 23.003)."""
+
+
+def voice(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.voice: the columns of clean.voice without ``batch``, and the trace.
+
+    ``zone`` is the city's: ``day`` and ``hour`` are counted there. ``opaque`` numbers are ids and taken as they are.
+    """
+    parties = _with_parties(raw, settings, opaque, "number", "peer_number", "forwarded_to")
+    handset = F.substring("imei", 1, IMEI_DIGITS)
+    # A cast there and back proves that the text is digits only; all zeros means that the handset gave none.
+    digits = handset.try_cast("bigint")
+    is_handset = (digits > 0) & (F.lpad(digits.cast("string"), IMEI_DIGITS, "0") == handset)
+    told = parties.withColumn("handset", F.when(is_handset, handset))
+    found = {
+        **_peer(key),
+        **_time(zone),
+        "dialled_form": F.col("peer_number_party.dialled_form"),
+        "is_ip": F.coalesce("peer_number_party.is_ip", F.lit(False)),
+        "imei_key": key.pseudonym(F.col("handset"), "imei"),
+        "tac": F.substring("handset", 1, 8),
+        "forwarded_key": key.pseudonym(F.col("forwarded_to_party.number"), "number"),
+        "forwarded_network": F.col("forwarded_to_party.network"),
+    }
+    return _clean(told, VOICE, key, found)
+
+
+def sms(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.sms: the columns of clean.sms without ``batch``, and the trace."""
+    return _clean(_with_parties(raw, settings, opaque, "number", "peer_number"), SMS, key, {**_peer(key), **_time(zone)})
+
+
+def mms(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.mms: the columns of clean.mms without ``batch``, and the trace."""
+    return _clean(_with_parties(raw, settings, opaque, "number", "peer_number"), MMS, key, {**_peer(key), **_time(zone)})
+
+
+def wap(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.wap: the columns of clean.wap without ``batch``, and the trace."""
+    return _clean(_with_parties(raw, settings, opaque, "number"), WAP, key, _time(zone))
+
+
+def own_number(party: str) -> Column:
+    """The number of one of our users; null where the text can not be one: a service number, one abroad, no number."""
+    return F.when(~F.col(f"{party}.network").isin(list(numbers.NO_USER)), F.col(f"{party}.number"))
+
+
+def _with_parties(raw: DataFrame, settings: LandingSettings, opaque: bool, *columns: str) -> DataFrame:
+    """The rows with ``own``, the record's own number, and a struct ``<column>_party`` for each column of numbers.
+
+    A number that is there but can not be a user of ours is told in ``unreadable``.
+    """
+    parties = {
+        f"{name}_party": numbers.opaque(F.col(name)) if opaque else numbers.normalise(F.col(name), settings) for name in columns
+    }
+    told = raw.withColumns(parties).withColumn("own", own_number("number_party"))
+    lost = F.col("number").isNotNull() & F.col("own").isNull()
+    unreadable = F.when(lost, F.array_append("unreadable", F.lit("number"))).otherwise(F.col("unreadable"))
+    return told.withColumn("unreadable", unreadable)
+
+
+def _peer(key: Key) -> dict[str, Column]:
+    return {
+        "peer_key": key.pseudonym(F.col("peer_number_party.number"), "number"),
+        "peer_network": F.col("peer_number_party.network"),
+        "peer_area": F.col("peer_number_party.area"),
+        "peer_service": F.col("peer_number_party.service"),
+    }
+
+
+def _time(zone: str) -> dict[str, Column]:
+    return {"day": F.to_date("local"), "hour": F.hour("local"), "local": F.from_utc_timestamp("started_at", zone)}
+
+
+def _clean(rows: DataFrame, table: Table, key: Key, found: dict[str, Column]) -> DataFrame:
+    """One row per row, with the table's columns except batch and record_key's making, and the trace.
+
+    A record is known by the operator's id, which is unique within a feed and number. Without one it is known by its line; since
+    a line's plain hash would let anyone test guesses of the numbers in it, that hash goes through the key.
+    """
+    feed = F.lit(table.name)
+    by_id = F.when(F.col("record_id").isNotNull(), F.xxhash64(feed, F.col("record_id"), F.col("number_key")))
+    way = [F.col("direction")] if "direction" in table.names else []
+    by_line = F.when(
+        F.col("line_key").isNotNull(), F.xxhash64(feed, key.pseudonym(F.col("line_key"), "line"), F.col("number_key"), *way)
+    )
+    staged = rows.withColumn("number_key", key.pseudonym(F.col("own"), "number"))
+    if "local" in found:
+        staged = staged.withColumn("local", found["local"])
+    made = {**found, "record_key": F.coalesce(by_id, by_line)}
+    names = [name for name in table.names if name != "batch"]
+    return staged.select(*(made.get(name, F.col(name)).alias(name) for name in names), *TRACE)

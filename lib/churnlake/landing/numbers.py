@@ -1,0 +1,166 @@
+"""Numbers as dialled: one form for each number, and what a pseudonym would destroy: network, area, service, beauty.
+
+A switch writes the other party as it was dialled: with +86, 0086, an area code, or the prefix of a cheap carrier. Unless they are
+brought to one form, one peer becomes several.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from churnlake.landing.settings import LandingSettings
+
+PARTY = "struct<number string, network string, area string, is_ip boolean, dialled_form string, service string>"
+NO_USER = ("service", "international", "unknown")
+"""Networks whose numbers can not be a user of ours."""
+
+
+def normalise(number: Column, settings: LandingSettings) -> Column:
+    """The party a dialled text means, as a struct (see ``PARTY``); null where the text is null, empty or all zeros (withheld).
+
+    ``number`` is 11 digits for a mobile, 0 + area + local for a fixed line, 00 + country for one abroad, the digits of a service
+    number, else the text as it is (network unknown). ``area`` has its leading 0 and is null where the number shows none: a
+    mobile. ``dialled_form`` is the first that holds of ip, international (+, 00 or 86 before it), short, area, plain.
+    """
+    # Most numbers need no work: 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
+    mobile = _mobile_networks(settings)
+    prefix = F.substring(number, 1, 3)
+    is_plain = (F.length(number) == 11) & prefix.isin(list(mobile)) & (number.try_cast("bigint").cast("string") == number)
+    none = F.lit(None).cast("string")
+    plain = F.struct(
+        number.alias("number"),
+        _one_of(prefix, mobile).alias("network"),
+        none.alias("area"),
+        F.lit(False).alias("is_ip"),
+        F.lit("plain").alias("dialled_form"),
+        none.alias("service"),
+    )
+    # One regular expression takes every other form apart; the lambda binds its parts to a name, so it runs once.
+    bare = F.translate(number, " -()|\t", "")
+    parts = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
+    other = F.element_at(F.transform(F.array(parts), lambda part: _party(part, settings)), 1)
+    written = F.translate(bare, "0", "") != ""
+    return F.when(is_plain, plain).when(written, other)
+
+
+def beauty(number: Column, settings: LandingSettings) -> Column:
+    """Beauty class of a normalised number by its end: repeated, sequence, lucky or plain."""
+    digits = "0123456789"
+    runs = [digits[i : i + settings.sequence_least] for i in range(len(digits) - settings.sequence_least + 1)]
+    sequence = "|".join([*runs, *(run[::-1] for run in runs)])
+    return (
+        F.when(number.rlike(rf"([0-9])\1{{{settings.repeated_least - 1}}}$"), "repeated")
+        .when(number.rlike(f"(?:{sequence})$"), "sequence")
+        .when(number.rlike(f"(?:{_any(settings.lucky_endings)})$"), "lucky")
+        .otherwise("plain")
+    )
+
+
+def opaque(number: Column) -> Column:
+    """The party an opaque id means, in the same struct: taken as it is, on our own network."""
+    none = F.lit(None).cast("string")
+    return F.when(
+        number.isNotNull(),
+        F.struct(
+            number.alias("number"),
+            F.lit("own").alias("network"),
+            none.alias("area"),
+            F.lit(False).alias("is_ip"),
+            F.lit("plain").alias("dialled_form"),
+            none.alias("service"),
+        ),
+    )
+
+
+def _mobile_networks(settings: LandingSettings) -> dict[str, str]:
+    return {
+        **dict.fromkeys(settings.own_prefixes, "own"),
+        **dict.fromkeys(settings.unicom_gsm_prefixes, "unicom_gsm"),
+        **dict.fromkeys(settings.unicom_cdma_prefixes, "unicom_cdma"),
+    }
+
+
+def _one_of(prefix: Column, networks: dict[str, str]) -> Column:
+    """The network of a prefix: one test for each network, not for each prefix."""
+    network = F.lit("unknown")
+    for name in reversed(list(dict.fromkeys(networks.values()))):
+        network = F.when(prefix.isin([p for p, n in networks.items() if n == name]), name).otherwise(network)
+    return network
+
+
+def _any(texts: list[str]) -> str:
+    return "|".join(re.escape(text) for text in sorted(texts, key=lambda t: (-len(t), t)))
+
+
+# Cities of two-digit areas have eight-digit local numbers; elsewhere seven or eight.
+_AREA = r"(?:10|2[0-9]|[3-9][0-9]{2})"
+_AREA_OF_FIXED = r"(?:(?:10|2[0-9])(?=[0-9]{8}$)|[3-9][0-9]{2})"
+_LOCAL = r"[2-8][0-9]{6,7}"
+_PARTS = "$1|$2$5$10|$3|$4|$6$8|$7$9$13|$11|$12|$14"
+_IP, _COUNTRY, _ZERO, _MOBILE, _AREA_CODE, _FIXED, _SERVICE_AREA, _SERVICE, _FOREIGN = range(9)
+
+
+def _pattern(settings: LandingSettings) -> str:
+    """Every form a number is dialled in; its groups, in the order of ``_PARTS``, hold the parts and are empty elsewhere.
+
+    The order matters: a service number of six digits after +86 must not be read as an area and a rest, and a bare 86 is a
+    country code only before what is too long to be a local number.
+    """
+    country, abroad = settings.country_code, r"(?:\+|00)"
+    short = rf"[1-9][0-9]{{0,{settings.service_most_digits - 1}}}"
+    service = rf"(?:{short}|(?:{_any(settings.service_prefixes)})[0-9]{{1,17}})"
+    return (
+        rf"^({_any(settings.ip_prefixes)})?(?:"
+        rf"({abroad}?{country})?(0)?(1[3-9][0-9]{{9}})"
+        rf"|({abroad}?{country})0?({_AREA_OF_FIXED})({_LOCAL})"
+        rf"|0({_AREA_OF_FIXED})({_LOCAL})"
+        rf"|({abroad}{country})?(?:0({_AREA}))?({service})"
+        rf"|({_LOCAL})"
+        rf"|{abroad}(?!{country})([1-9][0-9]{{5,14}})"
+        r")$"
+    )
+
+
+def _party(part: Column, settings: LandingSettings) -> Column:
+    """The struct made of the parts of one number; a text that was not taken apart is a single part."""
+
+    def has(place: int) -> Column:
+        return part[place] != ""
+
+    none = F.lit(None).cast("string")
+    is_known = F.size(part) > 1
+    area = F.when(has(_AREA_CODE), F.concat(F.lit("0"), part[_AREA_CODE])).otherwise(F.lit(settings.home_area))
+    is_phs = (area == settings.home_area) & part[_FIXED].rlike(f"^(?:{_any(settings.phs_prefixes)})")
+    known = F.struct(
+        F.when(has(_MOBILE), part[_MOBILE])
+        .when(has(_FIXED), F.concat(area, part[_FIXED]))
+        .when(has(_SERVICE), part[_SERVICE])
+        .otherwise(F.concat(F.lit("00"), part[_FOREIGN]))
+        .alias("number"),
+        F.when(has(_MOBILE), _one_of(F.substring(part[_MOBILE], 1, 3), _mobile_networks(settings)))
+        .when(has(_FIXED), F.when(is_phs, "phs").otherwise("fixed"))
+        .when(has(_SERVICE), "service")
+        .otherwise("international")
+        .alias("network"),
+        F.when(has(_FIXED), area).when(has(_SERVICE_AREA), F.concat(F.lit("0"), part[_SERVICE_AREA])).alias("area"),
+        has(_IP).alias("is_ip"),
+        F.when(has(_IP), "ip")
+        .when(has(_COUNTRY) | has(_FOREIGN), "international")
+        .when(has(_SERVICE), "short")
+        .when(has(_ZERO) | has(_AREA_CODE), "area")
+        .otherwise("plain")
+        .alias("dialled_form"),
+        F.when(has(_SERVICE), part[_SERVICE]).alias("service"),
+    )
+    unknown = F.struct(
+        part[0].alias("number"),
+        F.lit("unknown").alias("network"),
+        none.alias("area"),
+        F.lit(False).alias("is_ip"),
+        F.lit("plain").alias("dialled_form"),
+        none.alias("service"),
+    )
+    return F.when(is_known, known).otherwise(unknown)

@@ -1,0 +1,91 @@
+"""Reference data of the landing contract -> reference tables: pseudonyms for ids, yes and no for true and false."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import TRACE, Table
+from churnlake.core.pseudonyms import Key
+from churnlake.landing import numbers
+from churnlake.landing.clean import own_number
+from churnlake.landing.settings import LandingSettings
+from churnlake.tables.reference import BILLS, CELLS, HANDSETS, PLANS, RECHARGES, SUBSCRIBERS
+
+
+def subscribers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.subscribers: the columns of reference.subscribers without ``batch``, and the trace."""
+    party = numbers.opaque(F.col("number")) if opaque else numbers.normalise(F.col("number"), settings)
+    told = raw.withColumn("party", party).withColumn("own", own_number("party"))
+    rural, rural_lost = _yes(F.col("is_rural"))
+    lost = {"number": F.col("number").isNotNull() & F.col("own").isNull(), "is_rural": rural_lost}
+    beauty = F.lit("plain") if opaque else numbers.beauty(F.col("own"), settings)
+    found = {
+        "user_id": key.pseudonym(F.col("user_id"), "user"),
+        "number_key": key.pseudonym(F.col("own"), "number"),
+        "number_beauty": F.when(F.col("own").isNotNull(), beauty),
+        "imsi_key": key.pseudonym(F.col("imsi"), "imsi"),
+        "customer_key": key.pseudonym(F.col("customer_id"), "customer"),
+        "account_key": key.pseudonym(F.col("account_id"), "account"),
+        # letters of a document number are written in both cases
+        "document_key": key.pseudonym(F.upper("document"), "document"),
+        "is_rural": rural,
+    }
+    return _reference(told, SUBSCRIBERS, found, lost)
+
+
+def plans(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.plans: the columns of reference.plans without ``batch``, and the trace."""
+    return _reference(raw, PLANS, {}, {})
+
+
+def bills(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.bills: the columns of reference.bills without ``batch``, and the trace."""
+    return _reference(raw, BILLS, {"user_id": key.pseudonym(F.col("user_id"), "user")}, {})
+
+
+def recharges(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.recharges: the columns of reference.recharges without ``batch``, and the trace.
+
+    ``zone`` is the city's: ``day`` is counted there.
+    """
+    by_id = F.when(F.col("recharge_id").isNotNull(), F.xxhash64(F.lit(RECHARGES.name), F.col("recharge_id")))
+    found = {
+        "recharge_key": by_id,
+        "user_id": key.pseudonym(F.col("user_id"), "user"),
+        "day": F.to_date(F.from_utc_timestamp("recharged_at", zone)),
+    }
+    return _reference(raw, RECHARGES, found, {})
+
+
+def handsets(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.handsets: the columns of reference.handsets without ``batch``, and the trace."""
+    found, lost = {}, {}
+    for name in ("has_gprs", "has_mms", "has_java"):
+        found[name], lost[name] = _yes(F.col(name))
+    return _reference(raw, HANDSETS, found, lost)
+
+
+def cells(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.cells: the columns of reference.cells without ``batch``, and the trace."""
+    found, lost = {}, {}
+    for name in ("latitude", "longitude"):
+        found[name] = F.col(name).try_cast("double")
+        lost[name] = F.col(name).isNotNull() & found[name].isNull()
+    return _reference(raw, CELLS, found, lost)
+
+
+def _yes(text: Column) -> tuple[Column, Column]:
+    """True for yes, false for no, else null; and whether a text was there that is neither."""
+    said = F.lower(text)
+    return F.when(said == "yes", True).when(said == "no", False), text.isNotNull() & ~said.isin("yes", "no")
+
+
+def _reference(rows: DataFrame, table: Table, found: dict[str, Column], lost: dict[str, Column]) -> DataFrame:
+    """One row per row, with the table's columns except batch, and the trace; ``lost`` fields are added to ``unreadable``."""
+    unreadable = F.col("unreadable")
+    for name, is_lost in lost.items():
+        unreadable = F.when(is_lost, F.array_append(unreadable, F.lit(name))).otherwise(unreadable)
+    made = {**found, "unreadable": unreadable}
+    names = [*(name for name in table.names if name != "batch"), *TRACE]
+    return rows.select(*(made.get(name, F.col(name)).alias(name) for name in names))

@@ -1,0 +1,76 @@
+"""Score users: how likely each is to leave next month, in which place, and why."""
+
+from __future__ import annotations
+
+from pyspark.ml import PipelineModel
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from churnlake.models.fit import Contributions, probability
+from churnlake.models.frame import raw
+from churnlake.models.profile import OTHER, UNKNOWN
+from churnlake.models.settings import ModelsSettings
+from churnlake.tables.churn import SCORES
+
+
+def score(
+    features: DataFrame, pipeline: PipelineModel, given: Contributions, model_version: str, settings: ModelsSettings
+) -> DataFrame:
+    """One row per user and month given: the probability of leaving next month, its place in the month, and the reasons.
+
+    Reasons are the features that add most to this user's log-odds by the logistic regression, whichever learner serves:
+    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Equal probabilities are placed by user_id.
+
+    Args:
+        features: one row per user and month to be scored (the active ones), with the features the model was fitted on.
+        pipeline: the champion.
+        given: what explains a score.
+        model_version: the champion's version in the registry.
+        settings: how many reasons, and how strong one must be.
+    """
+    numeric, categories = list(given.numeric), list(given.categories)
+    scored = pipeline.transform(features.select("month", "user_id", *raw(numeric, categories))).select(
+        "month",
+        "user_id",
+        probability().alias("probability"),
+        reasons(given, settings).alias("reasons"),
+        F.lit(model_version).alias("model_version"),
+    )
+    order = Window.partitionBy("month").orderBy(F.desc("probability"), "user_id")
+    return scored.withColumn("place", F.row_number().over(order).cast("bigint")).select(*SCORES.names)
+
+
+def reasons(given: Contributions, settings: ModelsSettings) -> Column:
+    """The strongest reasons of a row that went through the pipeline: an array of texts, the strongest first.
+
+    Contributions are compared to six places and ties fall to the feature named first. Levels folded to other or unknown
+    are no reason anyone can act on.
+    """
+    names = [name for name, weight in given.numeric.items() if weight != 0]
+    parts = []
+    for at, name in enumerate(names):
+        z = F.col(f"z_{name}")
+        parts.append(_part(at, F.lit(-given.numeric[name]) * z, z, F.lit("")))
+    for name, levels in given.categories.items():
+        spoken = {level: weight for level, weight in levels.items() if level not in (OTHER, UNKNOWN) and weight != 0}
+        if spoken:
+            weights = F.create_map(*(F.lit(value) for level, weight in spoken.items() for value in (level, -weight)))
+            level = F.col(f"level_{name}")
+            parts.append(_part(len(names), F.coalesce(F.try_element_at(weights, level), F.lit(0.0)), F.lit(0.0), level))
+            names.append(name)
+    if not parts:
+        return F.array().cast("array<string>")
+    strong = F.filter(F.array(*parts), lambda part: part["less"] <= -settings.least_contribution)
+    first = F.slice(F.array_sort(strong), 1, settings.most_reasons)
+    return F.transform(first, lambda part: _text(F.array(*map(F.lit, names))[part["at"]], part))
+
+
+def _part(at: int, less: Column, z: Column, level: Column) -> Column:
+    # Structs sort by their first field: the negated contribution puts the strongest first.
+    return F.struct(F.round(less, 6).alias("less"), F.lit(at).alias("at"), F.round(z, 1).alias("z"), level.alias("level"))
+
+
+def _text(name: Column, part: Column) -> Column:
+    size = F.format_string(" (%+.1f sd)", part["z"])
+    told = F.concat(name, F.when(part["z"] < 0, F.lit(" low")).otherwise(F.lit(" high")), size)
+    return F.when(part["level"] != "", F.concat(name, F.lit(" is "), part["level"])).otherwise(told)

@@ -1,0 +1,1 @@
+"""Telecom checks on whole tables and days, and the scores that come of them."""

@@ -1,0 +1,1 @@
+"""Who of the joiners is a customer who left, or is leaving, under another number."""

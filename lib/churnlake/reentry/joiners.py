@@ -1,0 +1,57 @@
+"""The joiners to be looked at: who began when, and how much is known of each at each stage."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.runs import Days
+from churnlake.reentry.settings import ReentrySettings
+
+
+def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
+    """First day of daily data that a run over these days looks at."""
+    return days.first - dt.timedelta(days=max(settings.stages) + settings.looks_back_days)
+
+
+def own_days(usage: DataFrame) -> DataFrame:
+    """One row per user and day with an own outgoing event: ``own_events``."""
+    return usage.where("own_events > 0").select("user_id", "day", "own_events")
+
+
+def joiners(own: DataFrame, lives: DataFrame | None, data_begins: dt.date, days: Days, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner and stage that falls due within the days: user_id, stage_days, joined_on, known_on.
+
+    A joiner's first own outgoing event follows its joining on paper by at most ``join_slack_days``; where no lives are
+    delivered, it lies at least ``warmup_days`` after the data begin (before, everybody looks new).
+    """
+    begun = own.groupBy("user_id").agg(F.min("day").alias("joined_on"))
+    warm = F.col("joined_on") >= F.lit(data_begins + dt.timedelta(days=settings.warmup_days))
+    if lives is None:
+        new = begun.where(warm)
+    else:
+        papers = lives.select("user_id", F.col("joined_on").alias("on_paper"))
+        known = begun.join(papers, on="user_id", how="left")
+        new = known.where((F.col("on_paper").isNull() & warm) | (F.datediff("joined_on", "on_paper") <= settings.join_slack_days))
+    stages = ", ".join(str(stage) for stage in settings.stages)
+    due = new.select("user_id", "joined_on", F.expr(f"explode(array({stages}))").alias("stage_days"))
+    return due.withColumn("known_on", F.expr("date_add(joined_on, stage_days)")).where(F.col("known_on").between(F.lit(days.first), F.lit(days.last)))
+
+
+def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
+    """One row per joiner, stage and peer met by then: the joiner's row and ``contacts``."""
+    counted = edges.select("user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n"))
+    met = due.join(counted, on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
+    return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
+
+
+def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner and stage (reentry.joiners): scored when some old user could be weighed, or its circle is large enough to say none fits; else too little evidence."""
+    sizes = met.groupBy("user_id", "stage_days").agg(F.count("*").alias("peers"))
+    weighed = candidates.groupBy("user_id", "stage_days").agg(F.count("*").alias("candidates"))
+    rows = due.join(sizes, on=["user_id", "stage_days"], how="left").join(weighed, on=["user_id", "stage_days"], how="left")
+    rows = rows.withColumn("peers", F.expr("coalesce(peers, 0)")).withColumn("candidates", F.expr("coalesce(candidates, 0)"))
+    scope = f"if(candidates > 0 OR peers >= {settings.least_peers}, 'scored', 'too_little')"
+    return rows.select("known_on", "user_id", "stage_days", "joined_on", F.expr(scope).alias("scope"), "peers", "candidates")

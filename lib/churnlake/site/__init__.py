@@ -1,0 +1,1 @@
+"""Static pages people read: opened from disk, with no network."""

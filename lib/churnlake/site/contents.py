@@ -1,0 +1,316 @@
+"""What stands on each page: figures, tables and key figures, as values for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from churnlake.core.contract import Column, Table
+from churnlake.site import charts, wording
+from churnlake.site.data import SiteData
+from churnlake.site.picture import picture
+
+FEEDS = ("voice", "sms", "mms", "wap")
+DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy")
+LAYERS: Mapping[str, str] = {
+    "raw": "#8fa3b5",
+    "clean": "#28557f",
+    "reference": "#6a5d9e",
+    "daily": "#2f9e97",
+    "features": "#5b8c3e",
+    "circles": "#1d7a74",
+    "reentry": "#b4527b",
+    "churn": "#cf4a5a",
+    "campaigns": "#e2a33a",
+    "quality": "#7a6a52",
+}
+Context = dict[str, Any]
+
+
+def overview(data: SiteData) -> Context:
+    """The overview: key figures, records a day, leavings a month, the way to the other pages."""
+    cards: list[tuple[str, str, str]] = []
+    figures: dict[str, charts.Figure] = {}
+    since = data.last
+    links = dict.fromkeys(("reentry.html", "churn.html", "quality.html"), "")
+    if _has(data.records):
+        records = data.records
+        good = records[records["state"] == "good"]
+        since = min(records["day"]) if len(records) else since
+        cards.append(
+            ("Records taken in", wording.count(records["rows"].sum()), f"{wording.share(_part(good, records))} of them good")
+        )
+        figures["records"] = charts.titled(charts.area(good, "day", "rows", "feed", FEEDS), y="good records a day")
+        links["quality.html"] = f"{wording.share(_part(good, records), 2)} of records good"
+    if _has(data.users):
+        newest = data.users.sort_values("month").iloc[-1]
+        cards.append(("Active users", wording.count(newest["users"]), f"with a record in {wording.month(newest['month'])}"))
+    if _has(data.leavings):
+        left, back = int(data.leavings["users"].sum()), int(data.leavings["returned"].fillna(0).sum())
+        cards.append(("Users who left", wording.count(left), "confirmed so far"))
+        links["churn.html"] = f"{wording.count(left)} users left"
+        if data.matches is not None:
+            cards.append(("Back under a new number", wording.count(back), f"{wording.share(back / left)} of those who left"))
+        figures["leaky"] = charts.titled(
+            charts.stacked(_fates(data.leavings), "month", "users", "fate", ("gone", "returned"), FATES), y="users"
+        )
+    if _has(data.joiners):
+        joined = int(data.joiners["users"].sum())
+        found = int(data.matches["rows"].sum()) if _has(data.matches) else 0
+        cards.append(
+            (
+                "Joiners",
+                wording.count(joined),
+                f"{wording.share(found / joined)} known from before" if data.matches is not None else "",
+            )
+        )
+        links["reentry.html"] = f"{wording.count(found)} joiners recognised"
+    if _has(data.fits):
+        champion = data.fits[data.fits["is_champion"]]
+        if len(champion):
+            best = champion.iloc[0]
+            told = f"{best['lift_top_decile']:.1f}x" if pd.notna(best["lift_top_decile"]) else "-"
+            cards.append(
+                ("Leavers in the top tenth", told, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
+            )
+    links["dictionary.html"] = f"{len(data.tables)} tables, {sum(map(len, (data.views or {}).values()))} indicators"
+    links["lineage.html"] = f"{len(data.steps)} jobs"
+    return {
+        "cards": cards,
+        "figures": figures,
+        "links": links,
+        "since": since,
+        "headline": _headline(data),
+        "evaluation": _evaluation(data),
+    }
+
+
+def reentry(data: SiteData) -> Context:
+    """Re-entry: the three scopes of joiners, evidence and probability of matches, the likeliest cases."""
+    figures: dict[str, charts.Figure] = {}
+    square: dict[str, int] = {}
+    final = 0
+    if _has(data.joiners):
+        final = int(data.joiners["stage_days"].max())
+        scopes = charts.stacked(data.joiners, "month", "users", "scope", ("scored", "too_little", "excluded"), SCOPES)
+        figures["scopes"] = charts.titled(scopes, y="joiners")
+    if _has(data.matches):
+        figures["kinds"] = charts.titled(
+            charts.stacked(data.matches, "month", "rows", "kind", ("full", "partial", "open"), KINDS), y="matches"
+        )
+        by_way = {
+            str(row["found_by"]): int(row["rows"])
+            for row in _records(data.matches.groupby("found_by", as_index=False)[["rows"]].sum())
+        }
+        square = {way: by_way.get(way, 0) for way in ("both", "circle", "imei")}
+        if _has(data.joiners):
+            scored = data.joiners[data.joiners["scope"] == "scored"]["users"].sum()
+            square["neither"] = max(int(scored) - sum(square.values()), 0)
+    if _has(data.probabilities):
+        bars = charts.stacked(_middle(data.probabilities, 0.025), "bin", "rows", "found_by", ("both", "circle", "imei"), WAYS)
+        figures["probabilities"] = charts.titled(
+            bars, "probability that both are one person", "matches", bargap=0.06, xaxis={"range": [0, 1]}
+        )
+    if _has(data.gaps):
+        bars = charts.stacked(_middle(data.gaps, 5), "bin", "rows", "kind", ("full", "partial", "open"), KINDS)
+        line = {
+            "type": "line",
+            "x0": 0,
+            "x1": 0,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"color": charts.MUTED, "dash": "dot", "width": 1},
+        }
+        figures["gaps"] = charts.titled(
+            bars, "days from the old number's last use to the new one's first", "matches", bargap=0.06, shapes=[line]
+        )
+    return {"figures": figures, "square": square, "final": final, "cases": _records(data.cases)}
+
+
+def churn(data: SiteData) -> Context:
+    """Churn: leavings by kind and brand, how well learners rank, the ranking's top, cells by priority."""
+    figures: dict[str, charts.Figure] = {}
+    cells: list[Context] = []
+    if _has(data.leavings):
+        figures["kinds"] = charts.titled(
+            charts.stacked(data.leavings, "month", "users", "kind", ("cancelled", "suspended", "silent")), y="users"
+        )
+        brands = charts.stacked(data.leavings, "month", "users", "brand", ("gotone", "easyown", "mzone", "unknown"), BRANDS)
+        figures["brands"] = charts.titled(brands, y="users")
+    if _has(data.fits):
+        newest = data.fits.sort_values(["known_on", "is_champion"]).drop_duplicates(["learner", "test_month"], keep="last")
+        ranks = newest[["test_month", "learner", "pr_auc"]].rename(columns={"pr_auc": "value", "learner": "what"}).dropna()
+        base = newest.groupby("test_month", as_index=False).agg(value=("base_rate", "max")).assign(what="base rate")
+        both = pd.concat([ranks, base]).assign(test_month=lambda frame: frame["test_month"].map(wording.month))
+        bars = charts.grouped(both, "test_month", "value", "what", ("logistic", "boosted", "base rate"))
+        figures["fits"] = charts.titled(bars, "month tested on", "area under precision-recall", xaxis={"type": "category"})
+    if _has(data.scores):
+        bars = charts.stacked(_middle(data.scores, 0.01).assign(what="users"), "bin", "users", "what")
+        figures["scores"] = charts.titled(
+            bars,
+            "probability of leaving next month",
+            "users (log)",
+            bargap=0.06,
+            showlegend=False,
+            yaxis={"type": "log", "dtick": 1},
+        )
+        figures["scores"]["layout"]["yaxis"].pop("rangemode")
+    if _has(data.cells):
+        grid = data.cells.groupby(["cell", "priority"], as_index=False)[["users", "at_stake_yuan"]].sum()
+        arms = data.cells.pivot_table(
+            index=["cell", "priority"], columns="arm", values="users", aggfunc="sum", fill_value=0
+        ).reset_index()
+        cells = _records(grid.merge(arms, on=["cell", "priority"]).sort_values("at_stake_yuan", ascending=False))
+    month = wording.month(data.scores["month"].iloc[0]) if _has(data.scores) else ""
+    return {"figures": figures, "ranked": _records(data.ranked), "fits": _records(data.fits), "cells": cells, "month": month}
+
+
+def _account(data: SiteData) -> list[Context]:
+    """One entry per feed: rows in by state, and rows due from its files, where both are known."""
+    if not _has(data.records):
+        return []
+    states = {
+        (row["feed"], row["state"]): int(row["rows"])
+        for row in _records(data.records.groupby(["feed", "state"], as_index=False)[["rows"]].sum())
+    }
+    due = {row["feed"]: row for row in _records(data.files)}
+    found = []
+    for feed in FEEDS:
+        row = {state: states.get((feed, state), 0) for state in ("good", "bad", "duplicate")}
+        taken = sum(row.values())
+        if taken or feed in due:
+            told = due.get(feed, dict.fromkeys(("files", "lines", "rows_due", "unreadable_files")))
+            gap = None if told["rows_due"] is None else int(told["rows_due"]) - taken
+            found.append({**told, "feed": feed, **row, "taken": taken, "gap": gap})
+    return found
+
+
+def quality(data: SiteData) -> Context:
+    """Quality: accounting by feed, reasons, scores by dimension, checks with the failed ones first."""
+    figures: dict[str, charts.Figure] = {}
+    if _has(data.records):
+        aside = data.records[data.records["state"] != "good"]
+        if len(aside):
+            figures["aside"] = charts.titled(
+                charts.area(aside, "day", "rows", "state", ("bad", "duplicate"), STATES), y="rows a day"
+            )
+    checks = _records(data.checks)
+    checks.sort(key=lambda check: (check["has_passed"], check["severity"] != "error", check["table_name"], check["check_name"]))
+    heat: dict[str, dict[str, float]] = {}
+    for row in _records(data.quality):
+        heat.setdefault(str(row["table_name"]), {})[str(row["dimension"])] = row["score"]
+    failed = [check for check in checks if not check["has_passed"]]
+    counts = {
+        "passed": len(checks) - len(failed),
+        "errors": sum(check["severity"] == "error" for check in failed),
+        "warnings": sum(check["severity"] == "warn" for check in failed),
+    }
+    return {
+        "account": _account(data),
+        "figures": figures,
+        "reasons": _records(data.reasons),
+        "checks": checks,
+        "failed": failed,
+        "counts": counts,
+        "heat": heat,
+        "dimensions": DIMENSIONS,
+        "docs_link": data.docs_link,
+    }
+
+
+def dictionary(data: SiteData) -> Context:
+    """The dictionary: tables by layer with columns and rules, indicators by view with formulas."""
+    layers: dict[str, list[Table]] = {}
+    for table in data.tables:
+        layers.setdefault(table.name.partition(".")[0], []).append(table)
+    makers = {table: step.job for step in data.steps for table in step.writes}
+    return {"by_layer": layers, "views": data.views or {}, "makers": makers}
+
+
+def lineage(data: SiteData) -> Context:
+    """Lineage: the picture, and the same as a table."""
+    return {"picture": Markup(picture(data.steps, LAYERS)), "steps": data.steps}
+
+
+FATES = {"gone": "gone", "returned": "back under a new number"}
+SCOPES = {"scored": "scored", "too_little": "too little evidence", "excluded": "excluded"}
+KINDS = {"full": "full replacement", "partial": "partial", "open": "open: before day 60"}
+WAYS = {"both": "circle and handset", "circle": "circle alone", "imei": "handset alone"}
+BRANDS = {"gotone": "GoTone 全球通", "easyown": "EasyOwn 神州行", "mzone": "M-Zone 动感地带"}
+STATES = {"bad": "quarantined", "duplicate": "duplicates dropped"}
+EVALUATED = {
+    "planted": "re-entries planted",
+    "found": "found",
+    "correct": "of them right",
+    "precision": "precision",
+    "recall": "recall",
+    "pr_auc": "PR-AUC of the churn model",
+    "base_rate": "base rate of leaving",
+}
+
+
+def rules_of(column: Column) -> str:
+    """What the contract demands of a value, in words."""
+    bounds = [f"≥ {column.least:g}" if column.least is not None else "", f"≤ {column.most:g}" if column.most is not None else ""]
+    codes = "one of " + ", ".join(column.one_of) if column.one_of else ""
+    said = [part for part in (*bounds, codes, column.rule) if part]
+    return "; ".join(said) + (" (warns)" if said and column.severity == "warn" else "")
+
+
+def _headline(data: SiteData) -> str:
+    if not (_has(data.leavings) and data.matches is not None):
+        return "What the operator's records say of who leaves and who comes back."
+    left, back = int(data.leavings["users"].sum()), int(data.leavings["returned"].fillna(0).sum())
+    counts = f"Of {wording.count(left)} users who left, {wording.count(back)} are already back under another number"
+    return f"{counts}: {wording.share(back / left)} of what looked like churn."
+
+
+def _evaluation(data: SiteData) -> list[tuple[str, str]]:
+    if not data.evaluation:
+        return []
+    shown = [
+        (EVALUATED.get(key, key.replace("_", " ")), value)
+        for key, value in data.evaluation.items()
+        if isinstance(value, int | float | str)
+    ]
+    return [
+        (label, f"{value:.3f}" if isinstance(value, float) else wording.count(value) if isinstance(value, int) else value)
+        for label, value in shown
+    ]
+
+
+def _fates(leavings: pd.DataFrame) -> pd.DataFrame:
+    back = leavings["returned"].fillna(0).astype(float)
+    gone = leavings.assign(fate="gone", users=leavings["users"] - back)
+    return pd.concat([gone, leavings.assign(fate="returned", users=back)])
+
+
+def _middle(frame: pd.DataFrame, half: float) -> pd.DataFrame:
+    """Bins named by their middle, where plotly centres a bar."""
+    return frame.assign(bin=(frame["bin"].astype(float) + half).round(4))
+
+
+def _part(some: pd.DataFrame, whole: pd.DataFrame) -> float:
+    return float(some["rows"].sum()) / max(float(whole["rows"].sum()), 1.0)
+
+
+def _has(frame: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
+    return frame is not None and len(frame) > 0
+
+
+def _records(frame: pd.DataFrame | None) -> list[Context]:
+    if frame is None:
+        return []
+    return [{str(key): _value(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _value(value: Any) -> Any:
+    """None for what pandas calls missing; a list for an array."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if not isinstance(value, list) and pd.isna(value) else value

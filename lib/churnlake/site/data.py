@@ -1,0 +1,250 @@
+"""What the pages show: aggregates of fixed size, made from the tables there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Indicator, Table
+from churnlake.tables.campaigns import LISTS
+from churnlake.tables.churn import LEAVINGS, MODELS
+from churnlake.tables.churn import SCORES as CHURN_SCORES
+from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
+from churnlake.tables.daily import USAGE
+from churnlake.tables.quality import CHECKS
+from churnlake.tables.quality import SCORES as QUALITY_SCORES
+from churnlake.tables.raw import FILES
+from churnlake.tables.reentry import JOINERS, MATCHES
+
+TOP = 20
+"""Rows of a ranked table on a page."""
+REASONS_SHOWN = 40
+FITS_SHOWN = 40
+SHORT_NAME = "substring(sha2(cast({0} as string), 256), 1, 8)"
+"""How a user is called on a page: the first 8 hex digits of the hash of the (already pseudonymous) user_id."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job as lineage knows it: the tables it reads and writes."""
+
+    job: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """All inputs of the pages. A frame is None where the table it is made from is absent; the page then says so.
+
+    Attributes:
+        last: Last day the site covers.
+        tables: The contract of every table.
+        views: Indicators by business view.
+        steps: The jobs in the order they run.
+        files: feed, files, lines, rows_due, unreadable_files.
+        records: feed, day, state, rows.
+        reasons: feed, reason, state, rows; the most frequent.
+        users: month, users, own_events.
+        joiners: month, stage_days, scope, users; each joiner at the latest stage it has reached.
+        matches: month, kind, found_by, has_same_imei, rows; at each match's latest stage.
+        probabilities: bin (lower edge, width 0.05), found_by, rows.
+        gaps: bin (lower edge, 10 days), kind, rows.
+        cases: The likeliest matches.
+        leavings: month, kind, brand, users, returned (matched as old user of a joiner).
+        fits: Rows of churn.models, newest first.
+        scores: month, bin (lower edge, width 0.02), users; newest month scored.
+        ranked: The users likeliest to leave in the newest month scored.
+        cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
+        checks: Rows of quality.checks of the newest report.
+        quality: Rows of quality.scores of the newest report.
+        evaluation: What the detector found of what was planted, where the city is made up; else None.
+        docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
+    """
+
+    last: dt.date
+    tables: tuple[Table, ...] = ()
+    views: Mapping[str, Sequence[Indicator]] | None = None
+    steps: tuple[Step, ...] = ()
+    files: pd.DataFrame | None = None
+    records: pd.DataFrame | None = None
+    reasons: pd.DataFrame | None = None
+    users: pd.DataFrame | None = None
+    joiners: pd.DataFrame | None = None
+    matches: pd.DataFrame | None = None
+    probabilities: pd.DataFrame | None = None
+    gaps: pd.DataFrame | None = None
+    cases: pd.DataFrame | None = None
+    leavings: pd.DataFrame | None = None
+    fits: pd.DataFrame | None = None
+    scores: pd.DataFrame | None = None
+    ranked: pd.DataFrame | None = None
+    cells: pd.DataFrame | None = None
+    checks: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
+    evaluation: Mapping[str, Any] | None = None
+    docs_link: str = ""
+
+
+def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
+    """By field of SiteData, the small frame that fills it; only those whose tables are there.
+
+    Args:
+        frames: The tables there are. Of clean tables every row with its state (the ledger), of others what readers see.
+    """
+    found: dict[str, DataFrame] = {}
+    if FILES in frames:
+        found["files"] = files_by_feed(frames[FILES])
+    ledgers = {table: frames[table] for table in RECORDS if table in frames}
+    if ledgers:
+        found["records"] = records_by_day(ledgers)
+        found["reasons"] = reasons_by_feed(ledgers)
+    if USAGE in frames:
+        found["users"] = users_by_month(frames[USAGE])
+    if JOINERS in frames:
+        found["joiners"] = joiners_by_month(frames[JOINERS])
+    if MATCHES in frames:
+        latest = latest_matches(frames[MATCHES], frames.get(JOINERS))
+        found["matches"] = matches_by_month(latest)
+        twentieths = F.expr("least(floor(probability * 20), 19) / 20").alias("bin")
+        found["probabilities"] = latest.groupBy(twentieths, F.col("found_by")).agg(_rows())
+        tens = F.expr("cast(floor(gap_days / 10) * 10 as int)").alias("bin")
+        found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(_rows())
+        found["cases"] = likeliest_matches(latest)
+    if LEAVINGS in frames:
+        matched = latest_matches(frames[MATCHES], frames.get(JOINERS)) if MATCHES in frames else None
+        found["leavings"] = leavings_by_month(frames[LEAVINGS], matched)
+    if MODELS in frames:
+        found["fits"] = frames[MODELS].orderBy(F.desc("known_on"), F.desc("is_champion"), "learner").limit(FITS_SHOWN)
+    if CHURN_SCORES in frames:
+        newest = _newest(frames[CHURN_SCORES], "month")
+        fiftieths = F.expr("least(floor(probability * 50), 49) / 50").alias("bin")
+        found["scores"] = newest.groupBy(F.col("month"), fiftieths).agg(_rows("users"))
+        found["ranked"] = likeliest_leavers(newest, frames.get(LISTS))
+    if LISTS in frames:
+        listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
+        found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
+    if CHECKS in frames:
+        found["checks"] = _newest(frames[CHECKS], "day")
+    if QUALITY_SCORES in frames:
+        found["quality"] = _newest(frames[QUALITY_SCORES], "day")
+    return found
+
+
+def collect(frames: Mapping[Table, DataFrame], last: dt.date, **others: Any) -> SiteData:
+    """The data of the site. ``others`` are fields of SiteData that no table holds: tables, views, steps, evaluation, docs_link.
+
+    Every frame collected is an aggregate or a top list: its size does not grow with the number of users or records.
+    """
+    shown: dict[str, Any] = {name: frame.toPandas() for name, frame in aggregates(frames).items()}
+    return SiteData(last=last, **shown, **others)
+
+
+def files_by_feed(files: DataFrame) -> DataFrame:
+    """One row per feed: files, lines counted apart from Spark, rows due from them, files that could not be read."""
+    return files.groupBy("feed").agg(
+        F.expr("count(1) as files"),
+        F.expr("sum(lines) as lines"),
+        F.expr("sum(if(note is null, lines * rows_per_line, 0)) as rows_due"),
+        F.expr("count_if(note is not null) as unreadable_files"),
+    )
+
+
+def records_by_day(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
+    """One row per feed, day and state: rows. A row set aside whose day cannot be meant counts on its delivery day."""
+    day = F.expr(ACCOUNT_DAY).alias("day")
+    parts = [
+        ledger.groupBy(F.lit(_feed(table)).alias("feed"), day, F.col("state")).agg(_rows()) for table, ledger in ledgers.items()
+    ]
+    return reduce(DataFrame.unionByName, parts)
+
+
+def reasons_by_feed(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
+    """One row per feed, state and reason: rows that give it, the most frequent first. A row may give several."""
+    parts = [
+        ledger.where("size(reasons) > 0")
+        .select(F.lit(_feed(table)).alias("feed"), "state", F.explode("reasons").alias("reason"))
+        .groupBy("feed", "state", "reason")
+        .agg(_rows())
+        for table, ledger in ledgers.items()
+    ]
+    return reduce(DataFrame.unionByName, parts).orderBy(F.desc("rows"), "feed", "reason", "state").limit(REASONS_SHOWN)
+
+
+def users_by_month(usage: DataFrame) -> DataFrame:
+    """One row per month: users with a record in it."""
+    return usage.select(F.trunc("day", "MM").alias("month"), "user_id").distinct().groupBy("month").agg(_rows("users"))
+
+
+def joiners_by_month(joiners: DataFrame) -> DataFrame:
+    """One row per month of joining, stage reached and scope: joiners, each at the latest stage it has reached."""
+    latest = joiners.groupBy("user_id").agg(F.expr("max_by(struct(joined_on, scope, stage_days), stage_days) as at_last"))
+    month = F.trunc("at_last.joined_on", "MM").alias("month")
+    return latest.groupBy(month, F.col("at_last.stage_days"), F.col("at_last.scope")).agg(_rows("users"))
+
+
+def latest_matches(matches: DataFrame, joiners: DataFrame | None) -> DataFrame:
+    """One row per joiner matched at the latest stage it has reached; an early match not upheld later is left out."""
+    reached = (matches if joiners is None else joiners).groupBy("user_id").agg(F.max("stage_days").alias("stage_days"))
+    return matches.join(reached, on=["user_id", "stage_days"], how="left_semi")
+
+
+def matches_by_month(latest: DataFrame) -> DataFrame:
+    """One row per month of joining, kind, way found and same-handset: matched joiners."""
+    by = [F.col(name) for name in ("kind", "found_by", "has_same_imei")]
+    return latest.groupBy(F.trunc("joined_on", "MM").alias("month"), *by).agg(_rows())
+
+
+def likeliest_matches(latest: DataFrame) -> DataFrame:
+    """One row per match among the likeliest: short names, evidence, probability."""
+    ordered = latest.orderBy(F.desc("probability"), F.desc("shared_peers"), "user_id").limit(TOP)
+    return ordered.selectExpr(
+        f"{SHORT_NAME.format('user_id')} as new_user",
+        f"{SHORT_NAME.format('old_user_id')} as old_user",
+        *("joined_on", "old_last_on", "gap_days", "shared_peers", "has_same_imei", "has_same_document"),
+        *("found_by", "kind", "probability"),
+    )
+
+
+def leavings_by_month(leavings: DataFrame, matches: DataFrame | None) -> DataFrame:
+    """One row per month of leaving, kind and brand: users who left, and those of them matched to a joiner since."""
+    month = F.trunc("leave_on", "MM").alias("month")
+    grouping = [F.col("kind"), F.expr("coalesce(brand, 'unknown')").alias("brand")]
+    if matches is None:
+        return leavings.groupBy(month, *grouping).agg(_rows("users")).withColumn("returned", F.lit(None).cast("long"))
+    back = matches.groupBy(F.col("old_user_id").alias("user_id")).agg(F.lit(True).alias("is_back"))
+    joined = leavings.join(back, on="user_id", how="left")
+    return joined.groupBy(month, *grouping).agg(_rows("users"), F.expr("count_if(is_back) as returned"))
+
+
+def likeliest_leavers(scores: DataFrame, lists: DataFrame | None) -> DataFrame:
+    """One row per user at the top of the ranking: short name, probability, reasons, and its cell where it is listed."""
+    top = scores.where(F.col("place") <= TOP)
+    if lists is None:
+        absent = {"cell": "string", "priority": "string", "value_yuan": "double"}
+        named = top.withColumns({name: F.lit(None).cast(kind) for name, kind in absent.items()})
+    else:
+        cells = lists.select("month", "user_id", "cell", "priority", F.col("value_yuan").cast("double").alias("value_yuan"))
+        named = top.join(cells, on=["month", "user_id"], how="left")
+    named = named.withColumn("user", F.expr(SHORT_NAME.format("user_id")))
+    return named.select("month", "place", "user", "probability", "reasons", "cell", "priority", "value_yuan").orderBy("place")
+
+
+def _newest(frame: DataFrame, by: str) -> DataFrame:
+    return frame.join(frame.agg(F.max(by).alias(by)), on=by, how="left_semi")
+
+
+def _rows(name: str = "rows") -> Column:
+    return F.count(F.lit(1)).alias(name)
+
+
+def _feed(table: Table) -> str:
+    return table.name.partition(".")[2]

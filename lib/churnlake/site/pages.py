@@ -1,0 +1,111 @@
+"""The pages: from data of fixed size to files that a browser opens from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from churnlake.core.contract import sql_type
+from churnlake.site import charts, wording
+from churnlake.site.contents import LAYERS, Context, churn, dictionary, lineage, overview, quality, reentry, rules_of
+from churnlake.site.data import SiteData
+
+NAVIGATION: Mapping[str, tuple[str, str]] = {
+    "index.html": ("Overview", "What came in, who left, who came back."),
+    "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
+    "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
+    "quality.html": ("Quality", "Every line accounted for, every table scored."),
+    "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
+    "lineage.html": ("Lineage", "Which job makes which table from which."),
+}
+MADE_FROM: Mapping[str, tuple[str, ...]] = {
+    "files": ("raw.files",),
+    "records": ("clean.voice", "clean.sms", "clean.mms", "clean.wap"),
+    "reasons": ("clean.voice", "clean.sms", "clean.mms", "clean.wap"),
+    "users": ("daily.usage",),
+    "joiners": ("reentry.joiners",),
+    "matches": ("reentry.matches",),
+    "probabilities": ("reentry.matches",),
+    "gaps": ("reentry.matches",),
+    "cases": ("reentry.matches",),
+    "leavings": ("churn.leavings",),
+    "fits": ("churn.models",),
+    "scores": ("churn.scores",),
+    "ranked": ("churn.scores",),
+    "cells": ("campaigns.lists",),
+    "checks": ("quality.checks",),
+    "quality": ("quality.scores",),
+}
+
+
+def pages(data: SiteData) -> dict[str, str]:
+    """By file name, the text of every file of the site: pages, style, script and plotly.js, which stands there once."""
+    made: dict[str, Callable[[SiteData], Context]] = {
+        "index.html": overview,
+        "reentry.html": reentry,
+        "churn.html": churn,
+        "quality.html": quality,
+        "dictionary.html": dictionary,
+        "lineage.html": lineage,
+    }
+    environment = _environment()
+    found = {}
+    for name, context in made.items():
+        shared = {
+            "page": name,
+            "navigation": NAVIGATION,
+            "last": data.last,
+            "missing": lambda field: missing(data, field),
+            "layers": LAYERS,
+        }
+        found[name] = environment.get_template(f"{name}.j2").render(**shared, **context(data))
+    return {**found, "site.css": _asset("site.css"), "site.js": _asset("site.js"), "plotly.min.js": _plotly()}
+
+
+def missing(data: SiteData, field: str) -> str:
+    """Why a part of a page is empty and what would fill it; empty text when it is not."""
+    frame = getattr(data, field)
+    if frame is not None and len(frame):
+        return ""
+    tables = MADE_FROM[field]
+    makers = sorted({step.job for step in data.steps for table in step.writes if table in tables})
+    by = f" {' and '.join(makers)} makes it." if makers else ""
+    if frame is None:
+        return f"Nothing to show yet: {tables[0]} has not been written.{by}"
+    return f"Nothing to show: {tables[0]} holds no rows up to {data.last:%d %B %Y}."
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("churnlake.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "count": wording.count,
+        "share": wording.share,
+        "yuan": wording.yuan,
+        "month": wording.month,
+        "day": wording.day,
+        "figure": lambda figure: Markup(charts.script(figure)),
+        "rules": rules_of,
+        "sql_type": sql_type,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _asset(name: str) -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())

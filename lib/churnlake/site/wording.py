@@ -1,0 +1,52 @@
+"""How figures are written on pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def count(value: Any) -> str:
+    """A count with thin groups of three.
+
+    >>> count(24734616)
+    '24,734,616'
+    """
+    return "–" if value is None else f"{int(value):,}"
+
+
+def share(value: Any, places: int = 1) -> str:
+    """A share of one as per cent.
+
+    >>> share(0.2313)
+    '23.1 %'
+    """
+    return "–" if value is None else f"{100 * float(value):.{places}f} %"
+
+
+def yuan(value: Any) -> str:
+    """An amount in yuan, without fen.
+
+    >>> yuan(1234.5)
+    '¥1,234'
+    """
+    return "–" if value is None else f"¥{float(value):,.0f}"
+
+
+def month(value: Any) -> str:
+    """A month by name.
+
+    >>> import datetime
+    >>> month(datetime.date(2005, 5, 1))
+    'May 2005'
+    """
+    return "–" if value is None else f"{value:%B %Y}"
+
+
+def day(value: Any) -> str:
+    """A day as ISO 8601 writes it.
+
+    >>> import datetime
+    >>> day(datetime.date(2005, 5, 1))
+    '2005-05-01'
+    """
+    return "–" if value is None else f"{value:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""General measures: nothing here knows a table or a telecom word."""

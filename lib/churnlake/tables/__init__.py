@@ -1,0 +1,1 @@
+"""Every table of the lakehouse, declarations only; one module a layer."""

@@ -1,0 +1,118 @@
+"""The landing contract: what each feed brings, in our words. No storage of its own; feed files map an operator's files to it."""
+
+from churnlake.core.contract import DATE, INT, LONG, MONEY, STRING, TIMESTAMP, Column, Table
+from churnlake.core.landing import FILES
+
+RECORD_ID = Column("record_id", STRING, "The operator's own id of the record; without one a record is its line and its occurrence in the file.", optional=True)
+NUMBER = Column("number", STRING, "The number whose record this is, as written by the switch.")
+PEER_NUMBER = Column("peer_number", STRING, "The other party as dialled or shown; null when withheld.", optional=True)
+STARTED_AT = Column("started_at", TIMESTAMP, "Start, UTC.")
+MESSAGE_DIRECTION = Column("direction", STRING, "out: sent by the number; in: received.", one_of=("out", "in"))
+FEE = Column("fee_yuan", MONEY, "Fee charged for this record.", optional=True)
+DELIVERED_ON = Column("delivered_on", DATE, "Delivery day: the date= folder the file landed in.")
+
+RAW_VOICE = Table(
+    "raw.voice", "One row per voice call of a home number: an on-net call is two records, one of each party.", stored=False,
+    columns=(
+        RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT,
+        Column("direction", STRING, "out: made by the number; in: received; forwarded: received and sent on to forwarded_to.", one_of=("out", "in", "forwarded")),
+        Column("seconds", INT, "Charged duration in seconds; 0 when not answered."),
+        Column("call_class", STRING, "local, long_distance (domestic), international or roaming.", optional=True),
+        Column("cell_id", STRING, "Cell where the call began.", optional=True),
+        Column("imei", STRING, "Equipment identity as sent: 14 digits and a check digit, 0 or software version.", optional=True),
+        Column("forwarded_to", STRING, "Number a forwarded call went on to.", optional=True),
+        Column("release_cause", STRING, "answered, busy, no_answer, failed or dropped.", optional=True),
+        FEE,
+    ),
+)
+RAW_SMS = Table("raw.sms", "One row per short message of a home number.", stored=False,
+                columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, FEE))
+RAW_MMS = Table("raw.mms", "One row per multimedia message of a home number.", stored=False,
+                columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, Column("bytes", LONG, "Size of the message."), FEE))
+RAW_WAP = Table(
+    "raw.wap", "One row per WAP session of a home number.", stored=False,
+    columns=(
+        RECORD_ID, NUMBER, STARTED_AT,
+        Column("seconds", INT, "Duration in seconds."),
+        Column("bytes", LONG, "Bytes up and down."),
+        Column("site", STRING, "WAP column or site visited.", optional=True),
+        FEE,
+    ),
+)
+RAW_SUBSCRIBERS = Table(
+    "raw.subscribers", "One row per user (one life of a number) as known on the delivery day; the newest delivery of a user wins.", stored=False,
+    columns=(
+        Column("user_id", STRING, "The operator's id of this life of the number."),
+        Column("number", STRING, "The number."),
+        Column("valid_from", TIMESTAMP, "When the user took the number, UTC."),
+        Column("valid_to", TIMESTAMP, "When the number was taken from the user, UTC; null while held.", optional=True),
+        Column("imsi", STRING, "SIM identity.", optional=True),
+        Column("customer_id", STRING, "The operator's id of the customer on paper.", optional=True),
+        Column("account_id", STRING, "Billing account.", optional=True),
+        Column("document", STRING, "Identity document number shown at joining.", optional=True),
+        Column("brand", STRING, "Brand code.", optional=True),
+        Column("plan_id", STRING, "Tariff plan.", optional=True),
+        Column("joined_on", DATE, "Day of joining."),
+        Column("left_on", DATE, "Day of the cancel order; null while not cancelled.", optional=True),
+        Column("status", STRING, "active, suspended or cancelled on the delivery day.", optional=True),
+        Column("status_since", DATE, "Day the status began.", optional=True),
+        Column("channel", STRING, "Where the user joined: counter, dealer, phone, web.", optional=True),
+        Column("dealer_id", STRING, "Dealer who sold the card.", optional=True),
+        Column("branch", STRING, "City branch.", optional=True),
+        Column("bonus_yuan", MONEY, "Joining bonus.", optional=True),
+        Column("bonus_until", DATE, "Last day of the bonus's term.", optional=True),
+        Column("group_customer_id", STRING, "Group customer (firm) the user belongs to.", optional=True),
+        Column("vip_card", STRING, "VIP card level.", optional=True),
+        Column("points", INT, "Points balance.", optional=True),
+        Column("birth_year", INT, "Year of birth.", optional=True),
+        Column("gender", STRING, "f or m.", optional=True),
+        Column("is_rural", STRING, "yes or no.", optional=True),
+        Column("credit_class", STRING, "Credit class, A best.", optional=True),
+    ),
+)
+RAW_PLANS = Table(
+    "raw.plans", "One row per tariff plan.", stored=False,
+    columns=(
+        Column("plan_id", STRING, "Tariff plan."), Column("plan_name", STRING, "Its name."), Column("brand", STRING, "Brand code."),
+        Column("monthly_fee_yuan", MONEY, "Monthly fee."), Column("included_minutes", INT, "Local minutes included a month."),
+        Column("local_yuan", MONEY, "Local call, a minute."), Column("long_distance_yuan", MONEY, "Domestic long distance, a minute."),
+        Column("roaming_yuan", MONEY, "Roaming, a minute."), Column("sms_yuan", MONEY, "Short message, each."),
+    ),
+)
+RAW_BILLS = Table(
+    "raw.bills", "One row per user and billed month.", stored=False,
+    columns=(
+        Column("user_id", STRING, "The operator's id of the user."), Column("month", DATE, "First day of the billed month."),
+        Column("monthly_fee_yuan", MONEY, "Plan fee."), Column("local_yuan", MONEY, "Local calls."),
+        Column("long_distance_yuan", MONEY, "Long distance calls."), Column("roaming_yuan", MONEY, "Roaming."),
+        Column("message_yuan", MONEY, "SMS and MMS."), Column("new_service_yuan", MONEY, "WAP, ring tones and other new services."),
+        Column("arrears_yuan", MONEY, "Unpaid at the end of the month.", optional=True),
+    ),
+)
+RAW_RECHARGES = Table(
+    "raw.recharges", "One row per recharge.", stored=False,
+    columns=(
+        Column("recharge_id", STRING, "The operator's id of the recharge."), Column("user_id", STRING, "The operator's id of the user."),
+        Column("recharged_at", TIMESTAMP, "When, UTC."), Column("amount_yuan", MONEY, "Face value."),
+    ),
+)
+RAW_HANDSETS = Table(
+    "raw.handsets", "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.", stored=False,
+    columns=(
+        Column("tac", STRING, "Type allocation code, 8 digits."), Column("maker", STRING, "Maker."), Column("model", STRING, "Model."),
+        Column("has_gprs", STRING, "yes or no.", optional=True), Column("has_mms", STRING, "yes or no.", optional=True),
+        Column("has_java", STRING, "yes or no.", optional=True),
+    ),
+)
+RAW_CELLS = Table(
+    "raw.cells", "One row per radio cell.", stored=False,
+    columns=(
+        Column("cell_id", STRING, "Cell."), Column("latitude", STRING, "Degrees north."), Column("longitude", STRING, "Degrees east."),
+        Column("area", STRING, "District or town.", optional=True),
+    ),
+)
+
+RECORD_FEEDS = (RAW_VOICE, RAW_SMS, RAW_MMS, RAW_WAP)
+REFERENCE_FEEDS = (RAW_SUBSCRIBERS, RAW_PLANS, RAW_BILLS, RAW_RECHARGES, RAW_HANDSETS, RAW_CELLS)
+
+__all__ = ["FILES", "RAW_BILLS", "RAW_CELLS", "RAW_HANDSETS", "RAW_MMS", "RAW_PLANS", "RAW_RECHARGES", "RAW_SMS", "RAW_SUBSCRIBERS", "RAW_VOICE", "RAW_WAP", "RECORD_FEEDS", "REFERENCE_FEEDS"]

@@ -1,0 +1,95 @@
+"""Reference data as delivered, checked and pseudonymised; and the lives of numbers derived from it."""
+
+from churnlake.core.contract import BOOLEAN, DATE, DOUBLE, INT, LONG, MONEY, STRING, TIMESTAMP, Column, Table
+from churnlake.tables.clean import BATCH
+
+DELIVERED_ON = Column("delivered_on", DATE, "Delivery day.")
+USER_ID = Column("user_id", LONG, "Pseudonym of the user: one life of a number.")
+BRANDS = ("gotone", "easyown", "mzone")
+
+
+def _money(name: str, meaning: str) -> Column:
+    return Column(name, MONEY, meaning, least=0, most=1_000_000)
+
+
+SUBSCRIBERS = Table(
+    "reference.subscribers", "One row per user and delivery: what was known of the user that day.", slice="batch", at="delivered_on",
+    key=("user_id", "delivered_on"), ledger=True,
+    columns=(
+        BATCH, USER_ID, DELIVERED_ON,
+        Column("number_key", LONG, "Pseudonym of the number."),
+        Column("number_beauty", STRING, "Beauty class of the number.", one_of=("repeated", "sequence", "lucky", "plain")),
+        Column("valid_from", TIMESTAMP, "When the user took the number, UTC."),
+        Column("valid_to", TIMESTAMP, "When the number was taken from the user, UTC; null while held.", optional=True, rule="valid_to >= valid_from"),
+        Column("imsi_key", LONG, "Pseudonym of the SIM identity.", optional=True),
+        Column("customer_key", LONG, "Pseudonym of the customer on paper.", optional=True),
+        Column("account_key", LONG, "Pseudonym of the billing account.", optional=True),
+        Column("document_key", LONG, "Pseudonym of the identity document.", optional=True),
+        Column("brand", STRING, "Brand: gotone (post-paid), easyown (prepaid), mzone (young).", one_of=BRANDS, optional=True),
+        Column("plan_id", STRING, "Tariff plan.", optional=True),
+        Column("joined_on", DATE, "Day of joining."),
+        Column("left_on", DATE, "Day of the cancel order.", optional=True, rule="left_on >= joined_on"),
+        Column("status", STRING, "Status on the delivery day.", one_of=("active", "suspended", "cancelled"), optional=True),
+        Column("status_since", DATE, "Day the status began.", optional=True),
+        Column("channel", STRING, "Where the user joined.", optional=True),
+        Column("dealer_id", STRING, "Dealer who sold the card.", optional=True),
+        Column("branch", STRING, "City branch.", optional=True),
+        Column("bonus_yuan", MONEY, "Joining bonus.", optional=True, least=0),
+        Column("bonus_until", DATE, "Last day of the bonus's term.", optional=True),
+        Column("group_customer_id", STRING, "Group customer the user belongs to.", optional=True),
+        Column("vip_card", STRING, "VIP card level.", optional=True),
+        Column("points", INT, "Points balance.", optional=True, least=0),
+        Column("birth_year", INT, "Year of birth.", optional=True, least=1900, most=2100, severity="warn"),
+        Column("gender", STRING, "f or m.", one_of=("f", "m"), optional=True),
+        Column("is_rural", BOOLEAN, "Lives outside the city.", optional=True),
+        Column("credit_class", STRING, "Credit class, A best.", optional=True),
+    ),
+)
+PLANS = Table(
+    "reference.plans", "One row per tariff plan and delivery.", slice="batch", at="delivered_on", key=("plan_id", "delivered_on"), ledger=True,
+    columns=(
+        BATCH, DELIVERED_ON, Column("plan_id", STRING, "Tariff plan."), Column("plan_name", STRING, "Its name."),
+        Column("brand", STRING, "Brand.", one_of=BRANDS), _money("monthly_fee_yuan", "Monthly fee."),
+        Column("included_minutes", INT, "Local minutes included a month.", least=0), _money("local_yuan", "Local call, a minute."),
+        _money("long_distance_yuan", "Domestic long distance, a minute."), _money("roaming_yuan", "Roaming, a minute."), _money("sms_yuan", "Short message, each."),
+    ),
+)
+BILLS = Table(
+    "reference.bills", "One row per user and billed month.", slice="batch", at="delivered_on", key=("user_id", "month"), ledger=True,
+    columns=(
+        BATCH, DELIVERED_ON, USER_ID, Column("month", DATE, "First day of the billed month.", rule="day(month) = 1"),
+        _money("monthly_fee_yuan", "Plan fee."), _money("local_yuan", "Local calls."), _money("long_distance_yuan", "Long distance calls."),
+        _money("roaming_yuan", "Roaming."), _money("message_yuan", "SMS and MMS."), _money("new_service_yuan", "WAP, ring tones, other new services."),
+        Column("arrears_yuan", MONEY, "Unpaid at the end of the month.", optional=True, least=0),
+    ),
+)
+RECHARGES = Table(
+    "reference.recharges", "One row per recharge.", slice="batch", at="day", key=("recharge_key",), ledger=True,
+    columns=(
+        BATCH, DELIVERED_ON, Column("recharge_key", LONG, "64-bit key of the operator's id of the recharge."), USER_ID,
+        Column("recharged_at", TIMESTAMP, "When, UTC."), Column("day", DATE, "Day in the city's zone."),
+        Column("amount_yuan", MONEY, "Face value.", least=0, most=100_000),
+    ),
+)
+HANDSETS = Table(
+    "reference.handsets", "One row per TAC and delivery.", slice="batch", at="delivered_on", key=("tac", "delivered_on"), ledger=True,
+    columns=(
+        BATCH, DELIVERED_ON, Column("tac", STRING, "Type allocation code.", rule="tac rlike '^[0-9]{8}$'"), Column("maker", STRING, "Maker."), Column("model", STRING, "Model."),
+        Column("has_gprs", BOOLEAN, "Has GPRS.", optional=True), Column("has_mms", BOOLEAN, "Has MMS.", optional=True), Column("has_java", BOOLEAN, "Runs Java games.", optional=True),
+    ),
+)
+CELLS = Table(
+    "reference.cells", "One row per cell and delivery.", slice="batch", at="delivered_on", key=("cell_id", "delivered_on"), ledger=True,
+    columns=(
+        BATCH, DELIVERED_ON, Column("cell_id", STRING, "Cell."), Column("latitude", DOUBLE, "Degrees north.", least=-90, most=90),
+        Column("longitude", DOUBLE, "Degrees east.", least=-180, most=180), Column("area", STRING, "District or town.", optional=True),
+    ),
+)
+LIVES = Table(
+    "reference.lives", "One row per user: the number held and from when to when. A number's lives do not overlap.", key=("user_id",),
+    columns=(
+        USER_ID, Column("number_key", LONG, "Pseudonym of the number."), Column("valid_from", TIMESTAMP, "First moment of this life, UTC."),
+        Column("valid_to", TIMESTAMP, "First moment after it, UTC; 9999-12-31 while held."), Column("joined_on", DATE, "Day of joining."),
+    ),
+)
+REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, HANDSETS, CELLS)

@@ -1,0 +1,1 @@
+"""From clean records to daily partials and monthly features."""

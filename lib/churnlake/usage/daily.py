@@ -1,0 +1,94 @@
+"""Clean records become daily partials."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.indicators import DAILY
+from churnlake.tables.clean import MMS, SMS, VOICE, WAP
+from churnlake.usage.settings import UsageSettings
+
+EVENT = {
+    "service": "string", "number_key": "bigint", "peer_key": "bigint", "started_at": "timestamp", "day": "date", "hour": "int", "direction": "string",
+    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(12,2)", "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
+    "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
+}  # fmt: skip
+SERVICES = {VOICE.name: "voice", SMS.name: "sms", MMS.name: "mms", WAP.name: "wap"}
+
+
+def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
+    """One row per clean record of any service, with the ``user_id`` that held the number at that moment.
+
+    ``records`` are the clean tables by name, as far as they exist; ``lives`` is reference.lives. A number with no life at
+    that moment, or with no lives at all, is a user of its own under the number's pseudonym. A WAP session counts as
+    outgoing: the user began it.
+    """
+    frames = []
+    for name, service in SERVICES.items():
+        if name in records:
+            given = set(records[name].columns)
+            constants = {"service": F.lit(service), **({"direction": F.lit("out")} if service == "wap" else {})}
+            frames.append(
+                records[name].select(
+                    [(constants.get(c) if c in constants else F.col(c) if c in given else F.lit(None)).cast(t).alias(c) for c, t in EVENT.items()]  # type: ignore[union-attr]
+                )
+            )
+    all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
+    if lives is None:
+        return all_events.withColumn("user_id", F.col("number_key"))
+    held = lives.select(F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by"))
+    found = all_events.join(held, how="left", on=F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to"))
+    return found.withColumn("user_id", F.expr("coalesce(held_by, number_key)")).drop("held_key", "valid_from", "valid_to", "held_by")
+
+
+def usage(all_events: DataFrame) -> DataFrame:
+    """One row per user and day with a record: every daily indicator, in one aggregation."""
+    return all_events.groupBy("day", "user_id").agg(*[F.expr(i.daily).alias(i.name) for i in DAILY])
+
+
+def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFrame:
+    """One row per user, day and peer: contacts both ways. Service numbers, withheld peers and the user's own number are left out.
+
+    The peer is named by its user when it is one of our numbers in somebody's hands that day, so a recycled number does not
+    join two people's circles.
+    """
+    met = all_events.where("peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap'")
+    answered = "service = 'voice' AND seconds > 0"
+    counted = met.groupBy("day", "user_id", "peer_key").agg(
+        F.expr("min(peer_network)").alias("peer_network"),
+        F.expr("min(peer_area)").alias("peer_area"),
+        F.expr(f"count_if({answered} AND direction = 'out')").alias("voice_out_calls"),
+        F.expr(f"count_if({answered} AND direction = 'in')").alias("voice_in_calls"),
+        F.expr("coalesce(sum(if(service = 'voice' AND direction = 'out', seconds, 0)), 0)").alias("voice_out_seconds"),
+        F.expr("coalesce(sum(if(service = 'voice' AND direction = 'in', seconds, 0)), 0)").alias("voice_in_seconds"),
+        F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
+        F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
+    )
+    counted = counted.where("voice_out_calls + voice_in_calls + message_out + message_in > 0")
+    if lives is None:
+        return counted.withColumnRenamed("peer_key", "peer_id")
+    held = lives.select(
+        F.col("number_key").alias("peer_key"),
+        F.to_date(F.from_utc_timestamp("valid_from", zone)).alias("from_day"),
+        F.expr(f"if(year(valid_to) > 9000, date'9999-12-31', to_date(from_utc_timestamp(valid_to, '{zone}')))").alias("to_day"),
+        F.col("user_id").alias("held_by"),
+    )
+    # half-open days: on the day a number changes hands it is the new holder's
+    named = counted.alias("e").join(held.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day"))
+    return named.select("e.*", F.expr("coalesce(held_by, e.peer_key)").alias("peer_id")).drop("peer_key")
+
+
+def places(all_events: DataFrame, settings: UsageSettings) -> DataFrame:
+    """One row per user, day, cell and part of the day: calls begun there."""
+    part = f"if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}, 'night', 'work')"
+    seen = all_events.where("cell_id IS NOT NULL").withColumn("day_part", F.expr(part))
+    return seen.groupBy("day", "user_id", "cell_id", "day_part").agg(F.count("*").alias("voice_calls"))
+
+
+def devices(all_events: DataFrame) -> DataFrame:
+    """One row per user, day and handset: calls on it."""
+    seen = all_events.where("imei_key IS NOT NULL")
+    return seen.groupBy("day", "user_id", "imei_key").agg(F.min("tac").alias("tac"), F.count("*").alias("voice_calls"), F.min("hour").alias("first_hour"))

@@ -1,0 +1,105 @@
+"""Lineage, command line, generated pages and the rules of the house; no JVM needed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from churnlake.__main__ import main, pages
+from churnlake.core.contract import INT, Column, Table
+from churnlake.core.errors import LineageError
+from churnlake.core.job import declare
+from churnlake.core.lineage import Lineage
+from churnlake.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+A = Table("a.one", "One.", (Column("x", INT, "X."),))
+B = Table("a.two", "Two.", (Column("x", INT, "X."),))
+
+
+def test_each_job_runs_after_those_whose_tables_it_reads() -> None:
+    order = [job.name for job in Lineage.of_package().jobs]
+    chain = ["generate_city", "ingest_usage", "build_daily", "build_circles", "detect_reentry", "label_churn", "train_model", "score_model", "plan_campaigns", "check_quality", "publish_site"]
+    assert [name for name in order if name in chain] == chain
+
+
+def test_two_makers_and_a_circle_are_refused() -> None:
+    def one(lake: object, run: object) -> None:
+        """Nothing."""
+
+    def two(lake: object, run: object) -> None:
+        """Nothing."""
+
+    with pytest.raises(LineageError, match=r"a\.one is written by one and by two"):
+        Lineage.of([declare(Settings, writes=[A])(one), declare(Settings, writes=[A])(two)])
+    with pytest.raises(LineageError, match="wait for each other"):
+        Lineage.of([declare(Settings, reads=[B], writes=[A])(one), declare(Settings, reads=[A], writes=[B])(two)])
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (["run", "--dates", "2005-5-1"], 2, "write a day as 2005-05-01"),
+        (["run", "--set", "reentry.x=1"], 2, "unknown setting 'reentry.x'"),
+        (["run", "--only", "build_dayly"], 2, "no job 'build_dayly'; there are"),
+        (["run", "--env", "moon"], 2, "no environment 'moon'"),
+        (["run", "--nonsense"], 2, "unrecognized arguments"),
+        (["rum"], 2, "no command 'rum'"),
+        (["ddl", "clean.voise"], 2, "no stored table"),
+        (["indicators", "calls"], 0, ""),
+        (["lineage"], 0, ""),
+        (["tables"], 0, ""),
+        (["ddl"], 0, ""),
+    ],
+)
+def test_the_command_line_answers_without_a_trace(argv: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_asking_what_is_declared_starts_no_jvm() -> None:
+    code = "import sys; from churnlake.__main__ import main; [main([c]) for c in ('tables', 'ddl', 'dictionary', 'lineage')]; from pyspark import SparkContext; sys.exit(SparkContext._gateway is not None)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-500:]
+    assert "Gateway" not in found.stderr
+
+
+@pytest.mark.parametrize("path", [str(p) for p in pages()])
+def test_generated_pages_are_fresh(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == pages()[Path(path)], "run make docs"
+
+
+SOURCES = sorted((ROOT / "lib").rglob("*.py")) + sorted((ROOT / "jobs").glob("*.py"))
+
+
+def test_tables_are_overwritten_in_one_place_and_by_slices_only() -> None:
+    found = [p for p in SOURCES if re.search(r"""mode\(\s*["']overwrite["']\s*\)|\.overwritePartitions|insertInto|partitionOverwriteMode""", p.read_text()) and p.parent.name not in ("city", "evaluate")]
+    assert [p.name for p in found] == ["lake.py"]
+    text = (ROOT / "lib/churnlake/core/lake.py").read_text()
+    assert text.count('mode("overwrite")') == text.count('"replaceWhere"')
+
+
+@pytest.mark.parametrize(
+    ("library", "importer"), [("great_expectations", "core/quality.py"), ("mlflow", "core/tracking.py"), ("graphframes", "circles/groups.py")]
+)
+def test_heavy_libraries_have_one_importer_and_load_late(library: str, importer: str) -> None:
+    pattern = re.compile(rf"^(\s*)(?:from|import) {library}", re.MULTILINE)
+    found = {p.relative_to(ROOT / "lib/churnlake").as_posix(): pattern.findall(p.read_text()) for p in SOURCES if p.is_relative_to(ROOT / "lib") and pattern.search(p.read_text())}
+    assert list(found) == [importer]
+    assert all(indent for indent in found[importer]), "import it inside a function"
+
+
+def test_no_module_level_column_no_row_udf_no_unstable_ids() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        assert not re.search(r"^[A-Z_]+ = .*F\.(col|lit|expr)\(", text, re.MULTILINE), path
+        assert not re.search(r"F\.udf\(|@udf|monotonically_increasing_id|dropDuplicates|partitionOverwriteMode|\bF\.rand\(\)", text), path
+
+
+def test_files_stay_small_and_names_say_something() -> None:
+    assert not [p for p in SOURCES if len(p.read_text().splitlines()) > 400]
+    assert not [p for p in SOURCES if p.stem in {"utils", "helpers", "common", "misc", "util", "helper"}]

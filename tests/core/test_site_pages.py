@@ -1,0 +1,323 @@
+"""Pages from made-up aggregates: complete, self-contained, and telling when something is absent. No Spark."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from churnlake.indicators import VIEWS
+from churnlake.site.data import SiteData, Step
+from churnlake.site.pages import NAVIGATION, pages
+from churnlake.site.picture import arranged, columns, with_sources
+from churnlake.tables import churn, clean, daily, quality, reentry
+
+MONTHS = [dt.date(2005, month, 1) for month in range(1, 7)]
+DAYS = [dt.date(2005, 1, 1) + dt.timedelta(day) for day in range(181)]
+CHECKED = ("clean.voice", "clean.sms", "daily.usage", "features.monthly", "churn.scores", "reentry.matches")
+STEPS = (
+    Step("generate_city", (), (), "Make the city."),
+    Step(
+        "ingest_usage",
+        ("raw.voice", "raw.sms", "raw.mms", "raw.wap"),
+        ("clean.voice", "clean.sms", "clean.mms", "clean.wap"),
+        "Clean records.",
+    ),
+    Step(
+        "ingest_reference",
+        ("raw.subscribers", "raw.bills"),
+        ("reference.subscribers", "reference.bills", "reference.lives"),
+        "Clean reference data.",
+    ),
+    Step(
+        "build_daily",
+        ("clean.voice", "clean.sms", "clean.mms", "clean.wap", "reference.lives"),
+        ("daily.usage", "daily.edges", "daily.devices"),
+        "Sum up days.",
+    ),
+    Step("build_features", ("daily.usage", "daily.edges", "reference.subscribers"), ("features.monthly",), "Indicators."),
+    Step("build_circles", ("daily.edges",), ("circles.signatures", "circles.peers"), "Circles."),
+    Step("label_leaving", ("daily.usage", "reference.subscribers"), ("churn.leavings",), "Who left."),
+    Step(
+        "detect_reentry",
+        ("circles.signatures", "circles.peers", "daily.devices", "churn.leavings"),
+        ("reentry.joiners", "reentry.matches", "reentry.persons"),
+    ),
+    Step("label_churn", ("churn.leavings", "reentry.matches", "daily.usage"), ("churn.labels",), "Labels."),
+    Step("train_model", ("features.monthly", "churn.labels"), ("churn.models",), "Fit."),
+    Step("score_model", ("features.monthly", "churn.models"), ("churn.scores",), "Score."),
+    Step("plan_campaigns", ("churn.scores", "features.monthly"), ("campaigns.lists",), "Lists."),
+    Step(
+        "check_quality",
+        ("clean.voice", "daily.usage", "churn.scores", "reentry.matches"),
+        ("quality.checks", "quality.scores"),
+        "Judge.",
+    ),
+    Step(
+        "publish_site",
+        ("reentry.matches", "churn.scores", "campaigns.lists", "quality.checks", "quality.scores"),
+        (),
+        "This site.",
+    ),
+)
+
+
+def made_up() -> SiteData:
+    """A site's data of the size and shape of the demonstration's."""
+    feeds = {"voice": 6900, "sms": 5100, "mms": 610, "wap": 100}
+    records = [
+        {"feed": feed, "day": day, "state": state, "rows": int(rows * (1 + 0.25 * (day.weekday() >= 5)) * part)}
+        for feed, rows in feeds.items()
+        for day in DAYS
+        for state, part in (("good", 1.0), ("bad", 0.003), ("duplicate", 0.002))
+    ]
+    frame = pd.DataFrame(records)
+    taken = frame.groupby("feed")["rows"].sum()
+    files = [
+        {
+            "feed": f,
+            "files": 26,
+            "lines": int(taken[f]),
+            "rows_due": int(taken[f]) + 12 * (f == "mms"),
+            "unreadable_files": int(f == "mms"),
+        }
+        for f in feeds
+    ]
+    matches = [
+        {"month": m, "kind": k, "found_by": w, "has_same_imei": w != "circle", "rows": n}
+        for m in MONTHS
+        for k, w, n in (("full", "both", 5), ("full", "circle", 4), ("partial", "circle", 2), ("open", "imei", 1 + m.month // 2))
+    ]
+    cases = [
+        {
+            "new_user": f"{9 * i + 0xA1B2C3:08x}",
+            "old_user": f"{7 * i + 0xD4E5F6:08x}",
+            "joined_on": DAYS[100 - i],
+            "old_last_on": DAYS[90 - i],
+            "gap_days": 10 - i,
+            "shared_peers": 14 - i // 2,
+            "has_same_imei": i % 2 == 0,
+            "has_same_document": i % 3 == 0,
+            "found_by": ("both", "circle")[i % 2],
+            "kind": "full",
+            "probability": 0.999 - i / 50,
+        }
+        for i in range(20)
+    ]
+    checks = [
+        {
+            "day": DAYS[-1],
+            "table_name": table,
+            "column_name": "rows",
+            "check_name": name,
+            "dimension": dimension,
+            "severity": severity,
+            "has_passed": not (table == "clean.sms" and name.startswith("volume"))
+            and not (table == "churn.scores" and "late" in name),
+            "observed": "2 of 181 slices outside" if table == "clean.sms" and name.startswith("volume") else "all 181 slices",
+            "expected": "0.5 to 2",
+        }
+        for table in CHECKED
+        for name, dimension, severity in (
+            ("every slice has rows", "completeness", "error"),
+            ("volume as usual on that weekday", "consistency", "warn"),
+            ("few late records", "timeliness", "error"),
+        )
+    ]
+    grades = {
+        "completeness": 1.0,
+        "validity": 0.9991,
+        "uniqueness": 1.0,
+        "consistency": 0.93,
+        "timeliness": 0.75,
+        "accuracy": 1.0,
+    }
+    return SiteData(
+        last=DAYS[-1],
+        tables=(
+            *clean.RECORDS,
+            daily.USAGE,
+            daily.EDGES,
+            reentry.JOINERS,
+            reentry.MATCHES,
+            churn.LEAVINGS,
+            churn.SCORES,
+            quality.CHECKS,
+        ),
+        views=VIEWS,
+        steps=STEPS,
+        files=pd.DataFrame(files),
+        records=frame,
+        reasons=pd.DataFrame(
+            [{"feed": "voice", "reason": f"field_{i} unreadable", "state": "bad", "rows": 900 - 60 * i} for i in range(9)]
+        ),
+        users=pd.DataFrame([{"month": m, "users": 1500 + 4 * m.month} for m in MONTHS]),
+        joiners=pd.DataFrame(
+            [
+                {"month": m, "stage_days": 60, "scope": s, "users": n + m.month}
+                for m in MONTHS
+                for s, n in (("scored", 38), ("too_little", 6), ("excluded", 3))
+            ]
+        ),
+        matches=pd.DataFrame(matches),
+        probabilities=pd.DataFrame(
+            [{"bin": i / 20, "found_by": w, "rows": max(1, (i - 8) ** 2 // 6)} for i in range(8, 20) for w in ("both", "circle")]
+        ),
+        gaps=pd.DataFrame(
+            [{"bin": b, "kind": k, "rows": max(1, 14 - abs(b) // 9)} for b in range(-40, 100, 10) for k in ("full", "partial")]
+        ),
+        cases=pd.DataFrame(cases),
+        leavings=pd.DataFrame(
+            [
+                {"month": m, "kind": k, "brand": b, "users": 9 + m.month, "returned": 4}
+                for m in MONTHS
+                for k, b in (("cancelled", "gotone"), ("silent", "easyown"), ("silent", "mzone"))
+            ]
+        ),
+        fits=pd.DataFrame(
+            [
+                {
+                    "known_on": DAYS[-1],
+                    "learner": learner,
+                    "train_months": ["2005-01-01"],
+                    "test_month": MONTHS[3],
+                    "train_rows": 3100,
+                    "test_rows": 1490,
+                    "base_rate": 0.031,
+                    "pr_auc": value,
+                    "roc_auc": 0.84,
+                    "lift_top_decile": 5.1,
+                    "is_champion": learner == "boosted",
+                    "model_version": "3",
+                }
+                for learner, value in (("logistic", 0.241), ("boosted", 0.287))
+            ]
+        ),
+        scores=pd.DataFrame([{"month": MONTHS[5], "bin": i / 50, "users": int(900 / (i + 1) ** 1.6) + 1} for i in range(40)]),
+        ranked=pd.DataFrame(
+            [
+                {
+                    "month": MONTHS[5],
+                    "place": i + 1,
+                    "user": f"{i * 77 + 0xBEEF00:08x}",
+                    "probability": 0.91 - i / 30,
+                    "reasons": ["voice_out_calls_slope low (-1.8 sd)", "care_contacts high (+2.2 sd)"],
+                    "cell": "care_and_retain" if i % 3 else None,
+                    "priority": ("high", "medium", "low")[i % 3] if i % 3 else None,
+                    "value_yuan": 88.5 + i,
+                }
+                for i in range(20)
+            ]
+        ),
+        cells=pd.DataFrame(
+            [
+                {"month": MONTHS[5], "cell": c, "priority": p, "arm": a, "users": n, "at_stake_yuan": 40.0 * n}
+                for c, p, n in (("care_and_retain", "high", 60), ("retain", "medium", 40), ("care", "low", 30))
+                for a, n in (("target", n), ("control", n // 9))
+            ]
+        ),
+        checks=pd.DataFrame(checks),
+        quality=pd.DataFrame(
+            [
+                {"day": DAYS[-1], "table_name": t, "dimension": d, "score": g}
+                for t in CHECKED
+                for d, g in grades.items()
+                if (t, d) != ("churn.scores", "accuracy")
+            ]
+        ),
+        evaluation={"planted": 118, "found": 104, "precision": 0.952, "recall": 0.839, "pr_auc": 0.287, "base_rate": 0.031},
+        docs_link="data-docs/2005-06-30/index.html",
+    )
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, str]:
+    return pages(made_up())
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to, and whether its elements close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
+        if tag not in ("meta", "link", "input", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_page_stands_by_itself(site: dict[str, str]) -> None:
+    for name in NAVIGATION:
+        links = Links()
+        links.feed(site[name])
+        assert links.open == []
+        for link in links.found:
+            page, _, anchor = link.partition("#")
+            assert page in ("", "data-docs/2005-06-30/index.html") or page in site, f"{name} refers to {link}"
+            assert not anchor or f'id="{anchor}"' in site[page or name]
+    # plotly.js stands in the site once, not in each page
+    assert sum("plotly.js v" in text for text in site.values()) == 1
+
+
+def test_the_same_data_make_the_same_pages(site: dict[str, str]) -> None:
+    assert pages(made_up()) == site
+
+
+def test_key_figures_are_those_of_the_data(site: dict[str, str]) -> None:
+    assert "Of 225 users who left, 72 are already back under another number: 32.0 %" in site["index.html"]
+    assert "16 of 18 checks hold" in site["quality.html"]
+    assert "12 missing" in site["quality.html"]
+    assert site["quality.html"].index("late records") < site["quality.html"].index("every slice has rows")
+    assert re.search(r"<strong>30</strong>both", site["reentry.html"])
+
+
+def test_pages_of_an_empty_lake_say_what_is_missing_and_who_makes_it() -> None:
+    made = pages(SiteData(last=DAYS[-1], steps=STEPS))
+    assert "reentry.matches has not been written. detect_reentry makes it." in made["reentry.html"]
+    assert "churn.scores has not been written. score_model makes it." in made["churn.html"]
+    assert "quality.checks has not been written. check_quality makes it." in made["quality.html"]
+    assert "What the operator" in made["index.html"]
+
+
+def test_tables_without_rows_are_said_to_be_empty() -> None:
+    blank: dict[str, Any] = {
+        name: getattr(made_up(), name).head(0)
+        for name in ("records", "joiners", "matches", "leavings", "cases", "checks", "quality", "fits", "scores", "ranked")
+    }
+    made = pages(SiteData(last=DAYS[-1], **blank))
+    assert "reentry.matches holds no rows up to 30 June 2005" in made["reentry.html"]
+
+
+def test_what_comes_from_data_is_escaped() -> None:
+    spoiled = pd.DataFrame([{"feed": "voice", "reason": "</script><b>x", "state": "bad", "rows": 1}])
+    page = pages(SiteData(last=DAYS[-1], reasons=spoiled))["quality.html"]
+    assert "<b>x" not in page
+
+
+def test_lineage_runs_from_left_to_right() -> None:
+    steps = with_sources(STEPS)
+    at = columns(steps)
+    maker = {table: step.job for step in steps for table in step.writes}
+    assert all(at[maker[table]] < at[step.job] for step in steps for table in step.reads)
+    layout = arranged(steps)
+    for one in layout.cards:
+        for other in layout.cards:
+            apart = one is other or one.column != other.column or one.y >= other.y + other.height or other.y >= one.y + one.height
+            assert apart, f"{one.step.job} lies over {other.step.job}"
+        crossing = [
+            table for (table, column), y in layout.lanes.items() if column == one.column and one.y <= y <= one.y + one.height
+        ]
+        assert crossing == [], f"lines of {crossing} run over {one.step.job}"

@@ -1,0 +1,184 @@
+"""Models on one small planted city: what drives leaving is known, so are the months."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.core.errors import MissingInputError
+from churnlake.models.fit import Contributions
+from churnlake.models.frame import Month, labelled, months, split
+from churnlake.models.judge import champion
+from churnlake.models.profile import profile
+from churnlake.models.score import score
+from churnlake.models.settings import BoostedSettings, LogisticSettings, ModelsSettings
+from churnlake.models.train import Trained, report, train
+from churnlake.tables.churn import MODELS, SCORES
+
+SETTINGS = ModelsSettings(
+    label="has_left_for_good",
+    train_months=2,
+    gap_months=1,
+    least_leavers=5,
+    most_train_rows=100_000,
+    partitions=2,
+    seed=1,
+    least_filled=0.05,
+    most_levels=3,
+    least_level_share=0.05,
+    top_share=0.1,
+    most_reasons=2,
+    least_contribution=0.05,
+    logistic=LogisticSettings(max_iter=20, reg_param=0.01, elastic_net=0.0),
+    boosted=BoostedSettings(trees=3, depth=2, step=0.2, least_rows=5, bins=16),
+)
+NUMERIC = ["slope", "calls", "forwarded_calls", "never_filled", "constant"]
+CATEGORIES = ["brand", "channel"]
+MONTHS = [dt.date(2005, month, 1) for month in (4, 5, 6, 7)]
+
+
+def chance(seed: int) -> Column:
+    return F.pmod(F.xxhash64("user_id", "month", F.lit(seed)), F.lit(10_000)) / F.lit(10_000.0)
+
+
+def features(spark: SparkSession, users: int = 300) -> DataFrame:
+    """One row per user and month; a falling slope and forwarding announce leaving, M-Zone leaves more."""
+    when = spark.createDataFrame([(month,) for month in MONTHS], "month date")
+    return (
+        spark.range(users)
+        .withColumnRenamed("id", "user_id")
+        .crossJoin(when)
+        .select(
+            "month",
+            "user_id",
+            F.when(chance(1) < 0.9, chance(2) * 2 - 1).alias("slope"),
+            F.exp(chance(3) * 5).cast("bigint").alias("calls"),
+            (chance(4) < 0.08).cast("bigint").alias("forwarded_calls"),
+            F.lit(None).cast("double").alias("never_filled"),
+            F.lit(3).cast("decimal(12,2)").alias("constant"),
+            F.when(chance(5) < 0.4, "M-Zone").when(chance(5) < 0.97, "EasyOwn's").alias("brand"),
+            F.lit("shop").alias("channel"),
+        )
+    )
+
+
+def labels(given: DataFrame) -> DataFrame:
+    risk = F.expr("-2.5 - 3 * coalesce(slope, 0) + 3 * forwarded_calls + if(brand = 'M-Zone', 1, 0)")
+    return given.where(F.col("month") < MONTHS[-1]).select(
+        "month", "user_id", (chance(9) < 1 / (1 + F.exp(-risk))).alias("has_left_for_good")
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    features: DataFrame
+    frame: DataFrame
+    trained: Trained
+
+
+@pytest.fixture(scope="module")
+def case(spark: SparkSession) -> Iterator[Case]:
+    given = features(spark).persist()
+    frame = labelled(given, labels(given), "has_left_for_good", NUMERIC, CATEGORIES)
+    yield Case(given, frame, train(frame, NUMERIC, CATEGORIES, SETTINGS, lambda f: f.localCheckpoint()))
+    given.unpersist()
+
+
+def test_labelled_keeps_only_known_outcomes(case: Case) -> None:
+    assert case.frame.columns == ["month", "user_id", "label", *NUMERIC, *CATEGORIES]
+    assert {kind for name, kind in case.frame.dtypes if name in NUMERIC} == {"double"}
+    assert [(m.month, m.rows) for m in months(case.frame)] == [(month, 300) for month in MONTHS[:3]]
+
+
+def test_the_newest_month_is_tested_and_earlier_ones_trained() -> None:
+    found = [Month(dt.date(2004, 11, 1), 9, 9, 0), *(Month(month, 10, 8, 0) for month in MONTHS)]
+    parts = split(found, SETTINGS)
+    assert parts.test.month == MONTHS[3]
+    assert [month.month for month in parts.train] == MONTHS[1:3]
+    wide = split(found, SETTINGS.model_copy(update={"gap_months": 5}))
+    assert [month.month for month in wide.train] == [dt.date(2004, 11, 1)]
+
+
+def test_too_little_to_train_on_says_what_to_do() -> None:
+    with pytest.raises(MissingInputError, match="label_churn"):
+        split([], SETTINGS)
+    with pytest.raises(MissingInputError, match="2005-04-01 only"):
+        split([Month(MONTHS[0], 10, 9, 0)], SETTINGS)
+    with pytest.raises(MissingInputError, match="least_leavers=5"):
+        split([Month(MONTHS[0], 10, 4, 0), Month(MONTHS[1], 10, 9, 0)], SETTINGS)
+
+
+def test_profile_drops_what_teaches_nothing_and_folds_rare_levels(case: Case) -> None:
+    known = profile(case.frame, NUMERIC, CATEGORIES, SETTINGS)
+    assert [n.name for n in known.numeric] == ["slope", "calls", "forwarded_calls"]
+    (brand,) = known.categories
+    assert brand.levels == ("EasyOwn's", "M-Zone", "other", "unknown")
+    assert sum(brand.shares) == pytest.approx(1.0)
+
+
+def test_both_learners_find_the_planted_signal(case: Case) -> None:
+    trained = case.trained
+    assert [f.learner for f in trained.fitted] == ["logistic", "boosted"]
+    assert sum(f.is_champion for f in trained.fitted) == 1
+    for fitted in trained.fitted:
+        assert (fitted.measures["pr_auc"] or 0) > 2 * (fitted.measures["base_rate"] or 1)
+    given = trained.contributions
+    assert given.numeric["slope"] < -0.3
+    assert given.numeric["forwarded_calls"] > 0.3
+    assert given.categories["brand"]["M-Zone"] > given.categories["brand"]["EasyOwn's"]
+    assert Contributions.from_notes(given.to_notes()) == given
+
+
+def test_probabilities_hold_on_the_newest_month(case: Case) -> None:
+    newest = case.features.where(F.col("month") == MONTHS[2])
+    for fitted in case.trained.fitted:
+        scored = score(newest, fitted.pipeline, case.trained.contributions, "1", SETTINGS)
+        mean = scored.agg(F.avg("probability")).head()
+        assert mean is not None
+        assert mean[0] == pytest.approx(fitted.measures["base_rate"], abs=0.01)
+
+
+def test_training_again_gives_the_same(case: Case) -> None:
+    again = train(case.frame.repartition(3, "slope"), NUMERIC, CATEGORIES, SETTINGS, lambda f: f.localCheckpoint())
+    assert again.training_key == case.trained.training_key
+    for one, other in zip(again.fitted, case.trained.fitted, strict=True):
+        assert one.measures == pytest.approx(other.measures, abs=1e-9)
+    assert again.contributions.numeric == pytest.approx(case.trained.contributions.numeric, abs=1e-6)
+
+
+def test_scores_are_ranked_and_explained(case: Case) -> None:
+    newest = case.features.where(F.col("month") == MONTHS[3])
+    scored = score(newest, case.trained.champion.pipeline, case.trained.contributions, "7", SETTINGS)
+    assert scored.columns == SCORES.names
+    found = scored.orderBy("place").collect()
+    assert [row["place"] for row in found] == list(range(1, 301))
+    assert [(-row["probability"], row["user_id"]) for row in found] == sorted((-r["probability"], r["user_id"]) for r in found)
+    assert all(len(row["reasons"]) <= 2 and row["model_version"] == "7" for row in found)
+    top = " ".join(reason for row in found[:20] for reason in row["reasons"])
+    assert "slope low (-" in top
+    assert "forwarded_calls high (+" in top
+    assert "never_filled" not in top
+
+
+def test_ties_go_to_the_lower_user_id_and_to_the_simpler_learner(case: Case) -> None:
+    same = case.features.where("user_id = 5").where(F.col("month") == MONTHS[3]).drop("user_id")
+    twins = same.select(F.explode(F.array(F.lit(12).cast("bigint"), F.lit(3).cast("bigint"))).alias("user_id"), "*")
+    scored = score(twins, case.trained.champion.pipeline, case.trained.contributions, "1", SETTINGS)
+    assert [row["user_id"] for row in scored.orderBy("place").collect()] == [3, 12]
+    measures: dict[str, float | None] = {"pr_auc": 0.5}
+    assert champion({"logistic": measures, "boosted": measures}, ["logistic", "boosted"]) == "logistic"
+    assert champion({"logistic": {"pr_auc": None}, "boosted": measures}, ["logistic", "boosted"]) == "boosted"
+
+
+def test_report_fits_its_table(case: Case) -> None:
+    found = report(case.trained, dt.date(2005, 9, 1), "3", case.frame)
+    assert found.columns == MODELS.names
+    assert [(r["learner"], r["train_rows"], r["test_rows"], r["model_version"]) for r in found.collect()] == [
+        ("logistic", 600, 300, "3"),
+        ("boosted", 600, 300, "3"),
+    ]

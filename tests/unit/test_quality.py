@@ -1,0 +1,275 @@
+"""Profiles on small frames, the checks on them, and the scores that come of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Table
+from churnlake.core.quality import DIMENSIONS, Check, CheckResult, contract_checks, each_between, profile, run_checks
+from churnlake.core.settings import conf_folder
+from churnlake.core.testing import rows as python_rows
+from churnlake.quality.checks import checks
+from churnlake.quality.profiles import (
+    USAGE_OF,
+    match_days,
+    profiles,
+    reconciled,
+    record_days,
+    score_months,
+    usage_days,
+    with_accounting,
+    with_calendar,
+)
+from churnlake.quality.scores import check_rows, score_rows, summary
+from churnlake.quality.settings import QualitySettings
+from churnlake.tables.churn import LABELS
+from churnlake.tables.churn import SCORES as CHURN_SCORES
+from churnlake.tables.clean import SMS, VOICE, WAP
+from churnlake.tables.daily import EDGES, USAGE
+from churnlake.tables.features import MONTHLY
+from churnlake.tables.quality import CHECKS, SCORES
+from churnlake.tables.raw import FILES
+from churnlake.tables.reentry import JOINERS, MATCHES
+from churnlake.tables.reference import LIVES
+
+D1, D2, D3 = dt.date(2005, 5, 1), dt.date(2005, 5, 2), dt.date(2005, 5, 3)
+
+
+@pytest.fixture(scope="module")
+def settings() -> QualitySettings:
+    return QualitySettings.model_validate(yaml.safe_load((conf_folder() / "base.yaml").read_text(encoding="utf-8"))["quality"])
+
+
+def rows(spark: SparkSession, table: Table, *values: dict[str, object]) -> DataFrame:
+    """Rows of the contract, held in the plan: a profile reads its frame several times."""
+    return spark.createDataFrame(python_rows(spark, table, *values).toArrow())
+
+
+def ledger(spark: SparkSession, table: Table, *values: dict[str, object], states: tuple[str, ...] = ()) -> DataFrame:
+    """Ledger rows: the contract's columns and a state, good unless said."""
+    frame = rows(spark, table, *[{**value, "record_key": i} for i, value in enumerate(values, start=1)])
+    named = F.array(*[F.lit(states[i] if i < len(states) else "good") for i in range(len(values))])
+    return frame.withColumn("state", F.element_at(named, F.col("record_key").cast("int")))
+
+
+def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None:
+    frame = ledger(
+        spark,
+        VOICE,
+        {
+            "day": D1,
+            "number_key": 1,
+            "peer_key": 2,
+            "peer_network": "own",
+            "direction": "out",
+            "seconds": 60,
+            "imei_key": 9,
+            "hour": 8,
+        },
+        {
+            "day": D1,
+            "number_key": 2,
+            "peer_key": 1,
+            "peer_network": "own",
+            "direction": "in",
+            "seconds": 60,
+            "imei_key": 9,
+            "hour": 21,
+        },
+        {"day": D1, "number_key": 2, "peer_key": None, "peer_network": None, "direction": "out", "seconds": 0, "hour": 9},
+        {"day": D1, "number_key": 3, "hour": 3},
+        {"day": D1, "number_key": 1, "hour": 4},
+        states=("good", "good", "good", "bad", "duplicate"),
+    )
+    found = record_days(VOICE, frame, 8).collect()
+    assert len(found) == 1
+    day = found[0].asDict()
+    counts = ("rows", "users", "users_per_imei", "repeated_keys", "countable_rows")
+    assert {name: day[name] for name in counts} == dict(zip(counts, (3, 2, 2, 0, 2), strict=True))
+    assert (day["first_hour"], day["last_hour"], day["median_seconds"]) == (8, 21, 60)
+    assert day["bad_share"] == pytest.approx(0.2)
+    assert day["null_peer_share"] == pytest.approx(1 / 3)
+    assert day["on_net_skew"] == 0
+
+
+def test_a_day_that_could_not_be_read_counts_on_its_delivery_day(spark: SparkSession) -> None:
+    frame = ledger(spark, WAP, {"day": None, "delivered_on": D2}, states=("bad",))
+    day = record_days(WAP, frame, 8).collect()[0]
+    assert (day["day"], day["rows"], day["bad_share"], day["late_share"]) == (D2, 0, 1.0, None)
+
+
+def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> None:
+    frame = ledger(spark, SMS, {"day": D1, "delivered_on": D2}, {"day": D1, "delivered_on": D2}, states=("good", "bad"))
+    files = rows(
+        spark,
+        FILES,
+        {"feed": "sms", "delivered_on": D2, "lines": 3, "rows_per_line": 1, "batch_state": "done"},
+        {"feed": "sms", "delivered_on": D2, "lines": 7, "rows_per_line": 1, "batch_state": "done", "note": "truncated"},
+        {"feed": "voice", "delivered_on": D2, "lines": 5, "rows_per_line": 1, "batch_state": "done"},
+    )
+    days = with_accounting(record_days(SMS, frame, 8), frame, files, "sms").select(
+        "day", "rows", "unaccounted_rows", "unreadable_files"
+    )
+    expected = spark.createDataFrame(
+        [(D1, 1, None, None), (D2, None, 1, 1)], "day date, rows long, unaccounted_rows long, unreadable_files long"
+    )
+    assert_df_equality(days, expected, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_calendar_shows_the_day_that_is_missing(spark: SparkSession) -> None:
+    delivered = dt.date(2005, 6, 1)
+    days = spark.createDataFrame([(D1, 5), (D3, 4), (delivered, 0)], "day date, rows long")
+    found = with_calendar(days, D3).orderBy("day").collect()
+    seen = [(r["day"], r["rows"], r["days_behind"], r["volume"]) for r in found]
+    assert seen == [(D1, 5, 2, 1.0), (D2, 0, None, None), (D3, 4, 0, 1.0), (delivered, None, None, None)]
+
+
+def test_usage_that_lost_a_record_or_knows_a_stranger_is_seen(spark: SparkSession) -> None:
+    usage = rows(
+        spark,
+        USAGE,
+        {"day": D1, "user_id": 1, "sms_out_messages": 2, "sms_in_messages": 0},
+        {"day": D1, "user_id": 2, "sms_out_messages": 0, "sms_in_messages": 0},
+    )
+    lives = rows(spark, LIVES, {"user_id": 1})
+    days = usage_days(usage, lives).toPandas()
+    clean = pd.DataFrame({"day": [D1, D2], "rows": [4, 0], "countable_rows": [3, 0]})
+    day = reconciled({"daily.usage": days, "clean.sms": clean})["daily.usage"].iloc[0]
+    assert (day["sms_excess"], day["stranger_share"], day["repeated_keys"], day["broken_rows"]) == (-1, 0.5, 0, 0)
+
+
+def test_profile_counts_repeated_keys_and_broken_rows(spark: SparkSession) -> None:
+    frame = rows(
+        spark,
+        CHURN_SCORES,
+        {"month": D1, "user_id": 1, "probability": 0.5},
+        {"month": D1, "user_id": 1, "probability": 1.5},
+        {"month": D1, "user_id": 2, "probability": None},
+    )
+    row = profile(CHURN_SCORES, frame, "month").collect()[0]
+    assert (row["rows"], row["repeated_keys"], row["broken_rows"], row["filled_share"]) == (3, 1, 2, None)
+
+
+def test_an_old_user_matched_twice_and_a_joiner_not_scored(spark: SparkSession) -> None:
+    matches = rows(
+        spark,
+        MATCHES,
+        {"known_on": D1, "user_id": 1, "stage_days": 60, "old_user_id": 7, "gap_days": 3, "probability": 0.9},
+        {"known_on": D2, "user_id": 2, "stage_days": 60, "old_user_id": 7, "gap_days": -70, "probability": 0.8},
+    )
+    joiners = rows(
+        spark, JOINERS, {"user_id": 1, "stage_days": 60, "scope": "scored"}, {"user_id": 2, "stage_days": 60, "scope": "excluded"}
+    )
+    found = (
+        match_days(matches, joiners).orderBy("known_on").select("shared_old_users", "unscored_rows", "least_gap_days").collect()
+    )
+    assert [tuple(row) for row in found] == [(0, 0, 3), (1, 1, -70)]
+
+
+def test_ranking_gaps_and_the_rate_seen_later(spark: SparkSession) -> None:
+    scores = rows(
+        spark,
+        CHURN_SCORES,
+        {"month": D1, "user_id": 1, "probability": 0.2, "place": 1},
+        {"month": D1, "user_id": 2, "probability": 0.2, "place": 3},
+    )
+    labels = rows(
+        spark,
+        LABELS,
+        {"month": D1, "user_id": 1, "has_left_for_good": True},
+        {"month": D1, "user_id": 2, "has_left_for_good": False},
+    )
+    row = score_months(scores, labels).collect()[0]
+    assert (row["ranking_gaps"], row["rate_skew"]) == (1, pytest.approx(0.6))
+
+
+def test_checks_ask_only_what_the_profile_holds(settings: QualitySettings) -> None:
+    tables = {table.name: table for table in (VOICE, WAP, EDGES)}
+    asked = checks(tables, {"clean.voice": ["rows", "bad_share"], "clean.wap": ["rows"]}, settings)
+    assert {(check.table_name, check.column_name) for check in asked} == {
+        ("clean.voice", "rows"),
+        ("clean.voice", "bad_share"),
+        ("clean.wap", "rows"),
+    }
+
+
+def test_checkpoint_grades_failed_days_and_leaves_a_site(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"day": [D1, D2, D3], "rows": [10, 0, 12], "bad_share": [0.0, None, 0.5]})
+    asked = [
+        *contract_checks(CHURN_SCORES)[:1],
+        each_between("churn.scores", "few bad", "bad_share", "validity", most=0.01),
+        Check("churn.scores", "newest", "rows", "timeliness", "warn", "ExpectColumnMaxToBeBetween", {"min_value": 5}),
+        each_between("churn.scores", "absent", "nothing", "accuracy", most=1),
+        each_between("clean.voice", "not profiled", "rows", "validity", least=1),
+    ]
+    found = run_checks({"churn.scores": frame}, asked, tmp_path, "2005-05-03", keep=2)
+    assert [(r.has_passed, round(r.held, 3)) for r in found] == [(False, 0.667), (False, 0.5), (True, 1.0), (False, 0.0)]
+    assert (tmp_path / "2005-05-03" / "index.html").is_file()
+    for name in ("2005-05-04", "2005-05-05"):
+        run_checks({"churn.scores": frame}, asked[:1], tmp_path, name, keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["2005-05-04", "2005-05-05"]
+
+
+def test_rows_fit_the_quality_tables(spark: SparkSession) -> None:
+    results = [
+        CheckResult("clean.voice", "a", "rows", "validity", "error", False, "1 of 2", "at least 1", 0.5),
+        CheckResult("clean.voice", "b", "rows", "validity", "warn", True, "all", "at least 1", 1.0),
+        CheckResult("clean.voice", "c", "day", "timeliness", "warn", True, "0", "at most 1", 1.0),
+    ]
+    scores = score_rows(results, D1, error_weight=3)
+    assert [(row["dimension"], row["score"]) for row in scores] == [("validity", 0.625), ("timeliness", 1.0)]
+    assert rows(spark, SCORES, *scores).count() == 2
+    assert rows(spark, CHECKS, *check_rows(results, D1)).count() == 3
+    told = summary(results, scores, D1)
+    assert (told["checks"], told["failed_errors"], told["failed_warnings"]) == (3, 1, 0)
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_every_table_gets_a_profile_its_checks_and_scores(spark: SparkSession, settings: QualitySettings, tmp_path: Path) -> None:
+    day = {"day": D1, "delivered_on": D2}
+    counted = {
+        **dict.fromkeys((name for names in USAGE_OF.values() for name in names), 0),
+        "voice_out_calls": 1,
+        "sms_out_messages": 1,
+    }
+    frames = {
+        VOICE: ledger(
+            spark, VOICE, {**day, "number_key": 1, "peer_network": "own", "direction": "out", "seconds": 30, "peer_key": 2}
+        ),
+        SMS: ledger(spark, SMS, {**day, "number_key": 1, "peer_network": "own", "peer_key": 2}),
+        FILES: rows(
+            spark,
+            FILES,
+            *[{"feed": f, "delivered_on": D2, "lines": 1, "rows_per_line": 1, "batch_state": "done"} for f in ("voice", "sms")],
+        ),
+        LIVES: rows(spark, LIVES, {"user_id": 1}),
+        USAGE: rows(spark, USAGE, {"day": D1, "user_id": 1, **counted}),
+        EDGES: rows(spark, EDGES, {"day": D1, "user_id": 1}),
+        MONTHLY: rows(spark, MONTHLY, {"month": D1, "user_id": 1}),
+        CHURN_SCORES: rows(spark, CHURN_SCORES, {"month": D1, "user_id": 1, "probability": 0.1, "place": 1}),
+        MATCHES: rows(spark, MATCHES, {"known_on": D1, "user_id": 1, "old_user_id": 2, "stage_days": 60, "gap_days": 5}),
+    }
+    made = reconciled({name: frame.toPandas() for name, frame in profiles(frames, D1, settings).items()})
+    assert set(made) == {
+        "clean.voice",
+        "clean.sms",
+        "daily.usage",
+        "daily.edges",
+        "features.monthly",
+        "churn.scores",
+        "reentry.matches",
+    }
+    asked = checks({t.name: t for t in frames}, {name: list(frame) for name, frame in made.items()}, settings)
+    found = run_checks(made, asked, tmp_path, "2005-05-01", keep=2)
+    assert len(found) == len(asked) > 50
+    assert {r.check_name for r in found if not r.has_passed and r.severity == "error"} == set()
+    assert {(r["table_name"], r["dimension"]) for r in score_rows(found, D1, 3)} >= {("clean.voice", d) for d in DIMENSIONS}

@@ -1,0 +1,109 @@
+"""Clean records to daily partials to features: small cases with known answers."""
+
+import datetime as dt
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
+
+from churnlake.core.testing import rows
+from churnlake.indicators import DAILY, INDICATORS
+from churnlake.settings import Settings
+from churnlake.core.settings import load
+from churnlake.tables.clean import SMS, VOICE, WAP
+from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.reference import LIVES, SUBSCRIBERS
+from churnlake.usage import daily, features
+
+
+def at(day: int, hour: int = 4) -> dt.datetime:
+    return dt.datetime(2005, 5, day, hour, tzinfo=dt.UTC)
+
+
+def on(day: int, month: int = 5) -> dt.date:
+    return dt.date(2005, month, day)
+
+
+@pytest.fixture(scope="module")
+def lives(spark: SparkSession) -> DataFrame:
+    """Number 10: user 1 till the 10th, user 2 from the 20th. Number 30: user 3."""
+    never = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+    return rows(
+        spark, LIVES,
+        {"number_key": 10, "user_id": 1, "valid_from": at(1, 0), "valid_to": at(10, 0)},
+        {"number_key": 10, "user_id": 2, "valid_from": at(20, 0), "valid_to": never},
+        {"number_key": 30, "user_id": 3, "valid_from": at(1, 0), "valid_to": never},
+    )  # fmt: skip
+
+
+def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives: DataFrame) -> None:
+    call = {"direction": "out", "seconds": 60, "peer_network": "own"}
+    voice = rows(
+        spark, VOICE,
+        {**call, "number_key": 10, "peer_key": 30, "day": on(5), "started_at": at(5)},
+        {**call, "number_key": 10, "peer_key": 30, "day": on(25), "started_at": at(25)},
+        {**call, "number_key": 10, "peer_key": 30, "day": on(15), "started_at": at(15)},  # nobody's then
+        {**call, "number_key": 30, "peer_key": 10, "day": on(5), "started_at": at(5), "direction": "in"},
+        {**call, "number_key": 30, "peer_key": 10, "day": on(25), "started_at": at(25), "direction": "in"},
+        {**call, "number_key": 30, "peer_key": 99, "day": on(25), "started_at": at(25)},  # no user of ours
+    )  # fmt: skip
+    events = daily.events({VOICE.name: voice}, lives)
+    found = {(r.day.day, r.user_id): r.voice_out_calls for r in daily.usage(events).collect()}
+    assert found == {(5, 1): 1, (25, 2): 1, (15, 10): 1, (5, 3): 0, (25, 3): 1}
+    edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, "Asia/Shanghai").collect()}
+    assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
+
+
+def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) -> None:
+    voice = rows(
+        spark, VOICE,
+        *[{"number_key": 1, "peer_key": p, "direction": d, "seconds": s, "hour": h, "day": on(1), "call_class": c, "peer_service": v}
+          for p, d, s, h, c, v in [(7, "out", 30, 3, "local", None), (7, "in", 0, 9, "local", None), (8, "out", 700, 21, "long_distance", None), (9, "out", 20, 13, "local", "1860"), (7, "forwarded", 5, 1, None, None)]],
+    )  # fmt: skip
+    sms = rows(spark, SMS, {"number_key": 1, "peer_key": 7, "direction": "out", "day": on(1), "hour": 8}, {"number_key": 1, "peer_key": None, "direction": "in", "day": on(1)})
+    wap = rows(spark, WAP, {"number_key": 1, "bytes": 100, "seconds": 9, "day": on(1)})
+    events = daily.events({VOICE.name: voice, SMS.name: sms, WAP.name: wap}, None)
+    found = daily.usage(events).first()
+    assert found is not None
+    expected = {
+        "voice_out_calls": 3, "voice_in_calls": 0, "voice_in_missed_calls": 1, "voice_out_seconds": 750, "voice_long_calls": 1, "voice_out_calls_dawn": 1,
+        "voice_out_calls_evening": 1, "voice_out_calls_night": 2, "voice_out_calls_long_distance": 1, "voice_out_calls_to_hotline": 1, "voice_forwarded_calls": 1,
+        "sms_out_messages": 1, "sms_in_messages": 1, "wap_sessions": 1, "wap_bytes": 100, "own_events": 5,
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+    assert_df_equality(daily.usage(events.repartition(3)), daily.usage(events), ignore_row_order=True, ignore_nullable=True)
+    # hotline, withheld peer and unanswered calls make no edge
+    assert [(r.peer_id, r.voice_out_calls, r.voice_in_calls, r.message_out) for r in daily.edges(events, None, "UTC").orderBy("peer_id").collect()] == [(7, 1, 0, 1), (8, 1, 0, 0)]
+
+
+def month_of(spark: SparkSession, usage: DataFrame, edges: DataFrame, months: list[dt.date], subscribers: DataFrame | None = None, leavings: DataFrame | None = None) -> dict[tuple[int, int], dict[str, object]]:
+    found = features.monthly(months, usage, edges, rows(spark, PLACES), rows(spark, DEVICES), subscribers, None, None, None, None, leavings)
+    return {(r.month.month, r.user_id): r.asDict() for r in found.collect()}
+
+
+def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSession) -> None:
+    usage = rows(spark, USAGE, *[{"day": on(d, m), "user_id": 1, **{i.name: 0 for i in DAILY}, "own_events": n, "voice_out_calls": n, "usage_fee_yuan": 2}
+                                 for d, m, n in [(10, 4, 4), (3, 5, 2), (13, 5, 0), (25, 5, 1), (1, 6, 50)]])  # fmt: skip
+    edges = rows(spark, EDGES, *[{"day": on(d, m), "user_id": 1, "peer_id": p, "peer_network": "own", "voice_out_calls": n, "voice_in_calls": i}
+                                 for d, m, p, n, i in [(10, 4, 7, 4, 0), (3, 5, 7, 2, 0), (25, 5, 8, 1, 1), (1, 6, 9, 50, 0)]])  # fmt: skip
+    subscribers = rows(spark, SUBSCRIBERS, {"user_id": 1, "delivered_on": on(1), "brand": "gotone", "joined_on": on(1, 4)}, {"user_id": 1, "delivered_on": on(1, 6), "brand": "mzone", "joined_on": on(1, 4)})
+    may = month_of(spark, usage, edges, [on(1)], subscribers)[(5, 1)]
+    expected = {
+        "own_events": 3, "active_days": 3, "own_days": 2, "last_use_days": 6, "longest_silence_days": 21, "own_events_to_before_ratio": 0.75,
+        "peers": 2, "peers_new": 1, "peers_both_ways": 1, "peer_top1_share": 0.5, "brand": "gotone", "tenure_days": 60, "cells": None, "recharges": None,
+    }  # fmt: skip
+    assert {name: may[name] for name in expected} == expected
+    assert float(may["fee_mean_3m_yuan"]) == 4.0  # (2 + 6) / 2: the user was not there in March
+    assert set(INDICATORS) and all(i.name in may for i in INDICATORS)
+    # what comes after May cannot move May
+    without = month_of(spark, usage.where("day < '2005-06-01'"), edges.where("day < '2005-06-01'"), [on(1)], subscribers.where("delivered_on < '2005-06-01'"))[(5, 1)]
+    assert without == may
+    # and May is the same built alone or with others
+    assert month_of(spark, usage, edges, [on(1, 4), on(1), on(1, 6)], subscribers)[(5, 1)] == may
+
+
+def test_settings_of_night_cut_places(spark: SparkSession) -> None:
+    settings = load(Settings, "local").usage
+    voice = rows(spark, VOICE, *[{"number_key": 1, "hour": h, "cell_id": "c", "day": on(1)} for h in (7, 8, 19, 20)])
+    found = {r.day_part: r.voice_calls for r in daily.places(daily.events({VOICE.name: voice}, None), settings).collect()}
+    assert found == {"night": 2, "work": 2}
