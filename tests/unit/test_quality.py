@@ -90,7 +90,7 @@ def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None
         {"day": D1, "number_key": 1, "hour": 4},
         states=("good", "good", "good", "bad", "duplicate"),
     )
-    found = record_days(VOICE, frame, 8).collect()
+    found = record_days(VOICE, frame, 8, 1).collect()
     assert len(found) == 1
     day = found[0].asDict()
     counts = ("rows", "users", "users_per_imei", "repeated_keys", "countable_rows")
@@ -103,8 +103,14 @@ def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None
 
 def test_a_day_that_could_not_be_read_counts_on_its_delivery_day(spark: SparkSession) -> None:
     frame = ledger(spark, WAP, {"day": None, "delivered_on": D2}, states=("bad",))
-    day = record_days(WAP, frame, 8).collect()[0]
+    day = record_days(WAP, frame, 8, 1).collect()[0]
     assert (day["day"], day["rows"], day["bad_share"], day["late_share"]) == (D2, 0, 1.0, None)
+
+
+def test_days_with_few_rows_share_one_share(spark: SparkSession) -> None:
+    values = [{"day": day, "delivered_on": D3, "number_key": 1} for day in (D1, D1, D1, D2)]
+    frame = ledger(spark, WAP, *values, states=("bad", "good", "good", "good"))
+    assert {row["bad_share"] for row in record_days(WAP, frame, 8, 100).collect()} == {0.25}
 
 
 def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> None:
@@ -116,7 +122,7 @@ def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> N
         {"feed": "sms", "delivered_on": D2, "lines": 7, "rows_per_line": 1, "batch_state": "done", "note": "truncated"},
         {"feed": "voice", "delivered_on": D2, "lines": 5, "rows_per_line": 1, "batch_state": "done"},
     )
-    days = with_accounting(record_days(SMS, frame, 8), frame, files, "sms").select(
+    days = with_accounting(record_days(SMS, frame, 8, 1), frame, files, "sms").select(
         "day", "rows", "unaccounted_rows", "unreadable_files"
     )
     expected = spark.createDataFrame(

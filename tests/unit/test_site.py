@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.core.testing import rows as python_rows
-from churnlake.site.data import aggregates, collect, latest_matches, leavings_by_month
+from churnlake.site.data import SiteData, collect, leavings_by_month
 from churnlake.site.pages import pages
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
@@ -90,44 +91,53 @@ def frames(spark: SparkSession) -> dict[Table, DataFrame]:
     }
 
 
-def shown(frames: dict[Table, DataFrame], field: str, *columns: str) -> list[tuple[object, ...]]:
-    return sorted(tuple(row[c] for c in columns) for row in aggregates(frames)[field].collect())
+@pytest.fixture(scope="module")
+def data(frames: dict[Table, DataFrame]) -> SiteData:
+    return collect(frames, D2)
 
 
-def test_records_and_reasons(frames: dict[Table, DataFrame]) -> None:
-    assert shown(frames, "records", "feed", "day", "state", "rows") == [
+def shown(frame: pd.DataFrame | None, *columns: str) -> list[tuple[object, ...]]:
+    """The rows of a collected frame, sorted, with None for what is missing."""
+    assert frame is not None
+    plain = frame[list(columns)].astype(object)
+    return sorted((tuple(row) for row in plain.where(plain.notna(), None).to_numpy()), key=str)
+
+
+def test_records_and_reasons(data: SiteData) -> None:
+    assert shown(data.records, "feed", "day", "state", "rows") == [
         ("sms", D1, "good", 2),
         ("sms", D2, "bad", 1),
         ("wap", D2, "good", 1),
     ]
-    assert shown(frames, "reasons", "feed", "reason", "rows") == [("sms", "day missing", 1), ("sms", "hour missing", 1)]
-    assert shown(frames, "files", "feed", "lines", "rows_due", "unreadable_files") == [("sms", 6, 4, 1)]
-    assert shown(frames, "users", "month", "users") == [(MAY, 2)]
+    assert shown(data.reasons, "feed", "reason", "rows") == [("sms", "day missing", 1), ("sms", "hour missing", 1)]
+    assert shown(data.files, "feed", "lines", "rows_due", "unreadable_files") == [("sms", 6, 4, 1)]
+    assert shown(data.users, "month", "users") == [(MAY, 2)]
 
 
-def test_a_joiner_counts_once_at_its_latest_stage(frames: dict[Table, DataFrame]) -> None:
-    assert shown(frames, "joiners", "stage_days", "scope", "users") == [(60, "scored", 1), (60, "too_little", 1)]
-    assert shown(frames, "matches", "kind", "found_by", "rows") == [("full", "both", 1)]
-    assert shown(frames, "probabilities", "bin", "rows") == [(0.95, 1)]
-    assert shown(frames, "gaps", "bin", "rows") == [(-10, 1)]
+def test_a_joiner_counts_once_at_its_latest_stage(data: SiteData) -> None:
+    assert shown(data.joiners, "stage_days", "scope", "users") == [(60, "scored", 1), (60, "too_little", 1)]
+    assert shown(data.matches, "kind", "found_by", "rows") == [("full", "both", 1)]
+    assert [(float(at), n) for at, n in shown(data.probabilities, "bin", "rows")] == [(0.95, 1)]  # type: ignore[arg-type]
+    assert shown(data.gaps, "bin", "rows") == [(-10, 1)]
 
 
-def test_leavers_seen_back_are_those_of_matches_upheld(frames: dict[Table, DataFrame]) -> None:
-    assert shown(frames, "leavings", "month", "kind", "users", "returned") == [(MAY, "silent", 3, 1)]
+def test_leavers_seen_back_are_those_of_matches_upheld(data: SiteData, frames: dict[Table, DataFrame]) -> None:
+    assert shown(data.leavings, "month", "kind", "users", "returned") == [(MAY, "silent", 3, 1)]
     without = leavings_by_month(frames[LEAVINGS], None).collect()[0]
     assert (without["users"], without["returned"]) == (3, None)
-    assert latest_matches(frames[MATCHES], None).count() == 2
 
 
-def test_only_the_newest_month_and_report_are_shown(frames: dict[Table, DataFrame]) -> None:
-    assert [(float(b), n) for b, n in shown(frames, "scores", "bin", "users")] == [(0.0, 1), (0.98, 1)]
-    assert shown(frames, "ranked", "place", "cell", "priority") == [(1, "retain", "high"), (2, None, None)]
-    assert shown(frames, "checks", "check_name") == [("new",)]
-    assert shown(frames, "cells", "cell", "arm", "users") == [("retain", "control", 1)]
+def test_only_the_newest_month_and_report_are_shown(data: SiteData) -> None:
+    assert [(float(at), n) for at, n in shown(data.scores, "bin", "users")] == [(0.0, 1), (0.98, 1)]  # type: ignore[arg-type]
+    assert shown(data.ranked, "place", "cell", "priority") == [(1, "retain", "high"), (2, None, None)]
+    assert shown(data.checks, "check_name") == [("new",)]
+    assert shown(data.cells, "cell", "arm", "users") == [("retain", "control", 1)]
 
 
-def test_pages_from_tables_and_no_whole_identifier_on_them(frames: dict[Table, DataFrame]) -> None:
-    made = pages(collect(frames, D2))
+def test_pages_from_tables_name_nobody(data: SiteData) -> None:
+    made = pages(data)
     assert "Of 3 users who left, 1 are already back" in made["index.html"]
-    assert "2 missing" not in made["quality.html"]
     assert "a high" in made["churn.html"]
+    assert data.cases is not None
+    assert set(data.cases["new_user"].str.len()) == {8}
+    assert not {"user_id", "old_user_id"} & set(data.cases)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -13,12 +15,19 @@ from churnlake.city.settings import CityScenario
 PAIR = ("a", "b", "kind", "from_day", "to_day")
 
 
-def ties(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def ties(
+    persons: DataFrame,
+    lives: DataFrame,
+    hubs: DataFrame,
+    scenario: CityScenario,
+    dice: Dice,
+    checkpoint: Callable[[DataFrame, str], DataFrame],
+) -> DataFrame:
     """One row per pair in touch: party ids a < b, kind, strength, and the days between which they are in touch."""
     returns = lives.where("origin = 'reentry'").select("person_id", "slot", F.col("from_day").alias("join_day"), "kept")
     sought = persons.select("person_id", "household", "neighbourhood", "stubs")
     drawn = _households(sought, scenario).unionByName(_sought(sought, scenario, dice))
-    old = _turnover(_pairs(drawn), scenario, dice)
+    old = checkpoint(_turnover(_pairs(drawn), scenario, dice), "contacts")
     pairs = old.unionByName(_copied(old, lives, scenario, dice)).unionByName(_new(sought, returns, scenario, dice))
     pairs = _pairs(pairs)
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
@@ -26,7 +35,7 @@ def ties(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CitySc
     known = pairs.where("to_day > from_day").selectExpr(
         *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b')}) as strength"
     )
-    return known.unionByName(_hubs(persons, lives, hubs, scenario, dice))
+    return checkpoint(known.unionByName(_hubs(persons, lives, hubs, scenario, dice)), "ties")
 
 
 def _pairs(drawn: DataFrame) -> DataFrame:
@@ -108,10 +117,10 @@ def _new(persons: DataFrame, returns: DataFrame, scenario: CityScenario, dice: D
 
 def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFrame:
     """One row per pair; those a returner lets go end on the day of the new number."""
-    own = returns.selectExpr(f"person_id as {side}", "slot as cut_slot", "join_day", "kept")
-    lost = f"join_day > from_day and kind <> 'household' and {dice.u('kept', side, 'a', 'b', 'cut_slot')} >= kept"
-    cuts = pairs.join(own, on=side, how="inner").where(lost).groupBy("a", "b").agg(F.min("join_day").alias("cut_day"))
-    return pairs.join(cuts, on=["a", "b"], how="left").selectExpr("a", "b", "kind", "from_day", "least(to_day, coalesce(cut_day, to_day)) as to_day")
+    turns = returns.groupBy(F.col("person_id").alias(side)).agg(F.expr("array_sort(collect_list(struct(slot, join_day, kept)))").alias("turns"))
+    lost = f"r.join_day > from_day and kind <> 'household' and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
+    cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
+    return pairs.join(turns, on=side, how="left").selectExpr("a", "b", "kind", "from_day", f"least(to_day, {cut_day}) as to_day")
 
 
 def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:

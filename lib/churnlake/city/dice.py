@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+SLOTS = 1000
+"""Places in the table of a weighted draw."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,17 @@ class Dice:
         return f"(sqrt(-2 * ln(1 - {self.u(salt, *keys)})) * cos({2 * math.pi!r}D * {self.u(salt + '~', *keys)}))"
 
     def pick(self, weights: Mapping[str, float], salt: str, *keys: str) -> str:
-        """One of the names, by weight."""
-        total = math.fsum(weights.values())
-        draw, reached, cases = self.u(salt, *keys), 0.0, []
-        *first, last = weights.items()
-        for name, weight in first:
-            reached += weight / total
-            cases.append(f"when {draw} < {reached!r}D then '{name}'")
-        return f"(case {' '.join(cases)} else '{last[0]}' end)" if cases else f"'{last[0]}'"
+        """One of the names, by weight (to a thousandth)."""
+        return self.pick_by([weights], "0", salt, *keys)
+
+    def pick_by(self, rows: Sequence[Mapping[str, float]], index: str, salt: str, *keys: str) -> str:
+        """One of the names, by the weights of row ``index``. One draw and one array access, however many names there are."""
+        table: list[str] = []
+        for weights in rows:
+            names = list(weights)
+            table += [names[i] for i in lookup([weights[name] for name in names], SLOTS)]
+        place = f"cast(1 + ({index}) * {SLOTS} + floor({self.u(salt, *keys)} * {SLOTS}) as int)"
+        return f"element_at(split('{','.join(table)}', ','), {place})"
 
     def poisson(self, mean: str, salt: str, *keys: str) -> str:
         """Whole number of events when ``mean`` are expected: inverse distribution below 12, normal above."""

@@ -33,9 +33,9 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
         return spark.read.schema(frame.schema).parquet(str(building / name))
 
     persons = kept(people.persons(spark, scenario, dice), "persons")
-    lives = kept(leaving.lives(persons, scenario, dice), "lives")
+    lives = kept(leaving.lives(persons, scenario, dice, kept), "lives")
     hubs = people.hubs(spark, scenario)
-    pairs = circles.ties(persons, lives, hubs, scenario, dice)
+    pairs = circles.ties(persons, lives, hubs, scenario, dice, kept)
     parties = kept(records.parties(persons, leaving.held(lives, scenario, dice), people.offnet(spark, scenario, dice), hubs, scenario, dice), "parties")
     rated = kept(records.rated(pairs, parties, people.hub_id(scenario, people.HUBS[0][0])), "rated")
     level = records.levels(rated, parties, scenario)
@@ -44,7 +44,9 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     written = kept(records.records(events, scenario, dice), "records")
 
     planted = faults.planted(written, scenario, dice)
-    counts = write.files(faults.lines(planted, scenario), faults.HEADERS, landing, "lines", slices, scenario.files_per_delivery)
+    weekly = [str(day) for day in scenario.deliveries]
+    due = dict.fromkeys(faults.HEADERS, weekly)
+    counts = write.files(faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery)
     counts |= _registers(spark, persons, lives, written, scenario, dice, landing)
     wrong = kept(faults.faults_truth(planted, scenario), "faults")
     kinds = {row["kind"]: int(row["count"]) for row in wrong.groupBy("kind").count().collect()}
@@ -85,4 +87,13 @@ def _registers(
         lines = more if lines is None else lines.unionByName(more)
     assert lines is not None
     headers = {feed: write.header(frame) for feed, (frame, _, _) in frames.items()}
-    return write.files(lines, headers, landing, "registers", 4)
+    start, weekly = str(scenario.first_day), [str(day) for day in scenario.deliveries]
+    due = {
+        "subscribers": [start, *weekly],
+        "plans": [start],
+        "bills": [day for _, day, _, _ in money.billed(scenario)],
+        "recharges": weekly,
+        "handsets": [start],
+        "cells": [start],
+    }
+    return write.files(lines, headers, due, landing, "registers", 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -17,19 +19,19 @@ BEFORE, AFTER, EXTRA = 5, 6, 7
 """Slots of the competitor's number before joining us and after leaving us, and of a number held beside the first."""
 
 
-def lives(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def lives(persons: DataFrame, scenario: CityScenario, dice: Dice, checkpoint: Callable[[DataFrame, str], DataFrame]) -> DataFrame:
     """One row per person and number held, ours or the competitor's: from when to when, why left, what it looks like.
 
     Days count from the first day. ``from_day`` is the first day of use, ``left_day`` the day after the last (null: beyond).
+    ``checkpoint`` keeps a frame under a name: each generation of lives is used by several others.
     """
     days = scenario.days
-    first = _leaves(_starters(persons, scenario, dice), scenario, dice)
+    first = checkpoint(_leaves(_starters(persons, scenario, dice), scenario, dice), "first_lives")
     leavers = first.where("left_day is not null")
-    newcomers = _leaves(_newcomers(persons, leavers, scenario, dice), scenario, dice)
-    known = first.unionByName(newcomers)
-    last = known
-    for _ in range(RETURNS):
-        last = _leaves(_returns(last, scenario, dice), scenario, dice)
+    newcomers = checkpoint(_leaves(_newcomers(persons, leavers, scenario, dice), scenario, dice), "newcomers")
+    known = last = first.unionByName(newcomers)
+    for turn in range(RETURNS):
+        last = checkpoint(_leaves(_returns(last, scenario, dice), scenario, dice), f"returns_{turn}")
         known = known.unionByName(last)
     known = known.unionByName(_beside(first, scenario, dice))
     serial = f"person_id * {people.SLOTS} + slot"
@@ -166,7 +168,7 @@ def _returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     back = left.where("destination = 'back'").selectExpr(
         "person_id", "slot + 1 as slot", "slot as left_slot", "left_day", "from_day as earlier", "document", "paper as old_paper",
         f"if({dice.u('other brand', *key)} < {coming.other_brand!r}D, "
-        f"{dice.pick({brand: 1.0 for brand in scenario.documents}, 'next brand', *key)}, brand) as brand",
+        f"{dice.pick(dict.fromkeys(scenario.documents, 1.0), 'next brand', *key)}, brand) as brand",
         f"greatest(1, earlier + 10, left_day + {gap}) as join_day",
     )
     shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"

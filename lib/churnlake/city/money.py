@@ -38,6 +38,16 @@ def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
     return found
 
 
+def billed(scenario: CityScenario) -> list[tuple[str, str, int, int]]:
+    """Months whose bills are delivered in time: month as eight digits, delivery day, first and last day number."""
+    due = []
+    for first, start, end in months(scenario):
+        delivered = (first + dt.timedelta(32)).replace(day=3)
+        if delivered <= scenario.last_day:
+            due.append((f"{first:%Y%m%d}", str(delivered), start, end))
+    return due
+
+
 def bills(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per user and month billed within the city's time, with ``delivered``: the third day of the next month."""
     keys = list(scenario.plans)
@@ -49,13 +59,11 @@ def bills(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
         F.expr("sum(if(service in (1, 2), fee_fen, 0))").alias("message"),
         F.expr("sum(if(service = 3, fee_fen, 0))").alias("new_service"),
     )
-    billed = []
-    for i, (first, start, end) in enumerate(months(scenario)):
-        delivered = (first + dt.timedelta(32)).replace(day=3)
-        if delivered <= scenario.last_day:
-            billed.append((i, f"{first:%Y%m%d}", str(delivered), start, end))
-    spark = records.sparkSession
-    calendar = spark.createDataFrame(billed, "month_no int, month string, delivered string, start int, end int")
+    numbers = {f"{first:%Y%m%d}": i for i, (first, _, _) in enumerate(months(scenario))}
+    calendar = records.sparkSession.createDataFrame(
+        [(numbers[month], month, delivered, start, end) for month, delivered, start, end in billed(scenario)],
+        "month_no int, month string, delivered string, start int, end int",
+    )
     fee = "element_at(array(" + ",".join(str(p.monthly_fee) for p in scenario.plans.values()) + "), plan_no)"
     free = "element_at(array(" + ",".join(str(p.included_minutes * p.local) for p in scenario.plans.values()) + "), plan_no)"
     plan_no = "array_position(array(" + ",".join(f"'{key}'" for key in keys) + "), plan)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -59,37 +61,31 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     order = Shuffle(scenario.persons, 1)
     block = neighbourhood(scenario, "person_id")
     # A neighbourhood leans to one way of life: people of a dormitory or a building site live alike.
-    shares = {name: persona.share for name, persona in scenario.personas.items()}
-    personas = (
-        f"case when {dice.u('alike', 'person_id')} < 0.5 then {dice.pick(shares, 'block persona', block)} "
-        f"else {dice.pick(shares, 'persona', 'person_id')} end"
-    )
+    kinds = list(scenario.personas.values())
+    shares = [persona.share for persona in kinds]
+    personas = dice.pick({str(i): share for i, share in enumerate(shares)}, "persona", f"if({dice.u('alike', 'person_id')} < 0.5, -1 - {block}, person_id)")
     frame = spark.range(scenario.persons).select(F.col("id").alias("person_id")).selectExpr(
         "person_id",
         f"person_id div {scenario.circles.household} as household",
         f"{block} as neighbourhood",
         f"{workplace(scenario).forth('person_id')} div {scenario.circles.colleagues} as workplace",
         f"if({order.forth('person_id')} < {scenario.newcomers}, {order.forth('person_id')}, null) as newcomer",
-        f"{personas} as persona",
+        f"cast({personas} as int) as persona_no",
     )
-    brand = " ".join(
-        f"when persona = '{name}' then {dice.pick(persona.brands, 'brand', 'person_id')}" for name, persona in scenario.personas.items()
-    )
-    kinds = list(scenario.personas.values())
-    age = _by_persona(scenario, [persona.ages[0] for persona in kinds])
-    span = _by_persona(scenario, [persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
+    age = _array([persona.ages[0] for persona in kinds])
+    span = _array([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
     circles, year = scenario.circles, scenario.first_day.year
     return frame.selectExpr(
         "*",
-        f"cast({_index(scenario)} as int) as persona_no",
-        f"case {brand} end as brand",
+        f"{_array(list(scenario.personas))} as persona",
+        f"{dice.pick_by([persona.brands for persona in kinds], 'persona_no', 'brand', 'person_id')} as brand",
         f"cast({year} - ({age} + {dice.below(span, 'age', 'person_id')}) as int) as birth_year",
         f"if({dice.u('gender', 'person_id')} < 0.48, 'f', 'm') as gender",
-        f"{dice.u('rural', 'person_id')} < if(persona = 'migrant', 0.4, 0.08) as is_rural",
-        f"{_by_persona(scenario, [p.activity for p in kinds])} * exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
-        f"{_by_persona(scenario, [p.sms for p in kinds])} * exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
-        f"{_by_persona(scenario, [p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) as mms_lean",
-        f"{_by_persona(scenario, [p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.25, 1, 0) as wap_lean",
+        f"{dice.u('rural', 'person_id')} < {_array([persona.rural for persona in kinds])} as is_rural",
+        f"{_array([p.activity for p in kinds])} * exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
+        f"{_array([p.sms for p in kinds])} * exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
+        f"{_array([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) as mms_lean",
+        f"{_array([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.25, 1, 0) as wap_lean",
         f"1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
         f"cast({dice.below(scenario.cells, 'work cell', 'workplace')} as int) as work_cell",
@@ -100,19 +96,16 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     )
 
 
-def _index(scenario: CityScenario) -> str:
-    return "case " + " ".join(f"when persona = '{name}' then {i}" for i, name in enumerate(scenario.personas)) + " end"
-
-
-def _by_persona(scenario: CityScenario, values: list[float] | list[int]) -> str:
-    texts = [f"{float(value)!r}D" if isinstance(value, float) else str(value) for value in values]
-    return "case " + " ".join(f"when persona = '{name}' then {text}" for name, text in zip(scenario.personas, texts, strict=True)) + " end"
+def _array(values: Sequence[object]) -> str:
+    """SQL of the value for a person's way of life, the values given in the order of the scenario."""
+    texts = [f"{value!r}D" if isinstance(value, float) else repr(value) for value in values]
+    return f"element_at(array({', '.join(texts)}), persona_no + 1)"
 
 
 def _away(scenario: CityScenario, dice: Dice) -> tuple[str, str]:
     """The journey home around the Spring Festival, for those who go."""
     festival = (scenario.festival - scenario.first_day).days
-    share = _by_persona(scenario, [persona.away for persona in scenario.personas.values()])
+    share = _array([persona.away for persona in scenario.personas.values()])
     leaves = f"{festival} - 1 - {dice.below(14, 'away from', 'person_id')}"
     returns = f"{festival} + 5 + {dice.below(16, 'away to', 'person_id')}"
     goes = f"{dice.u('away', 'person_id')} < {share}"

@@ -22,7 +22,7 @@ def parties(persons: DataFrame, held: DataFrame, offnet: DataFrame, hubs: DataFr
     ``mine`` is the share of the days it holds a number of ours, ``present`` of any network.
     """
     days = scenario.days
-    span = "greatest(0, least({days}, l.to_day) - greatest(0, l.from_day))".format(days=days)
+    span = f"greatest(0, least({days}, l.to_day) - greatest(0, l.from_day))"
     ours = persons.join(held, on="person_id", how="inner").withColumnRenamed("person_id", "party_id").selectExpr(
         "*",
         f"least(1.0D, aggregate(filter(lives, l -> l.is_own), 0, (t, l) -> t + {span}) / {days}) as mine",
@@ -205,7 +205,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "if(is_forwarded, 2, if(side = 0, 0, 1)) as direction",
         "if(service = 0 and not answered, 0, lasts) as seconds",
         "case when roams then 'R' when peer_network = 'far' then 'L' else 'D' end as class",
-        f"if(roams, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
+        "if(roams, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
         f"if({dice.u('imei', *key)} < {shape.imei_missing!r}D, null, if(day >= life.swap_day, life.imei_next, life.imei)) as imei",
         "if(is_forwarded, forward_number, null) as forwarded_to",
         f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + {dice.below(3, 'release', *EVENT)} as int) end as release",

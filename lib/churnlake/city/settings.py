@@ -25,6 +25,7 @@ class Persona(Model):
     mms: float
     wap: float
     away: float
+    rural: float
     brands: dict[str, float]
     weekday: tuple[float, ...] = Field(min_length=24, max_length=24)
     weekend: tuple[float, ...] = Field(min_length=24, max_length=24)

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from churnlake.city.settings import CityScenario
 from churnlake.core.errors import ContractError
@@ -64,20 +63,18 @@ def header(frame: DataFrame) -> str:
     return ",".join(column for column in frame.columns if column != "delivered")
 
 
-def files(lines: DataFrame, headers: dict[str, str], landing: Path, name: str, slices: int, parts: int = 1) -> dict[str, int]:
+def files(
+    lines: DataFrame, headers: dict[str, str], due: dict[str, list[str]], landing: Path, name: str, slices: int, parts: int = 1
+) -> dict[str, int]:
     """Write lines (feed, delivered, place, line) as date=<delivered>/<feed>_<day>.csv.gz below each feed; returns lines by feed.
 
-    One file per feed and delivery (or ``parts``, dealt by the hash of the place), sorted by place, so the bytes are
-    the same whatever the partitioning. Needs a local landing folder.
+    One file per feed and delivery ``due`` (or ``parts``, dealt by the hash of the place), with its header even when nothing
+    happened, sorted by place, so the bytes are the same whatever the partitioning. Needs a local landing folder.
     """
     staged = landing / BUILDING / name
-    known = "case feed " + " ".join(f"when '{feed}' then '{text}'" for feed, text in headers.items()) + " end"
     body = lines.selectExpr("feed", "delivered", f"cast(pmod(xxhash64(place), {parts}) as int) as part", "1 as after", "place", "line")
-    heads = (
-        lines.sparkSession.createDataFrame([(feed,) for feed in headers], "feed string")
-        .join(F.broadcast(lines.select("feed", "delivered").distinct()), on="feed", how="inner")
-        .selectExpr("feed", "delivered", f"explode(sequence(0, {parts - 1})) as part", "0 as after", "'' as place", f"{known} as line")
-    )
+    first = [(feed, day, part, 0, "", headers[feed]) for feed, days in due.items() for day in days for part in range(parts)]
+    heads = lines.sparkSession.createDataFrame(first, "feed string, delivered string, part int, after int, place string, line string")
     (
         body.unionByName(heads)
         .repartition(slices, "feed", "delivered", "part")

@@ -27,7 +27,7 @@ USAGE_OF: Mapping[str, tuple[str, ...]] = {
     "clean.wap": ("wap_sessions",),
 }
 """The counts of daily.usage that together count each record of a clean table once, but calls made and not answered."""
-CALL_COUNTS = " and not (direction = 'out' and seconds = 0)"
+COUNTABLE = "not (direction = 'out' and seconds = 0)"
 
 
 def profiles(frames: Mapping[Table, DataFrame], last: dt.date, settings: QualitySettings) -> dict[str, DataFrame]:
@@ -42,7 +42,7 @@ def profiles(frames: Mapping[Table, DataFrame], last: dt.date, settings: Quality
     found: dict[str, DataFrame] = {}
     for table in RECORDS:
         if table in frames:
-            days = record_days(table, frames[table], settings.late_days)
+            days = record_days(table, frames[table], settings.late_days, settings.least_rows)
             if FILES in frames:
                 days = with_accounting(days, frames[table], frames[FILES], table.name.partition(".")[2])
             found[table.name] = with_calendar(days, last)
@@ -60,50 +60,62 @@ def profiles(frames: Mapping[Table, DataFrame], last: dt.date, settings: Quality
     return found
 
 
-def record_days(table: Table, ledger: DataFrame, late_days: int) -> DataFrame:
+def record_days(table: Table, ledger: DataFrame, late_days: int, least_rows: int) -> DataFrame:
     """One row per event day of a record table: rows by state, users, shares, first and last hour.
 
-    Shares are of good rows, but ``bad_share`` and ``duplicate_share`` of all. ``countable_rows`` are those that
-    daily.usage has a count for.
+    Shares are of good rows, but ``bad_share`` and ``duplicate_share`` of all. Days with fewer than ``least_rows`` to take
+    a share of are pooled and all bear the pooled share: two faults in a hundred rows are chance, not a broken feed.
+    ``countable_rows`` are those that daily.usage has a count for.
     """
     names = set(table.names)
     rows = ledger.withColumn("day", F.expr(ACCOUNT_DAY))
     good = rows.where("state = 'good'")
+    whole = "count_if(state = 'good')"
 
-    def share(condition: str, of: str = "state = 'good'") -> str:
-        return f"count_if({of} and {condition}) / nullif(count_if({of}), 0)"
+    def part(condition: str) -> str:
+        return f"count_if(state = 'good' and {condition})"
 
-    measures = {
-        "rows": "count_if(state = 'good')",
-        "countable_rows": f"count_if(state = 'good'{CALL_COUNTS if table == VOICE else ''})",
-        "bad_share": share("state = 'bad'", "true"),
-        "duplicate_share": share("state = 'duplicate'", "true"),
-        "late_share": share(f"datediff(delivered_on, day) > {late_days}"),
-        "null_fee_share": share("fee_yuan is null"),
-        "first_hour": "min(if(state = 'good', hour, null))",
-        "last_hour": "max(if(state = 'good', hour, null))",
+    shares = {
+        "bad_share": ("count_if(state = 'bad')", "count(1)"),
+        "duplicate_share": ("count_if(state = 'duplicate')", "count(1)"),
+        "late_share": (part(f"datediff(delivered_on, day) > {late_days}"), whole),
+        "null_fee_share": (part("fee_yuan is null"), whole),
     }
     if "peer_key" in names:
-        on_net = "count_if(state = 'good' and peer_network = 'own' and direction {0} 'out')"
-        measures["null_peer_share"] = share("peer_key is null and peer_service is null")
-        measures["on_net_share"] = share("peer_network = 'own'")
-        measures["on_net_skew"] = f"abs({on_net.format('=')} / nullif({on_net.format('<>')}, 0) - 1)"
-    if "seconds" in names:
-        # exact and of bounded size: percentile keeps one count per length
-        measures["median_seconds"] = "percentile(if(state = 'good' and seconds > 0, seconds, null), 0.5)"
+        shares["null_peer_share"] = (part("peer_key is null and peer_service is null"), whole)
+        shares["on_net_share"] = (part("peer_network = 'own'"), whole)
+        shares["on_net_skew"] = (
+            part("peer_network = 'own' and direction = 'out'"),
+            part("peer_network = 'own' and direction <> 'out'"),
+        )
     device = ["imei_key"] if "imei_key" in names else []
     if device:
-        measures["null_imei_share"] = share("imei_key is null")
-    days = rows.groupBy("day").agg(*[F.expr(formula).alias(name) for name, formula in measures.items()])
+        shares["null_imei_share"] = (part("imei_key is null"), whole)
+    days = rows.groupBy("day").agg(
+        F.expr(f"{whole} as rows"),
+        F.expr(f"{part(COUNTABLE) if table == VOICE else whole} as countable_rows"),
+        F.expr("min(if(state = 'good', hour, null)) as first_hour"),
+        F.expr("max(if(state = 'good', hour, null)) as last_hour"),
+        *[F.expr(some).alias(f"some_{name}") for name, (some, _) in shares.items()],
+        *[F.expr(of).alias(f"of_{name}") for name, (_, of) in shares.items()],
+    )
+    for name in shares:
+        sums = [f"sum(if(of_{name} < {least_rows}, {side}_{name}, 0)) over ()" for side in ("some", "of")]
+        pooled = f"if(of_{name} < {least_rows}, try_divide({', '.join(sums)}), some_{name} / of_{name})"
+        days = days.withColumn(name, F.expr(f"abs({pooled} - 1)" if name.endswith("_skew") else pooled))
+    days = days.drop(*[f"{side}_{name}" for name in shares for side in ("some", "of")])
     # several distinct counts over records would copy every row once for each: count in short steps instead
     keys = good.groupBy("day", "record_key").count().groupBy("day").agg(F.expr("sum(count) - count(1) as repeated_keys"))
     users = good.groupBy("day", "number_key", *device).count()
-    days = days.join(keys, on="day", how="left").join(
-        users.groupBy("day").agg(F.expr("count(distinct number_key) as users")), on="day", how="left"
-    )
+    counted = users.groupBy("day").agg(F.expr("count(distinct number_key) as users"))
+    days = days.join(keys, on="day", how="left").join(counted, on="day", how="left")
+    if "seconds" in names:
+        lengths = good.where("seconds > 0").groupBy("day", "seconds").count().groupBy("day")
+        days = days.join(lengths.agg(F.expr("percentile(seconds, 0.5, count) as median_seconds")), on="day", how="left")
     if device:
-        shared = users.where("imei_key is not null").groupBy("day", "imei_key").count()
-        days = days.join(shared.groupBy("day").agg(F.max("count").alias("users_per_imei")), on="day", how="left")
+        # no filter on the handset here: it would split one shuffle that both counts can use into two
+        shared = users.groupBy("day", "imei_key").agg(F.expr("if(imei_key is null, 0, count(1)) as sharing"))
+        days = days.join(shared.groupBy("day").agg(F.expr("nullif(max(sharing), 0) as users_per_imei")), on="day", how="left")
     return days
 
 

@@ -10,6 +10,7 @@ class QualitySettings(Model):
 
     least_volume: float
     most_volume: float
+    least_rows: int
     most_bad_share: float
     most_duplicate_share: float
     most_null_peer_share: float

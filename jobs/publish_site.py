@@ -1,0 +1,45 @@
+"""Write the pages people read: overview, re-entry, churn, quality, dictionary, lineage."""
+
+import json
+from pathlib import Path
+
+from churnlake.core.job import Run
+from churnlake.core.lake import Lake
+from churnlake.core.landing import FILES
+from churnlake.core.lineage import Lineage
+from churnlake.indicators import VIEWS
+from churnlake.site.data import Step, collect
+from churnlake.site.pages import pages
+from churnlake.tables.campaigns import LISTS
+from churnlake.tables.churn import LEAVINGS, MODELS
+from churnlake.tables.churn import SCORES as CHURN_SCORES
+from churnlake.tables.clean import RECORDS
+from churnlake.tables.daily import USAGE
+from churnlake.tables.quality import CHECKS, SCORES
+from churnlake.tables.reentry import JOINERS, MATCHES
+from jobs import job
+
+SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, MODELS, CHURN_SCORES, LISTS, CHECKS, SCORES)
+
+
+@job(may_read=SHOWN, looks_back=(FILES,))
+def publish_site(lake: Lake, run: Run) -> None:
+    """One HTML file a page, in the work folder's site/."""
+    work, last = Path(run.settings.store.work), run.days.last
+    frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
+    lineage = Lineage.of_package()
+    steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
+    # figures against planted truth exist for a synthetic city only; who made them left them in a file
+    evaluated = work / "evaluation.json"
+    evaluation = json.loads(evaluated.read_text(encoding="utf-8")) if evaluated.is_file() else None
+    docs = work / "quality" / "docs" / str(last) / "index.html"
+    link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
+    data = collect(frames, last, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link)
+    site = work / "site"
+    site.mkdir(parents=True, exist_ok=True)
+    for name, text in pages(data).items():
+        (site / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    publish_site.main()
