@@ -9,7 +9,13 @@ from churnlake.tables.reference import BILLS, HANDSETS, PLANS, RECHARGES, SUBSCR
 from churnlake.usage import features
 from jobs import job
 
-LEFT_OUT = {SUBSCRIBERS: "basic indicators", PLANS: "plan fees", BILLS: "bills and arrears", RECHARGES: "recharge indicators", HANDSETS: "handset makers and abilities"}
+LEFT_OUT = {
+    SUBSCRIBERS: "basic indicators",
+    PLANS: "plan fees",
+    BILLS: "bills and arrears",
+    RECHARGES: "recharge indicators",
+    HANDSETS: "handset makers and abilities",
+}
 
 
 @job(reads=(USAGE, EDGES, PLACES, DEVICES, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY,))
@@ -24,7 +30,12 @@ def build_features(lake: Lake, run: Run) -> None:
     for table, what in LEFT_OUT.items():
         if given[table] is None:
             run.leaves_out(what, table)
-    lake.write(MONTHLY, features.monthly(months, *daily, *(given[t] for t in (SUBSCRIBERS, PLANS, BILLS, RECHARGES, HANDSETS)), lake.read(LEAVINGS)))
+    lake.write(
+        MONTHLY,
+        features.monthly(
+            months, *daily, *(given[t] for t in (SUBSCRIBERS, PLANS, BILLS, RECHARGES, HANDSETS)), lake.read(LEAVINGS)
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -32,13 +32,19 @@ def check_quality(lake: Lake, run: Run) -> None:
     there = [table for table in (*JUDGED, *REFERENCES, FILES) if lake.has(table)]
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in there}
     seen = reconciled({name: frame.toPandas() for name, frame in profiles(frames, last, settings).items()})
-    asked = checks({table.name: table for table in JUDGED if table in frames}, {name: list(frame.columns) for name, frame in seen.items()}, settings)
+    asked = checks(
+        {table.name: table for table in JUDGED if table in frames},
+        {name: list(frame.columns) for name, frame in seen.items()},
+        settings,
+    )
     results = run_checks(seen, asked, work / "quality" / "docs", str(last), settings.keep_reports)
     rows, scores = check_rows(results, last), score_rows(results, last, settings.error_weight)
     lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, rows))
     lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
     (work / "quality" / "summary.json").write_text(json.dumps(summary(results, scores, last), indent=2) + "\n", encoding="utf-8")
-    run.facts["failed"] = [f"{r.table_name}: {r.check_name} (seen {r.observed}, expected {r.expected})" for r in results if not r.has_passed]
+    run.facts["failed"] = [
+        f"{r.table_name}: {r.check_name} (seen {r.observed}, expected {r.expected})" for r in results if not r.has_passed
+    ]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,11 @@ from churnlake.tables.reference import LIVES, SUBSCRIBERS
 from jobs import job
 
 
-@job(reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS), may_read=(LIVES, SUBSCRIBERS), writes=(JOINERS, MATCHES, PERSONS))
+@job(
+    reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS),
+    may_read=(LIVES, SUBSCRIBERS),
+    writes=(JOINERS, MATCHES, PERSONS),
+)
 def detect_reentry(lake: Lake, run: Run) -> None:
     """One row per joiner and stage; one per match; one per user of several of a person."""
     settings = run.settings.reentry

@@ -12,7 +12,9 @@ from jobs import job
 def generate_city(lake: Lake, run: Run) -> None:
     """One row per line written, in landing files; no table."""
     settings = run.settings
-    counts = generate(lake.spark, scenario(settings.city.scenario), settings.city.seed, Path(settings.store.landing), Path(settings.city.truth))
+    counts = generate(
+        lake.spark, scenario(settings.city.scenario), settings.city.seed, Path(settings.store.landing), Path(settings.city.truth)
+    )
     run.facts.update(counts)
 
 

@@ -11,7 +11,12 @@ from jobs import job
 @job(may_read=(RAW_VOICE, RAW_SMS, RAW_MMS, RAW_WAP), writes=(VOICE, SMS, MMS, WAP))
 def ingest_usage(lake: Lake, run: Run) -> None:
     """One row per record delivered, into the clean tables."""
-    for raw, table, cleaned in ((RAW_VOICE, VOICE, clean.voice), (RAW_SMS, SMS, clean.sms), (RAW_MMS, MMS, clean.mms), (RAW_WAP, WAP, clean.wap)):
+    for raw, table, cleaned in (
+        (RAW_VOICE, VOICE, clean.voice),
+        (RAW_SMS, SMS, clean.sms),
+        (RAW_MMS, MMS, clean.mms),
+        (RAW_WAP, WAP, clean.wap),
+    ):
         if lake.has(raw):
             opaque = lake.landing.feed(raw).numbers == "opaque"
             lake.write(table, cleaned(lake.read(raw), lake.key, run.settings.landing, run.settings.store.city_zone, opaque))

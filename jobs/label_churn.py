@@ -19,7 +19,10 @@ def label_churn(lake: Lake, run: Run) -> None:
     if not months:
         return
     features = lake.read(MONTHLY, first=months[0]).where(F.col("month").isin(months))
-    lake.write(LABELS, labels.labels(features, lake.read(USAGE, first=months[0]), lake.read(LEAVINGS), lake.read(MATCHES), run.settings.churn))
+    lake.write(
+        LABELS,
+        labels.labels(features, lake.read(USAGE, first=months[0]), lake.read(LEAVINGS), lake.read(MATCHES), run.settings.churn),
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,13 @@ def train_model(lake: Lake, run: Run) -> None:
     numeric, categories = features_of(MONTHLY)
     labels = lake.read(LABELS)
     try:
-        trained = train(labelled(lake.read(MONTHLY), labels, settings.label, numeric, categories), numeric, categories, settings, lake.checkpoint)
+        trained = train(
+            labelled(lake.read(MONTHLY), labels, settings.label, numeric, categories),
+            numeric,
+            categories,
+            settings,
+            lake.checkpoint,
+        )
     except MissingInputError as error:
         # a young lake has nothing to teach yet; the rest of the chain goes on without a model
         run.left_out.append(f"training: {error}")

@@ -16,8 +16,8 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import RUNS, parse_days
 from churnlake.core.session import get_session
 from churnlake.core.settings import load
-from churnlake.landing.feed_help import FEED_HELP
 from churnlake.indicators import INDICATORS, VIEWS
+from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
 
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
+        "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
     }
     if arguments and arguments[0] in commands:
@@ -60,7 +61,16 @@ def _run(argv: list[str]) -> int:
         log_to(logs)
         spark, started = get_session(settings.spark, logs)
         try:
-            run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=settings.runner.budgets, restate=arguments.restate)
+            run_chain(
+                spark,
+                settings,
+                jobs,
+                days,
+                Console(),
+                makers=lineage.makers,
+                budgets=settings.runner.budgets,
+                restate=arguments.restate,
+            )
         finally:
             if started:
                 spark.stop()
@@ -71,19 +81,44 @@ def _run(argv: list[str]) -> int:
 def _demo(argv: list[str]) -> int:
     from churnlake.evaluate.demo import demo
 
-    parser = argparse.ArgumentParser(prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up.")
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up."
+    )
     parser.add_argument("--env", default="local")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny"
+    )
     return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
 
 
 def _cns(argv: list[str]) -> int:
     from churnlake.evaluate.cns import find_again
 
-    parser = argparse.ArgumentParser(prog="python -m churnlake cns", description="Split each person of the Copenhagen Networks Study at its median event and find the second half again.")
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake cns",
+        description="Split each person of the Copenhagen Networks Study at its median event and find the second half again.",
+    )
     parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
     parser.add_argument("--work", default="build/cns", help="folder for its lake")
     return guarded("cns", parser, argv, lambda arguments: find_again(Path(arguments.data), Path(arguments.work), Console()))
+
+
+def _content(argv: list[str]) -> int:
+    from churnlake.evaluate.content import content
+
+    parser = argument_parser("python -m churnlake content", "Count and hash the rows of every table, as of the last of --dates.")
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, arguments.env, arguments.set)
+        spark, started = get_session(settings.spark, Path(settings.store.work).resolve() / "logs")
+        try:
+            found = content(spark, settings, parse_days(arguments.dates or "9999-12-30"))
+        finally:
+            if started:
+                spark.stop()
+        _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
+
+    return guarded("content", parser, argv, body)
 
 
 def _tables(argv: list[str]) -> int:
@@ -94,7 +129,12 @@ def _tables(argv: list[str]) -> int:
     if argv[0] not in tables:
         sys.stderr.write(f"tables: no table '{argv[0]}'; python -m churnlake tables lists them\n")
         return 2
-    _say("".join(f"{c.name:<30} {rules.sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n" for c in tables[argv[0]].columns))
+    _say(
+        "".join(
+            f"{c.name:<30} {rules.sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n"
+            for c in tables[argv[0]].columns
+        )
+    )
     return 0
 
 

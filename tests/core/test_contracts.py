@@ -102,7 +102,13 @@ def test_a_rule_that_names_no_column_or_a_table_that_names_one_twice_is_refused(
 
 
 def test_ddl_of_a_small_table_is_this() -> None:
-    table = Table("a.b", "One row per x.", (Column("x", INT, "The x.", least=0), Column("note", STRING, "It's a note.", optional=True)), key=("x",), slice="x")
+    table = Table(
+        "a.b",
+        "One row per x.",
+        (Column("x", INT, "The x.", least=0), Column("note", STRING, "It's a note.", optional=True)),
+        key=("x",),
+        slice="x",
+    )
     assert rules.ddl(table, "a.b") == (
         "CREATE TABLE IF NOT EXISTS a.b (\n  x INT NOT NULL COMMENT 'The x.',\n  note STRING COMMENT 'It\\'s a note.'\n)\nUSING delta\nPARTITIONED BY (x)\n"
         "COMMENT 'One row per x.'\nTBLPROPERTIES (\n  'delta.constraints.x_holds' = '(x IS NULL OR x >= 0)',\n"

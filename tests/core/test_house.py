@@ -21,7 +21,19 @@ B = Table("a.two", "Two.", (Column("x", INT, "X."),))
 
 def test_each_job_runs_after_those_whose_tables_it_reads() -> None:
     order = [job.name for job in Lineage.of_package().jobs]
-    chain = ["generate_city", "ingest_usage", "build_daily", "build_circles", "detect_reentry", "label_churn", "train_model", "score_model", "plan_campaigns", "check_quality", "publish_site"]
+    chain = [
+        "generate_city",
+        "ingest_usage",
+        "build_daily",
+        "build_circles",
+        "detect_reentry",
+        "label_churn",
+        "train_model",
+        "score_model",
+        "plan_campaigns",
+        "check_quality",
+        "publish_site",
+    ]
     assert [name for name in order if name in chain] == chain
 
 
@@ -54,7 +66,9 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["ddl"], 0, ""),
     ],
 )
-def test_the_command_line_answers_without_a_trace(argv: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_answers_without_a_trace(
+    argv: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(argv) == code
     err = capsys.readouterr().err
     assert told in err
@@ -77,18 +91,30 @@ SOURCES = sorted((ROOT / "lib").rglob("*.py")) + sorted((ROOT / "jobs").glob("*.
 
 
 def test_tables_are_overwritten_in_one_place_and_by_slices_only() -> None:
-    found = [p for p in SOURCES if re.search(r"""mode\(\s*["']overwrite["']\s*\)|\.overwritePartitions|insertInto|partitionOverwriteMode""", p.read_text()) and p.parent.name not in ("city", "evaluate")]
+    found = [
+        p
+        for p in SOURCES
+        if re.search(
+            r"""mode\(\s*["']overwrite["']\s*\)|\.overwritePartitions|insertInto|partitionOverwriteMode""", p.read_text()
+        )
+        and p.parent.name not in ("city", "evaluate")
+    ]
     assert [p.name for p in found] == ["lake.py"]
     text = (ROOT / "lib/churnlake/core/lake.py").read_text()
     assert text.count('mode("overwrite")') == text.count('"replaceWhere"')
 
 
 @pytest.mark.parametrize(
-    ("library", "importer"), [("great_expectations", "core/quality.py"), ("mlflow", "core/tracking.py"), ("graphframes", "circles/groups.py")]
+    ("library", "importer"),
+    [("great_expectations", "core/quality.py"), ("mlflow", "core/tracking.py"), ("graphframes", "circles/groups.py")],
 )
 def test_heavy_libraries_have_one_importer_and_load_late(library: str, importer: str) -> None:
     pattern = re.compile(rf"^(\s*)(?:from|import) {library}", re.MULTILINE)
-    found = {p.relative_to(ROOT / "lib/churnlake").as_posix(): pattern.findall(p.read_text()) for p in SOURCES if p.is_relative_to(ROOT / "lib") and pattern.search(p.read_text())}
+    found = {
+        p.relative_to(ROOT / "lib/churnlake").as_posix(): pattern.findall(p.read_text())
+        for p in SOURCES
+        if p.is_relative_to(ROOT / "lib") and pattern.search(p.read_text())
+    }
     assert list(found) == [importer]
     assert all(indent for indent in found[importer]), "import it inside a function"
 
@@ -97,7 +123,9 @@ def test_no_module_level_column_no_row_udf_no_unstable_ids() -> None:
     for path in SOURCES:
         text = path.read_text()
         assert not re.search(r"^[A-Z_]+ = .*F\.(col|lit|expr)\(", text, re.MULTILINE), path
-        assert not re.search(r"F\.udf\(|@udf|monotonically_increasing_id|dropDuplicates|partitionOverwriteMode|\bF\.rand\(\)", text), path
+        assert not re.search(
+            r"F\.udf\(|@udf|monotonically_increasing_id|dropDuplicates|partitionOverwriteMode|\bF\.rand\(\)", text
+        ), path
 
 
 def test_files_stay_small_and_names_say_something() -> None:

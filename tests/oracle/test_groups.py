@@ -12,7 +12,9 @@ from churnlake.circles.groups import persons
 from churnlake.core.frames import frame_of
 from churnlake.reentry.assignment import assign
 
-PAIRS = StructType.fromDDL("stage_days int, user_id bigint, old_user_id bigint, known_on date, probability double, circle_score double")
+PAIRS = StructType.fromDDL(
+    "stage_days int, user_id bigint, old_user_id bigint, known_on date, probability double, circle_score double"
+)
 
 
 def materialised(frame: DataFrame) -> DataFrame:
@@ -41,7 +43,9 @@ def test_persons_equal_union_find_and_networkx(spark: SparkSession) -> None:
     pool = [random.getrandbits(64) - 2**63 for _ in range(150)]
     pairs = [(random.choice(pool), random.choice(pool)) for _ in range(90)]
     pairs = [(a, b) for a, b in pairs if a != b]
-    frame = frame_of(spark, StructType.fromDDL("user_id bigint, old_user_id bigint"), [{"user_id": a, "old_user_id": b} for a, b in pairs])
+    frame = frame_of(
+        spark, StructType.fromDDL("user_id bigint, old_user_id bigint"), [{"user_id": a, "old_user_id": b} for a, b in pairs]
+    )
     spark.sparkContext.setCheckpointDir("build/checkpoints")
     found = {r.user_id: (r.person_id, r.numbers) for r in persons(frame, materialised).collect()}
     expected = union_find(pairs)
@@ -68,7 +72,17 @@ def test_assignment_is_the_greedy_matching_and_the_same_day_by_day(spark: SparkS
     known = {n: dt.date(2005, 5, random.randint(1, 4)) for n in range(25)}
     keys = {(s, n, o) for s in (7, 60) for n in range(25) for o in random.sample(range(100, 115), 3)}
     # few distinct probabilities: ties must fall the same way
-    pairs = [{"stage_days": s, "user_id": n, "old_user_id": o, "known_on": known[n], "probability": random.choice([0.6, 0.7, 0.9]), "circle_score": float(random.randint(1, 3))} for s, n, o in sorted(keys)]
+    pairs = [
+        {
+            "stage_days": s,
+            "user_id": n,
+            "old_user_id": o,
+            "known_on": known[n],
+            "probability": random.choice([0.6, 0.7, 0.9]),
+            "circle_score": float(random.randint(1, 3)),
+        }
+        for s, n, o in sorted(keys)
+    ]
     frame = frame_of(spark, PAIRS, pairs)
     found = {(r.stage_days, r.user_id, r.old_user_id) for r in assign(frame.repartition(3), None, materialised).collect()}
     assert found == greedy(pairs)

@@ -11,17 +11,27 @@ from pyspark.sql.types import StructType
 
 from churnlake.core.contract import DATE, INT, LONG, STRING, Column, Table
 from churnlake.core.errors import ContractError, LineageError, MissingInputError
+from churnlake.core.frames import frame_of
 from churnlake.core.job import Job, Run, declare
 from churnlake.core.lake import Lake
 from churnlake.core.runs import Days
-from churnlake.core.frames import frame_of
 from churnlake.core.settings import CoreSettings, load
 from churnlake.core.testing import rows as rows_of
 from churnlake.settings import Settings
 
 DAY = Column("day", DATE, "Day.")
-VISITS = Table("daily.visits", "One row per shop and day.", (DAY, Column("shop", LONG, "Shop."), Column("visits", INT, "Visits.", least=0)), key=("day", "shop"), slice="day", at="day", sort=("shop",))
-VERDICTS = Table("daily.verdicts", "One row per day.", (DAY, Column("shop", LONG, "Shop.")), key=("day",), slice="day", at="day", frozen=True)
+VISITS = Table(
+    "daily.visits",
+    "One row per shop and day.",
+    (DAY, Column("shop", LONG, "Shop."), Column("visits", INT, "Visits.", least=0)),
+    key=("day", "shop"),
+    slice="day",
+    at="day",
+    sort=("shop",),
+)
+VERDICTS = Table(
+    "daily.verdicts", "One row per day.", (DAY, Column("shop", LONG, "Shop.")), key=("day",), slice="day", at="day", frozen=True
+)
 TOTALS = Table("daily.totals", "One row.", (Column("visits", LONG, "Visits."),), key=("visits",))
 
 
@@ -32,7 +42,9 @@ def day(n: int) -> dt.date:
 @pytest.fixture
 def settings(tmp_path: Path) -> CoreSettings:
     loaded = load(Settings, "local")
-    return loaded.model_copy(update={"store": loaded.store.model_copy(update={"lake": str(tmp_path / "lake"), "landing": str(tmp_path / "landing")})})
+    return loaded.model_copy(
+        update={"store": loaded.store.model_copy(update={"lake": str(tmp_path / "lake"), "landing": str(tmp_path / "landing")})}
+    )
 
 
 def job(body: Callable[[Lake, Run], None], reads: tuple[Table, ...] = (), writes: tuple[Table, ...] = ()) -> Job:
@@ -147,7 +159,15 @@ def test_a_table_made_under_another_contract_stops_the_write(spark: SparkSession
         lake.write(run.facts.get("as", VISITS), visits(spark, (1, 1, 5)))
 
     job(write, writes=(VISITS,)).run(spark, settings, Days(day(1), day(1)))
-    stricter = Table("daily.visits", "One row per shop and day.", (DAY, Column("shop", LONG, "Shop."), Column("visits", INT, "Visits.", least=1)), key=("day", "shop"), slice="day", at="day", sort=("shop",))
+    stricter = Table(
+        "daily.visits",
+        "One row per shop and day.",
+        (DAY, Column("shop", LONG, "Shop."), Column("visits", INT, "Visits.", least=1)),
+        key=("day", "shop"),
+        slice="day",
+        at="day",
+        sort=("shop",),
+    )
 
     def write_stricter(lake: Lake, run: Run) -> None:
         lake.write(stricter, visits(spark, (1, 1, 5)))
@@ -181,7 +201,17 @@ RECORDS = Table(
         Column("kind", STRING, "Kind.", one_of=("a", "b")), Column("n", INT, "N.", least=0, most=9), Column("w", INT, "W.", optional=True, most=5, severity="warn"),
     ),
 )  # fmt: skip
-GOOD = {"record_key": 1, "day": day(1), "delivered_on": day(2), "kind": "a", "n": 1, "w": 1, "file_id": "f1", "raw_text": "line", "unreadable": []}
+GOOD = {
+    "record_key": 1,
+    "day": day(1),
+    "delivered_on": day(2),
+    "kind": "a",
+    "n": 1,
+    "w": 1,
+    "file_id": "f1",
+    "raw_text": "line",
+    "unreadable": [],
+}
 SCHEMA = "batch string, record_key bigint, day date, delivered_on date, kind string, n int, w int, file_id string, raw_text string, unreadable array<string>"
 
 
@@ -203,7 +233,9 @@ def delivered(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
         ({"n": 10, "kind": "c"}, "bad", ["kind not one of a, b", "n above 9"]),
     ],
 )
-def test_each_rule_sets_aside_the_row_that_breaks_it(spark: SparkSession, change: dict[str, Any], state: str, reasons: list[str]) -> None:
+def test_each_rule_sets_aside_the_row_that_breaks_it(
+    spark: SparkSession, change: dict[str, Any], state: str, reasons: list[str]
+) -> None:
     from churnlake.core.ledger import mark
 
     row = {**GOOD, **change}
@@ -228,7 +260,11 @@ def test_repeats_are_dropped_or_called_conflicts_and_say_where_the_kept_row_is(s
     ]
     frame = delivered(spark, *rows).repartition(3)
     known = spark.sql("select explode(array(7L, 8L)) record_key, 'f0' known_file").withColumn("known_content", _content(spark))
-    found = set_repeats_aside(RECORDS, mark(RECORDS, frame), known).select("record_key", "file_id", "state", "kept_in", "reasons").collect()
+    found = (
+        set_repeats_aside(RECORDS, mark(RECORDS, frame), known)
+        .select("record_key", "file_id", "state", "kept_in", "reasons")
+        .collect()
+    )
     told = sorted((r.record_key, r.file_id, r.state, r.kept_in or "", ",".join(r.reasons)) for r in found)
     assert told == [
         (1, "f1", "good", "", ""),

@@ -50,7 +50,9 @@ def test_a_recharge_keeps_a_silent_prepaid_user(spark: SparkSession) -> None:
     usage = use(spark, (1, on(1, 10)))
     recharges = rows(spark, RECHARGES, {"user_id": 1, "day": on(2, 10)})
     days = Days(on(1, 1), on(6, 30))
-    assert found(leaving.leavings(usage, recharges, told(spark, {"user_id": 1}), days, SETTINGS)) == {(1, on(1, 11), on(4, 11), "silent")}
+    assert found(leaving.leavings(usage, recharges, told(spark, {"user_id": 1}), days, SETTINGS)) == {
+        (1, on(1, 11), on(4, 11), "silent")
+    }
 
 
 def test_orders_and_suspensions_confirm_when_delivered_and_only_once(spark: SparkSession) -> None:
@@ -69,11 +71,28 @@ def test_orders_and_suspensions_confirm_when_delivered_and_only_once(spark: Spar
 
 
 def test_labels_are_decided_when_they_close(spark: SparkSession) -> None:
-    features = rows(spark, MONTHLY, *[{"month": on(1, 1), "user_id": u, "last_use_days": d} for u, d in [(1, 2), (2, 2), (3, 2), (4, 2), (5, 20)]])
+    features = rows(
+        spark,
+        MONTHLY,
+        *[{"month": on(1, 1), "user_id": u, "last_use_days": d} for u, d in [(1, 2), (2, 2), (3, 2), (4, 2), (5, 20)]],
+    )
     usage = use(spark, (1, on(2, 10)), (2, on(3, 1)), (3, on(2, 10)), (4, on(2, 20)), (5, on(3, 1)))
-    left = rows(spark, LEAVINGS, {"user_id": 1, "leave_on": on(2, 11), "known_on": on(4, 11)}, {"user_id": 3, "leave_on": on(2, 11), "known_on": on(4, 11)})
-    back = rows(spark, MATCHES, {"user_id": 9, "old_user_id": 3, "known_on": on(4, 28)}, {"user_id": 8, "old_user_id": 1, "known_on": on(4, 30)})
-    decided = {r.user_id: (r.has_left, r.has_left_for_good, r.known_on) for r in labels.labels(features, usage, left, back, SETTINGS).collect()}
+    left = rows(
+        spark,
+        LEAVINGS,
+        {"user_id": 1, "leave_on": on(2, 11), "known_on": on(4, 11)},
+        {"user_id": 3, "leave_on": on(2, 11), "known_on": on(4, 11)},
+    )
+    back = rows(
+        spark,
+        MATCHES,
+        {"user_id": 9, "old_user_id": 3, "known_on": on(4, 28)},
+        {"user_id": 8, "old_user_id": 1, "known_on": on(4, 30)},
+    )
+    decided = {
+        r.user_id: (r.has_left, r.has_left_for_good, r.known_on)
+        for r in labels.labels(features, usage, left, back, SETTINGS).collect()
+    }
     closing = on(4, 29)
     # 4 is silent but nothing confirms it yet: undecided. 5 was not active. 1 is found again a day too late to count.
     assert decided == {1: (True, True, closing), 2: (False, False, closing), 3: (True, False, closing)}

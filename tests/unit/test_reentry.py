@@ -33,7 +33,13 @@ def units(spark: SparkSession, extra: str = "", *more: dict[str, object]) -> Dat
 def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) -> None:
     own = joiners.own_days(rows(spark, USAGE, *[{"user_id": u, "day": d, "own_events": n} for u, d, n in [
         (1, on(1, 1), 1), (2, on(1, 10), 1), (3, on(2, 20), 1), (4, on(2, 20), 1), (5, on(2, 20), 1), (6, on(2, 20), 0), (6, on(2, 25), 1)]]))  # fmt: skip
-    lives = rows(spark, LIVES, {"user_id": 2, "joined_on": on(1, 9)}, {"user_id": 4, "joined_on": on(2, 18)}, {"user_id": 5, "joined_on": dt.date(2003, 1, 1)})
+    lives = rows(
+        spark,
+        LIVES,
+        {"user_id": 2, "joined_on": on(1, 9)},
+        {"user_id": 4, "joined_on": on(2, 18)},
+        {"user_id": 5, "joined_on": dt.date(2003, 1, 1)},
+    )
     days = Days(on(1, 1), on(3, 22))
     due = joiners.joiners(own, lives, on(1, 1), days, SETTINGS)
     found = {(r.user_id, r.stage_days): r.known_on for r in due.collect()}
@@ -48,12 +54,23 @@ def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) 
 
 def test_a_circle_counts_up_to_the_stage_only(spark: SparkSession) -> None:
     due = units(spark, "", {"stage_days": 7, "known_on": on(3, 8)}, {})
-    edges = rows(spark, EDGES, *[{"user_id": 50, "day": d, "peer_id": 1, "message_out": 1} for d in (on(3, 1), on(3, 8), on(3, 9), on(4, 30), on(5, 1))])
+    edges = rows(
+        spark,
+        EDGES,
+        *[{"user_id": 50, "day": d, "peer_id": 1, "message_out": 1} for d in (on(3, 1), on(3, 8), on(3, 9), on(4, 30), on(5, 1))],
+    )
     assert {r.stage_days: r.contacts for r in joiners.circles(due, edges).collect()} == {7: 2, 60: 4}
 
 
 def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None:
-    met = units(spark, ", peer_id bigint, contacts bigint", {"peer_id": 1, "contacts": 4}, {"peer_id": 2, "contacts": 9}, {"peer_id": 3, "contacts": 1}, {"peer_id": 9, "contacts": 16})
+    met = units(
+        spark,
+        ", peer_id bigint, contacts bigint",
+        {"peer_id": 1, "contacts": 4},
+        {"peer_id": 2, "contacts": 9},
+        {"peer_id": 3, "contacts": 1},
+        {"peer_id": 9, "contacts": 16},
+    )
     signatures = rows(
         spark, SIGNATURES,
         {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25},
@@ -61,11 +78,20 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
         {"month": on(4, 1), "user_id": 11, "peer_id": 9, "share": 1.0},  # by a hub alone
         {"month": on(5, 1), "user_id": 12, "peer_id": 1, "share": 1.0},  # not known yet
     )  # fmt: skip
-    peers = rows(spark, PEERS, *[{"month": on(4, 1), "peer_id": p, "users": u, "strength": s} for p, u, s in [(1, 2, 100), (2, 3, 300), (3, 1, 100), (9, 10_000, 500)]])
+    peers = rows(
+        spark,
+        PEERS,
+        *[
+            {"month": on(4, 1), "peer_id": p, "users": u, "strength": s}
+            for p, u, s in [(1, 2, 100), (2, 3, 300), (3, 1, 100), (9, 10_000, 500)]
+        ],
+    )
     found = {r.old_user_id: r for r in candidates.by_circle(met, signatures, peers, SETTINGS).collect()}
     odds = SETTINGS.kept_mass / (1 - SETTINGS.kept_mass)
     assert set(found) == {7, 8}
-    assert found[7].circle_score == pytest.approx(2 * math.log(1 + odds * 0.5 / 0.1) + 3 * math.log(1 + odds * 0.25 / 0.3), abs=1e-6)
+    assert found[7].circle_score == pytest.approx(
+        2 * math.log(1 + odds * 0.5 / 0.1) + 3 * math.log(1 + odds * 0.25 / 0.3), abs=1e-6
+    )
     assert found[8].circle_score == pytest.approx(3 * math.log(1 + odds * 1.0 / 0.3), abs=1e-6)
     assert (found[7].shared_peers, found[8].shared_peers) == (2, 1)
     assert found[7].circle_llr == pytest.approx(found[7].circle_score + (2 + 3 + 1) * math.log(1 - SETTINGS.kept_mass), abs=1e-6)
@@ -100,16 +126,24 @@ def test_a_document_points_to_its_older_holders_once_delivered(spark: SparkSessi
         ([on(2, 20), *[on(4, d) for d in range(1, 31)]], None, None),  # as lively as before: a second number
     ],
 )
-def test_level_of_the_old_number_decides_the_kind(spark: SparkSession, last_days: list[dt.date], kind: str | None, gap: int | None) -> None:
+def test_level_of_the_old_number_decides_the_kind(
+    spark: SparkSession, last_days: list[dt.date], kind: str | None, gap: int | None
+) -> None:
     normal = [on(1, 1) + dt.timedelta(days=n) for n in range(50)]
-    own = rows(spark, USAGE, *[{"user_id": 7, "day": d, "own_events": 1} for d in sorted({*normal, *last_days})]).select("user_id", "day", "own_events")
+    own = rows(spark, USAGE, *[{"user_id": 7, "day": d, "own_events": 1} for d in sorted({*normal, *last_days})]).select(
+        "user_id", "day", "own_events"
+    )
     pairs = units(spark, ", old_user_id bigint", {"old_user_id": 7})
     found = [(r.kind, r.gap_days) for r in evidence.with_old_use(pairs, own, SETTINGS).collect()]
     assert found == ([(kind, gap)] if kind else [])
 
 
 def test_gaps_outside_the_definition_and_younger_numbers_are_no_reentry(spark: SparkSession) -> None:
-    own = rows(spark, USAGE, *[{"user_id": u, "day": d, "own_events": 1} for u, d in [(7, dt.date(2004, 10, 1)), (8, on(3, 2)), (9, on(2, 1))]]).select("user_id", "day", "own_events")
+    own = rows(
+        spark,
+        USAGE,
+        *[{"user_id": u, "day": d, "own_events": 1} for u, d in [(7, dt.date(2004, 10, 1)), (8, on(3, 2)), (9, on(2, 1))]],
+    ).select("user_id", "day", "own_events")
     pairs = units(spark, ", old_user_id bigint", *[{"old_user_id": u} for u in (7, 8, 9)])
     assert [r.old_user_id for r in evidence.with_old_use(pairs, own, SETTINGS).collect()] == [9]
 
@@ -125,8 +159,24 @@ def test_places_and_talk(spark: SparkSession) -> None:
 
 def test_every_evidence_moves_the_probability_its_way(spark: SparkSession) -> None:
     schema = ", old_user_id bigint, circle_llr double, has_same_imei boolean, imei_users bigint, has_same_document boolean, place_overlap double, level_share double, talked boolean"
-    base = {"old_user_id": 1, "circle_llr": 5.0, "has_same_imei": False, "has_same_document": False, "place_overlap": 0.5, "level_share": 0.5}
-    changes = [{}, {"circle_llr": 9.0}, {"has_same_imei": True, "imei_users": 2}, {"has_same_document": True}, {"place_overlap": 1.0}, {"level_share": 0.0}, {"talked": True}, {"level_share": 1.0}]
+    base = {
+        "old_user_id": 1,
+        "circle_llr": 5.0,
+        "has_same_imei": False,
+        "has_same_document": False,
+        "place_overlap": 0.5,
+        "level_share": 0.5,
+    }
+    changes = [
+        {},
+        {"circle_llr": 9.0},
+        {"has_same_imei": True, "imei_users": 2},
+        {"has_same_document": True},
+        {"place_overlap": 1.0},
+        {"level_share": 0.0},
+        {"talked": True},
+        {"level_share": 1.0},
+    ]
     pairs = units(spark, schema, *[{**base, "user_id": 100 + n, **change} for n, change in enumerate(changes)])
     found = {r.user_id - 100: r.probability for r in evidence.with_probability(pairs, SETTINGS).collect()}
     assert all(found[n] > found[0] for n in range(1, 6)), found

@@ -6,10 +6,10 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
+from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.indicators import DAILY, INDICATORS
 from churnlake.settings import Settings
-from churnlake.core.settings import load
 from churnlake.tables.clean import SMS, VOICE, WAP
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
@@ -60,7 +60,12 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
         *[{"number_key": 1, "peer_key": p, "direction": d, "seconds": s, "hour": h, "day": on(1), "call_class": c, "peer_service": v}
           for p, d, s, h, c, v in [(7, "out", 30, 3, "local", None), (7, "in", 0, 9, "local", None), (8, "out", 700, 21, "long_distance", None), (9, "out", 20, 13, "local", "1860"), (7, "forwarded", 5, 1, None, None)]],
     )  # fmt: skip
-    sms = rows(spark, SMS, {"number_key": 1, "peer_key": 7, "direction": "out", "day": on(1), "hour": 8}, {"number_key": 1, "peer_key": None, "direction": "in", "day": on(1)})
+    sms = rows(
+        spark,
+        SMS,
+        {"number_key": 1, "peer_key": 7, "direction": "out", "day": on(1), "hour": 8},
+        {"number_key": 1, "peer_key": None, "direction": "in", "day": on(1)},
+    )
     wap = rows(spark, WAP, {"number_key": 1, "bytes": 100, "seconds": 9, "day": on(1)})
     events = daily.events({VOICE.name: voice, SMS.name: sms, WAP.name: wap}, None)
     found = daily.usage(events).first()
@@ -73,11 +78,23 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
     assert {name: found[name] for name in expected} == expected
     assert_df_equality(daily.usage(events.repartition(3)), daily.usage(events), ignore_row_order=True, ignore_nullable=True)
     # hotline, withheld peer and unanswered calls make no edge
-    assert [(r.peer_id, r.voice_out_calls, r.voice_in_calls, r.message_out) for r in daily.edges(events, None, "UTC").orderBy("peer_id").collect()] == [(7, 1, 0, 1), (8, 1, 0, 0)]
+    assert [
+        (r.peer_id, r.voice_out_calls, r.voice_in_calls, r.message_out)
+        for r in daily.edges(events, None, "UTC").orderBy("peer_id").collect()
+    ] == [(7, 1, 0, 1), (8, 1, 0, 0)]
 
 
-def month_of(spark: SparkSession, usage: DataFrame, edges: DataFrame, months: list[dt.date], subscribers: DataFrame | None = None, leavings: DataFrame | None = None) -> dict[tuple[int, int], dict[str, object]]:
-    found = features.monthly(months, usage, edges, rows(spark, PLACES), rows(spark, DEVICES), subscribers, None, None, None, None, leavings)
+def month_of(
+    spark: SparkSession,
+    usage: DataFrame,
+    edges: DataFrame,
+    months: list[dt.date],
+    subscribers: DataFrame | None = None,
+    leavings: DataFrame | None = None,
+) -> dict[tuple[int, int], dict[str, object]]:
+    found = features.monthly(
+        months, usage, edges, rows(spark, PLACES), rows(spark, DEVICES), subscribers, None, None, None, None, leavings
+    )
     return {(r.month.month, r.user_id): r.asDict() for r in found.collect()}
 
 
@@ -86,7 +103,12 @@ def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSessi
                                  for d, m, n in [(10, 4, 4), (3, 5, 2), (13, 5, 0), (25, 5, 1), (1, 6, 50)]])  # fmt: skip
     edges = rows(spark, EDGES, *[{"day": on(d, m), "user_id": 1, "peer_id": p, "peer_network": "own", "voice_out_calls": n, "voice_in_calls": i}
                                  for d, m, p, n, i in [(10, 4, 7, 4, 0), (3, 5, 7, 2, 0), (25, 5, 8, 1, 1), (1, 6, 9, 50, 0)]])  # fmt: skip
-    subscribers = rows(spark, SUBSCRIBERS, {"user_id": 1, "delivered_on": on(1), "brand": "gotone", "joined_on": on(1, 4)}, {"user_id": 1, "delivered_on": on(1, 6), "brand": "mzone", "joined_on": on(1, 4)})
+    subscribers = rows(
+        spark,
+        SUBSCRIBERS,
+        {"user_id": 1, "delivered_on": on(1), "brand": "gotone", "joined_on": on(1, 4)},
+        {"user_id": 1, "delivered_on": on(1, 6), "brand": "mzone", "joined_on": on(1, 4)},
+    )
     may = month_of(spark, usage, edges, [on(1)], subscribers)[(5, 1)]
     expected = {
         "own_events": 3, "active_days": 3, "own_days": 2, "last_use_days": 6, "longest_silence_days": 21, "own_events_to_before_ratio": 0.75,
@@ -96,7 +118,13 @@ def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSessi
     assert float(may["fee_mean_3m_yuan"]) == 4.0  # (2 + 6) / 2: the user was not there in March
     assert set(INDICATORS) and all(i.name in may for i in INDICATORS)
     # what comes after May cannot move May
-    without = month_of(spark, usage.where("day < '2005-06-01'"), edges.where("day < '2005-06-01'"), [on(1)], subscribers.where("delivered_on < '2005-06-01'"))[(5, 1)]
+    without = month_of(
+        spark,
+        usage.where("day < '2005-06-01'"),
+        edges.where("day < '2005-06-01'"),
+        [on(1)],
+        subscribers.where("delivered_on < '2005-06-01'"),
+    )[(5, 1)]
     assert without == may
     # and May is the same built alone or with others
     assert month_of(spark, usage, edges, [on(1, 4), on(1), on(1, 6)], subscribers)[(5, 1)] == may

@@ -9,7 +9,9 @@ from churnlake.churn.settings import ChurnSettings
 from churnlake.core.runs import Days
 
 
-def leavings(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFrame | None, days: Days, settings: ChurnSettings) -> DataFrame:
+def leavings(
+    usage: DataFrame, recharges: DataFrame | None, subscribers: DataFrame | None, days: Days, settings: ChurnSettings
+) -> DataFrame:
     """One row per user who left and the day that was confirmed, within the days of the run.
 
     A leaving is confirmed by silence (no own outgoing event and no recharge for the brand's length), by a cancel order or
@@ -25,7 +27,9 @@ def leavings(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFra
     by_user = Window.partitionBy("user_id").orderBy("known_on", "leave_on", "kind")
     # a second confirmation of the same leaving is none: it must begin after the one before was known
     told = found.withColumn("told_before", F.max("known_on").over(by_user.rowsBetween(Window.unboundedPreceding, -1)))
-    fresh = told.where("told_before IS NULL OR leave_on > told_before").where(F.col("known_on").between(F.lit(days.first), F.lit(days.last)))
+    fresh = told.where("told_before IS NULL OR leave_on > told_before").where(
+        F.col("known_on").between(F.lit(days.first), F.lit(days.last))
+    )
     return fresh.select("known_on", "user_id", "leave_on", "kind", "brand")
 
 
@@ -52,7 +56,11 @@ def _silent(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFram
         "user_id", "day", F.lead("day").over(by_day).alias("next_day"),
         F.max(F.expr("if(is_own, day, null)")).over(by_day.rowsBetween(Window.unboundedPreceding, 0)).alias("last_own_day"),
     )  # fmt: skip
-    branded = timed.join(_brands(subscribers), on="user_id", how="left") if subscribers is not None else timed.withColumn("brand", F.lit(None).cast("string"))
+    branded = (
+        timed.join(_brands(subscribers), on="user_id", how="left")
+        if subscribers is not None
+        else timed.withColumn("brand", F.lit(None).cast("string"))
+    )
     known = branded.withColumn("known_on", F.date_add("day", silent_length("brand", settings)))
     # a user that only ever recharged has not begun; the recharge is no use of the network
     quiet = known.where("last_own_day IS NOT NULL AND (next_day IS NULL OR next_day > known_on)")
@@ -61,12 +69,23 @@ def _silent(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFram
 
 def _ordered(subscribers: DataFrame) -> DataFrame:
     told = subscribers.where("left_on IS NOT NULL").groupBy("user_id", "left_on").agg(F.min("delivered_on").alias("delivered_on"))
-    return told.select("user_id", F.greatest("delivered_on", "left_on").alias("known_on"), F.col("left_on").alias("leave_on"), F.lit("cancelled").alias("kind"))
+    return told.select(
+        "user_id",
+        F.greatest("delivered_on", "left_on").alias("known_on"),
+        F.col("left_on").alias("leave_on"),
+        F.lit("cancelled").alias("kind"),
+    )
 
 
 def _suspended(subscribers: DataFrame, settings: ChurnSettings) -> DataFrame:
     next_told = F.lead("delivered_on").over(Window.partitionBy("user_id").orderBy("delivered_on"))
     told = subscribers.select("user_id", "delivered_on", "status", "status_since", next_told.alias("next_told"))
-    long = told.where("status = 'suspended' AND status_since IS NOT NULL").withColumn("due_on", F.date_add("status_since", settings.suspended_days))
-    lasting = long.where("next_told IS NULL OR next_told > due_on").groupBy("user_id", "status_since").agg(F.min(F.greatest("delivered_on", "due_on")).alias("known_on"))
+    long = told.where("status = 'suspended' AND status_since IS NOT NULL").withColumn(
+        "due_on", F.date_add("status_since", settings.suspended_days)
+    )
+    lasting = (
+        long.where("next_told IS NULL OR next_told > due_on")
+        .groupBy("user_id", "status_since")
+        .agg(F.min(F.greatest("delivered_on", "due_on")).alias("known_on"))
+    )
     return lasting.select("user_id", "known_on", F.col("status_since").alias("leave_on"), F.lit("suspended").alias("kind"))

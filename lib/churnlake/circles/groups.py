@@ -19,10 +19,14 @@ def persons(pairs: DataFrame, checkpoint: Callable[[DataFrame], DataFrame]) -> D
     links = checkpoint(pairs.select(F.col("user_id").alias("src"), F.col("old_user_id").alias("dst")).distinct())
     users = checkpoint(links.select(F.col("src").alias("id")).union(links.select("dst")).distinct())
     if users.isEmpty():
-        return users.select(F.col("id").alias("user_id"), F.col("id").alias("person_id"), F.lit(0).cast("bigint").alias("numbers"))
+        return users.select(
+            F.col("id").alias("user_id"), F.col("id").alias("person_id"), F.lit(0).cast("bigint").alias("numbers")
+        )
     components = GraphFrame(users, links).connectedComponents(algorithm="graphx")
     # the component's own id is any of its vertices: name the person by the smallest
-    named = components.groupBy("component").agg(F.min("id").alias("person_id"), F.count("*").alias("numbers"), F.collect_list("id").alias("ids"))
+    named = components.groupBy("component").agg(
+        F.min("id").alias("person_id"), F.count("*").alias("numbers"), F.collect_list("id").alias("ids")
+    )
     found = checkpoint(named.select(F.explode("ids").alias("user_id"), "person_id", "numbers"))
     components.unpersist()
     return found

@@ -26,8 +26,12 @@ def signatures(edges: DataFrame, months: list[dt.date], settings: CircleSettings
     """
     spans = ", ".join(f"date'{month}'" for month in months)
     powers = ", ".join(str(round(THOUSANDTHS * settings.weekly_decay**w)) + "L" for w in range(settings.horizon_weeks))
-    spread = edges.withColumn("month", F.expr(f"explode(array({spans}))")).withColumn("age", F.expr("datediff(last_day(month), day) div 7"))
-    spread = spread.where(f"age >= 0 AND age < {settings.horizon_weeks} AND day <= last_day(month)").withColumn("weight", F.expr(f"element_at(array({powers}), cast(age as int) + 1)"))
+    spread = edges.withColumn("month", F.expr(f"explode(array({spans}))")).withColumn(
+        "age", F.expr("datediff(last_day(month), day) div 7")
+    )
+    spread = spread.where(f"age >= 0 AND age < {settings.horizon_weeks} AND day <= last_day(month)").withColumn(
+        "weight", F.expr(f"element_at(array({powers}), cast(age as int) + 1)")
+    )
     strengths = spread.groupBy("month", "user_id", "peer_id").agg(
         F.expr("sum(weight * (voice_out_calls + voice_in_calls + message_out + message_in))").alias("strength"),
         F.expr("sum(weight * (voice_out_calls + message_out))").alias("strength_out"),
@@ -40,7 +44,15 @@ def signatures(edges: DataFrame, months: list[dt.date], settings: CircleSettings
         .withColumn("is_active", F.max("met_this_month").over(circle))
     )
     kept = ranked.where(f"is_active AND place <= {settings.peers_kept} AND strength > 0")
-    return kept.select("month", "user_id", "peer_id", "strength", "strength_out", F.expr("cast(strength as double) / whole").alias("share"), "place")
+    return kept.select(
+        "month",
+        "user_id",
+        "peer_id",
+        "strength",
+        "strength_out",
+        F.expr("cast(strength as double) / whole").alias("share"),
+        "place",
+    )
 
 
 def peers(kept: DataFrame) -> DataFrame:

@@ -31,7 +31,11 @@ def ties(
     pairs = old.unionByName(_copied(old, lives, scenario, dice)).unionByName(_new(sought, returns, scenario, dice))
     pairs = _pairs(pairs)
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
-    strength = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in scenario.circles.ties.items()) + " else 0.8D end"
+    strength = (
+        "case "
+        + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in scenario.circles.ties.items())
+        + " else 0.8D end"
+    )
     known = pairs.where("to_day > from_day").selectExpr(
         *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b')}) as strength"
     )
@@ -43,7 +47,13 @@ def _pairs(drawn: DataFrame) -> DataFrame:
     order = "array('household', 'neighbour', 'colleague', 'wide', 'offnet', 'copied', 'new')"
     return (
         drawn.where("a <> b")
-        .selectExpr("least(a, b) as a", "greatest(a, b) as b", f"cast(array_position({order}, kind) as int) as closeness", "from_day", "to_day")
+        .selectExpr(
+            "least(a, b) as a",
+            "greatest(a, b) as b",
+            f"cast(array_position({order}, kind) as int) as closeness",
+            "from_day",
+            "to_day",
+        )
         .groupBy("a", "b")
         .agg(F.min("closeness").alias("closeness"), F.min("from_day").alias("from_day"), F.max("to_day").alias("to_day"))
         .selectExpr("a", "b", f"element_at({order}, closeness) as kind", "from_day", "to_day")
@@ -88,7 +98,9 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
     share, days = scenario.circles.turnover, scenario.days
     lasts = "kind = 'household'"
     return pairs.selectExpr(
-        "a", "b", "kind",
+        "a",
+        "b",
+        "kind",
         f"cast(if(not ({lasts}) and {dice.u('begins', 'a', 'b')} < {share!r}D, {dice.below(days, 'begin', 'a', 'b')}, from_day) as int) as from_day",
         f"cast(if(not ({lasts}) and {dice.u('ends', 'a', 'b')} < {share!r}D, {dice.below(days, 'end', 'a', 'b')}, to_day) as int) as to_day",
     )
@@ -98,8 +110,11 @@ def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
     """One row per contact that a joiner shares with the person it is like: kin and household, the hardest decoys."""
     like = lives.where("decoy in ('kin', 'household')").select("person_id", "like_person")
     sides = pairs.selectExpr("a as like_person", "b as contact", "from_day", "to_day").unionByName(
-        pairs.selectExpr("b as like_person", "a as contact", "from_day", "to_day"))
-    shared = like.join(sides, on="like_person", how="inner").where(f"{dice.u('copied', 'person_id', 'contact')} < {scenario.coming.copied!r}D")
+        pairs.selectExpr("b as like_person", "a as contact", "from_day", "to_day")
+    )
+    shared = like.join(sides, on="like_person", how="inner").where(
+        f"{dice.u('copied', 'person_id', 'contact')} < {scenario.coming.copied!r}D"
+    )
     copied = shared.selectExpr("person_id as a", "contact as b", "'copied' as kind", "from_day", "to_day")
     return copied.unionByName(_always(like, "person_id", "like_person", "'household'"))
 
@@ -109,15 +124,27 @@ def _new(persons: DataFrame, returns: DataFrame, scenario: CityScenario, dice: D
     key = ("person_id", "slot", "stub")
     share = scenario.coming.new_contacts
     stubs = persons.join(returns, on="person_id", how="inner").selectExpr(
-        "person_id", "neighbourhood", "slot", "join_day", f"explode(sequence(1, cast(ceil(2 * stubs * {share!r}D) as int))) as stub"
+        "person_id",
+        "neighbourhood",
+        "slot",
+        "join_day",
+        f"explode(sequence(1, cast(ceil(2 * stubs * {share!r}D) as int))) as stub",
     )
     stubs = stubs.selectExpr("*", dice.pick(scenario.circles.kinds, "new kind", *key) + " as way")
-    return stubs.selectExpr("person_id as a", f"{_target(scenario, dice, 'way', *key)} as b", "'new' as kind", "join_day as from_day", f"{NEVER} as to_day")
+    return stubs.selectExpr(
+        "person_id as a",
+        f"{_target(scenario, dice, 'way', *key)} as b",
+        "'new' as kind",
+        "join_day as from_day",
+        f"{NEVER} as to_day",
+    )
 
 
 def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFrame:
     """One row per pair; those a returner lets go end on the day of the new number."""
-    turns = returns.groupBy(F.col("person_id").alias(side)).agg(F.expr("array_sort(collect_list(struct(slot, join_day, kept)))").alias("turns"))
+    turns = returns.groupBy(F.col("person_id").alias(side)).agg(
+        F.expr("array_sort(collect_list(struct(slot, join_day, kept)))").alias("turns")
+    )
     lost = f"r.join_day > from_day and kind <> 'household' and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
     cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
     return pairs.join(turns, on=side, how="left").selectExpr("a", "b", "kind", "from_day", f"least(to_day, {cut_day}) as to_day")
@@ -132,7 +159,11 @@ def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityS
     )
     rival = people.hub_id(scenario, "competitor_hotline")
     wap = people.hub_id(scenario, "wap")
-    asked = lives.where(f"hotline_from < {NEVER}").groupBy("person_id").agg(F.min("hotline_from").alias("from_day"), F.max("hotline_to").alias("to_day"))
+    asked = (
+        lives.where(f"hotline_from < {NEVER}")
+        .groupBy("person_id")
+        .agg(F.min("hotline_from").alias("from_day"), F.max("hotline_to").alias("to_day"))
+    )
     return (
         _always(met, "person_id", "hub", "'hub'")
         .unionByName(asked.selectExpr("person_id as a", f"{rival}L as b", "'hub' as kind", "from_day", "to_day"))

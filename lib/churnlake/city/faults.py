@@ -31,7 +31,11 @@ def planted(records: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
     """
     last = len(scenario.deliveries) - 1
     drawn = dice.pick(scenario.faults, "fault kind", "record_no")
-    marked = records.selectExpr("*", f"if({dice.u('fault', 'record_no')} < {scenario.fault_share!r}D, {drawn}, null) as drawn", "cast(day div 7 as int) as week")
+    marked = records.selectExpr(
+        "*",
+        f"if({dice.u('fault', 'record_no')} < {scenario.fault_share!r}D, {drawn}, null) as drawn",
+        "cast(day div 7 as int) as week",
+    )
     copies = ", ".join(f"'{kind}'" for kind in COPIES)
     fitted = marked.selectExpr(
         "*",
@@ -39,7 +43,9 @@ def planted(records: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
         f"when drawn = 'duplicate_across_files' and week >= {last} then 'duplicate_in_file' else drawn end as fault",
     ).drop("drawn")
     return fitted.selectExpr("*", f"explode(if(fault in ({copies}), array(0, 1), array(0))) as copy").selectExpr(
-        *[column for column in fitted.columns if column != "week"], "copy", "if(fault = 'duplicate_across_files' and copy = 1, week + 1, week) as week"
+        *[column for column in fitted.columns if column != "week"],
+        "copy",
+        "if(fault = 'duplicate_across_files' and copy = 1, week + 1, week) as week",
     )
 
 
@@ -53,18 +59,36 @@ def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     )
     planted = planted.selectExpr("*", f"{minute} as minute")
     texts = planted.selectExpr(
-        "service", "fault", "record_no", "copy", "day", "second", f"element_at({habits.delivery_table(scenario)}, week + 1) as delivered",
-        "record_no as id", "if(fault = 'missing_number', '', number) as number", "peer", f"{at} as at",
+        "service",
+        "fault",
+        "record_no",
+        "copy",
+        "day",
+        "second",
+        f"element_at({habits.delivery_table(scenario)}, week + 1) as delivered",
+        "record_no as id",
+        "if(fault = 'missing_number', '', number) as number",
+        "peer",
+        f"{at} as at",
         "if(fault = 'unknown_direction', '9', cast(direction as string)) as type",
         "cast(case when fault = 'negative_seconds' then -1 - seconds else seconds end as string) as length",
-        "coalesce(class, '') as class", "coalesce(cell, '') as cell", "coalesce(imei, '') as imei", "coalesce(forwarded_to, '') as forwarded_to",
-        "cast(release as string) as release", "cast(fee_fen as string) as fee", "coalesce(cast(bytes as string), '') as bytes", "coalesce(site, '') as site",
+        "coalesce(class, '') as class",
+        "coalesce(cell, '') as cell",
+        "coalesce(imei, '') as imei",
+        "coalesce(forwarded_to, '') as forwarded_to",
+        "cast(release as string) as release",
+        "cast(fee_fen as string) as fee",
+        "coalesce(cast(bytes as string), '') as bytes",
+        "coalesce(site, '') as site",
     )
     feeds = " ".join(f"when {i} then '{feed}'" for i, feed in enumerate(habits.SERVICES))
     whole = " ".join(f"when {i} then concat_ws(',', {FIELDS[i]})" for i in FIELDS)
     return texts.selectExpr(
-        f"case service {feeds} end as feed", "delivered", "fault",
-        "concat(lpad(day, 5, '0'), lpad(second, 5, '0'), record_no, copy) as place", "record_no",
+        f"case service {feeds} end as feed",
+        "delivered",
+        "fault",
+        "concat(lpad(day, 5, '0'), lpad(second, 5, '0'), record_no, copy) as place",
+        "record_no",
         f"if(fault = 'few_fields', concat_ws(',', id, number, at), case service {whole} end) as line",
     )
 
@@ -74,6 +98,8 @@ def faults_truth(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     feeds = " ".join(f"when {i} then '{feed}'" for i, feed in enumerate(habits.SERVICES))
     copies = ", ".join(f"'{kind}'" for kind in COPIES)
     return planted.where(f"fault is not null and (copy = 1 or fault not in ({copies}))").selectExpr(
-        f"case service {feeds} end as feed", "record_no", "fault as kind",
+        f"case service {feeds} end as feed",
+        "record_no",
+        "fault as kind",
         f"cast(element_at({habits.delivery_table(scenario)}, week + 1) as date) as delivered_on",
     )

@@ -36,7 +36,10 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     lives = kept(leaving.lives(persons, scenario, dice, kept), "lives")
     hubs = people.hubs(spark, scenario)
     pairs = circles.ties(persons, lives, hubs, scenario, dice, kept)
-    parties = kept(records.parties(persons, leaving.held(lives, scenario, dice), people.offnet(spark, scenario, dice), hubs, scenario, dice), "parties")
+    parties = kept(
+        records.parties(persons, leaving.held(lives, scenario, dice), people.offnet(spark, scenario, dice), hubs, scenario, dice),
+        "parties",
+    )
     rated = kept(records.rated(pairs, parties, people.hub_id(scenario, people.HUBS[0][0])), "rated")
     level = records.levels(rated, parties, scenario)
     slices = records.partition_count(scenario)
@@ -46,7 +49,9 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     planted = faults.planted(written, scenario, dice)
     weekly = [str(day) for day in scenario.deliveries]
     due = dict.fromkeys(faults.HEADERS, weekly)
-    counts = write.files(faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery)
+    counts = write.files(
+        faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery
+    )
     counts |= _registers(spark, persons, lives, written, scenario, dice, landing)
     wrong = kept(faults.faults_truth(planted, scenario), "faults")
     kinds = {row["kind"]: int(row["count"]) for row in wrong.groupBy("kind").count().collect()}
@@ -66,7 +71,13 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
 
 
 def _registers(
-    spark: SparkSession, persons: DataFrame, lives: DataFrame, written: DataFrame, scenario: CityScenario, dice: Dice, landing: Path
+    spark: SparkSession,
+    persons: DataFrame,
+    lives: DataFrame,
+    written: DataFrame,
+    scenario: CityScenario,
+    dice: Dice,
+    landing: Path,
 ) -> dict[str, int]:
     first = f"'{scenario.first_day}'"
     subscribers = registers.subscribers(persons, lives, scenario, dice)

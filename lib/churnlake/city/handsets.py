@@ -33,7 +33,9 @@ TYPES: tuple[tuple[str, str, str, str, str, str, int], ...] = (
 
 def types(spark: SparkSession) -> DataFrame:
     """One row per type of handset, as the operator's own file writes it."""
-    return spark.createDataFrame([row[:6] for row in TYPES], "TAC string, MAKER string, MODEL string, GPRS string, MMS string, JAVA string")
+    return spark.createDataFrame(
+        [row[:6] for row in TYPES], "TAC string, MAKER string, MODEL string, GPRS string, MMS string, JAVA string"
+    )
 
 
 def imei(dice: Dice, salt: str, *keys: str) -> str:

@@ -50,7 +50,9 @@ def _starters(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFra
     return _life(persons.where("newcomer is null"), "start", 0, f"-{tenure}", scenario, dice)
 
 
-def _life(frame: DataFrame, origin: str, slot: int, from_day: str, scenario: CityScenario, dice: Dice, /, **given: str) -> DataFrame:
+def _life(
+    frame: DataFrame, origin: str, slot: int, from_day: str, scenario: CityScenario, dice: Dice, /, **given: str
+) -> DataFrame:
     """One row per row of ``frame``: a new life with the columns all lives have; ``given`` overrides their SQL."""
     columns = {
         "person_id": "person_id",
@@ -77,7 +79,11 @@ def _life(frame: DataFrame, origin: str, slot: int, from_day: str, scenario: Cit
 
 
 def _documents(scenario: CityScenario) -> str:
-    return "case " + " ".join(f"when brand = '{brand}' then {share!r}D" for brand, share in scenario.documents.items()) + " else 0D end"
+    return (
+        "case "
+        + " ".join(f"when brand = '{brand}' then {share!r}D" for brand, share in scenario.documents.items())
+        + " else 0D end"
+    )
 
 
 def _leaves(frame: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -124,8 +130,13 @@ def _newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, d
     }
     mixed = f"xxhash64({dice.seed}L, 'leaver', person_id)"
     models = [
-        _ranked(leavers.where(condition).selectExpr(f"'{kind}' as drawn_decoy", "person_id", f"{mixed} as mixed", "left_day as model_left",
-                                                    "slot as model_slot"), "drawn_decoy", "mixed")
+        _ranked(
+            leavers.where(condition).selectExpr(
+                f"'{kind}' as drawn_decoy", "person_id", f"{mixed} as mixed", "left_day as model_left", "slot as model_slot"
+            ),
+            "drawn_decoy",
+            "mixed",
+        )
         for kind, condition in use.items()
     ]
     model = models[0].unionByName(models[1]).unionByName(models[2]).withColumnRenamed("person_id", "model")
@@ -141,7 +152,12 @@ def _newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, d
         f"then model_left + 91 + {dice.below(f'greatest(1, {days} - model_left - 92)', 'recycled', 'person_id')} else {free} end"
     )
     return _life(
-        joined, "newcomer", 0, f"least({day}, {NEVER})", scenario, dice,
+        joined,
+        "newcomer",
+        0,
+        f"least({day}, {NEVER})",
+        scenario,
+        dice,
         handset_of="if(drawn_decoy = 'resold', model, null)",
         number_of=f"if(drawn_decoy = 'recycled' and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D",
@@ -166,7 +182,13 @@ def _returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"else {near} + 1 + {dice.below(late - near, 'late', *key)} end"
     )
     back = left.where("destination = 'back'").selectExpr(
-        "person_id", "slot + 1 as slot", "slot as left_slot", "left_day", "from_day as earlier", "document", "paper as old_paper",
+        "person_id",
+        "slot + 1 as slot",
+        "slot as left_slot",
+        "left_day",
+        "from_day as earlier",
+        "document",
+        "paper as old_paper",
         f"if({dice.u('other brand', *key)} < {coming.other_brand!r}D, "
         f"{dice.pick(dict.fromkeys(scenario.documents, 1.0), 'next brand', *key)}, brand) as brand",
         f"greatest(1, earlier + 10, left_day + {gap}) as join_day",
@@ -174,7 +196,12 @@ def _returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"
     relative = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'relative', person_id), 100000000000000L), 14, '0'))"
     return _life(
-        back, "reentry", 0, "join_day", scenario, dice,
+        back,
+        "reentry",
+        0,
+        "join_day",
+        scenario,
+        dice,
         slot="slot",
         share="1.0D",
         ramp="cast(greatest(1, left_day - join_day) as int)",
@@ -190,15 +217,26 @@ def _returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
 def _beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per second number taken by someone who stays: traffic moves for the most part (partial) or not (second number)."""
     coming = scenario.coming
-    stayers = first.where("left_day is null and slot = 0 and origin = 'start'").selectExpr("*", f"{dice.u('beside', 'person_id')} as draw")
+    stayers = first.where("left_day is null and slot = 0 and origin = 'start'").selectExpr(
+        "*", f"{dice.u('beside', 'person_id')} as draw"
+    )
     chosen = stayers.where(f"draw < {coming.partial + coming.second_number!r}D").selectExpr(
-        "person_id", "brand", "document", "paper as old_paper", f"draw < {coming.partial!r}D as is_partial",
+        "person_id",
+        "brand",
+        "document",
+        "paper as old_paper",
+        f"draw < {coming.partial!r}D as is_partial",
         f"1 + {dice.below(scenario.days - 60, 'beside day', 'person_id')} as join_day",
     )
     partial = dice.between(0.58, 0.86, "partial", "person_id")
     second = dice.between(0.15, 0.38, "second", "person_id")
     frame = _life(
-        chosen, "second_number", EXTRA, "join_day", scenario, dice,
+        chosen,
+        "second_number",
+        EXTRA,
+        "join_day",
+        scenario,
+        dice,
         origin="if(is_partial, 'partial', 'second_number')",
         share=f"if(is_partial, {partial}, {second})",
         ramp="if(is_partial, 20, 10)",
@@ -210,13 +248,17 @@ def _beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         decoy="if(is_partial, null, 'second_number')",
         paper=f"if({dice.u('same paper', 'person_id')} < 0.5D, old_paper, null)",
     )
-    return frame.selectExpr("*", "cast(null as int) as left_day", "cast(null as string) as cause", "cast(null as string) as destination")
+    return frame.selectExpr(
+        "*", "cast(null as int) as left_day", "cast(null as string) as cause", "cast(null as string) as destination"
+    )
 
 
 def _plan(scenario: CityScenario, dice: Dice) -> str:
     brands = sorted({plan.brand for plan in scenario.plans.values()})
     picks = {
-        brand: dice.pick({key: plan.weight for key, plan in scenario.plans.items() if plan.brand == brand}, "plan", "person_id", "slot")
+        brand: dice.pick(
+            {key: plan.weight for key, plan in scenario.plans.items() if plan.brand == brand}, "plan", "person_id", "slot"
+        )
         for brand in brands
     }
     return "case " + " ".join(f"when brand = '{brand}' then {pick}" for brand, pick in picks.items()) + " end"
@@ -251,33 +293,81 @@ def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per person, ``lives``: every number held, ours or not, in order of time; all that events need to know of it."""
     forwarded = _to_new(own, scenario, dice)
     days = scenario.days
-    fields = ("slot", "from_day", "to_day", "is_own", "network", "number", "user_id", "share", "ramp", "told_share", "told_days", "imei",
-              "imei_next", "swap_day", "dip_from", "dip_to", "depth", "forward_from", "forward_to", "forward_number", "plan_no")
+    fields = (
+        "slot",
+        "from_day",
+        "to_day",
+        "is_own",
+        "network",
+        "number",
+        "user_id",
+        "share",
+        "ramp",
+        "told_share",
+        "told_days",
+        "imei",
+        "imei_next",
+        "swap_day",
+        "dip_from",
+        "dip_to",
+        "depth",
+        "forward_from",
+        "forward_to",
+        "forward_number",
+        "plan_no",
+    )
     plans = " ".join(f"when plan = '{key}' then {i}" for i, key in enumerate(scenario.plans))
     ours = forwarded.selectExpr("*", f"coalesce(left_day, {NEVER}) as to_day", "'own' as network", f"case {plans} end as plan_no")
-    after = own.where("destination = 'competitor'").selectExpr("person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day")
-    before = own.where("origin = 'newcomer'").where(f"{dice.u('from rival', 'person_id')} < 0.4D").selectExpr(
-        "person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
+    after = own.where("destination = 'competitor'").selectExpr(
+        "person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day"
+    )
+    before = (
+        own.where("origin = 'newcomer'")
+        .where(f"{dice.u('from rival', 'person_id')} < 0.4D")
+        .selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
+    )
     rival = people.competitor_number(f"person_id * {people.SLOTS} + slot")
     theirs = foreign(after.unionByName(before).selectExpr("*", "'mobile' as network", f"{rival} as number"))
     both = ours.selectExpr("person_id", *fields).unionByName(theirs.selectExpr("person_id", *fields))
-    return both.where(f"from_day < {days}").groupBy("person_id").agg(
-        F.expr(f"array_sort(collect_list(struct({', '.join(('from_day', 'slot', *(f for f in fields if f not in ('from_day', 'slot'))))})))").alias("lives")
+    return (
+        both.where(f"from_day < {days}")
+        .groupBy("person_id")
+        .agg(
+            F.expr(
+                f"array_sort(collect_list(struct({', '.join(('from_day', 'slot', *(f for f in fields if f not in ('from_day', 'slot'))))})))"
+            ).alias("lives")
+        )
     )
 
 
 def foreign(frame: DataFrame) -> DataFrame:
     """One row per row of ``frame`` (a number of another network) with the columns our lives have."""
     return frame.selectExpr(
-        "*", "false as is_own", "cast(null as string) as user_id", "1.0D as share", "1 as ramp", "1.0D as told_share", "0 as told_days",
-        "cast(null as string) as imei", "cast(null as string) as imei_next", f"{NEVER} as swap_day", f"{NEVER} as dip_from", f"{NEVER} as dip_to",
-        "0.0D as depth", f"{NEVER} as forward_from", f"{NEVER} as forward_to", "cast(null as string) as forward_number", "0 as plan_no",
+        "*",
+        "false as is_own",
+        "cast(null as string) as user_id",
+        "1.0D as share",
+        "1 as ramp",
+        "1.0D as told_share",
+        "0 as told_days",
+        "cast(null as string) as imei",
+        "cast(null as string) as imei_next",
+        f"{NEVER} as swap_day",
+        f"{NEVER} as dip_from",
+        f"{NEVER} as dip_to",
+        "0.0D as depth",
+        f"{NEVER} as forward_from",
+        f"{NEVER} as forward_to",
+        "cast(null as string) as forward_number",
+        "0 as plan_no",
     )
 
 
 def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per life of ours; some old numbers forward to the new one for a while after both run."""
-    new = own.where("origin = 'reentry'").selectExpr("person_id", "old_slot as slot", "number as new_number", "from_day as new_from")
+    new = own.where("origin = 'reentry'").selectExpr(
+        "person_id", "old_slot as slot", "number as new_number", "from_day as new_from"
+    )
     joined = own.join(new, on=["person_id", "slot"], how="left")
     to_new = f"new_number is not null and {dice.u('forward old', 'person_id', 'slot')} < {scenario.coming.forward_old!r}D"
     return joined.selectExpr(

@@ -63,14 +63,22 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     # A neighbourhood leans to one way of life: people of a dormitory or a building site live alike.
     kinds = list(scenario.personas.values())
     shares = [persona.share for persona in kinds]
-    personas = dice.pick({str(i): share for i, share in enumerate(shares)}, "persona", f"if({dice.u('alike', 'person_id')} < 0.5, -1 - {block}, person_id)")
-    frame = spark.range(scenario.persons).select(F.col("id").alias("person_id")).selectExpr(
-        "person_id",
-        f"person_id div {scenario.circles.household} as household",
-        f"{block} as neighbourhood",
-        f"{workplace(scenario).forth('person_id')} div {scenario.circles.colleagues} as workplace",
-        f"if({order.forth('person_id')} < {scenario.newcomers}, {order.forth('person_id')}, null) as newcomer",
-        f"cast({personas} as int) as persona_no",
+    personas = dice.pick(
+        {str(i): share for i, share in enumerate(shares)},
+        "persona",
+        f"if({dice.u('alike', 'person_id')} < 0.5, -1 - {block}, person_id)",
+    )
+    frame = (
+        spark.range(scenario.persons)
+        .select(F.col("id").alias("person_id"))
+        .selectExpr(
+            "person_id",
+            f"person_id div {scenario.circles.household} as household",
+            f"{block} as neighbourhood",
+            f"{workplace(scenario).forth('person_id')} div {scenario.circles.colleagues} as workplace",
+            f"if({order.forth('person_id')} < {scenario.newcomers}, {order.forth('person_id')}, null) as newcomer",
+            f"cast({personas} as int) as persona_no",
+        )
     )
     age = _array([persona.ages[0] for persona in kinds])
     span = _array([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
@@ -152,5 +160,8 @@ def offnet(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame
 def hubs(spark: SparkSession, scenario: CityScenario) -> DataFrame:
     """One row per hub: hotlines, banks, couriers."""
     first = scenario.persons + offnet_people(scenario)
-    rows = [(first + i, "fixed" if number.startswith("010") and len(number) > 8 else "hub", number) for i, (_, number, *_) in enumerate(HUBS)]
+    rows = [
+        (first + i, "fixed" if number.startswith("010") and len(number) > 8 else "hub", number)
+        for i, (_, number, *_) in enumerate(HUBS)
+    ]
     return spark.createDataFrame(rows, "party_id bigint, network string, number string")

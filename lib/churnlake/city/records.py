@@ -11,22 +11,41 @@ from churnlake.city.leaving import NEVER, foreign
 from churnlake.city.people import HUBS, SLOTS
 from churnlake.city.settings import CityScenario
 
-PARTY = ("lives", "activity", "sms_lean", "mms_lean", "wap_lean", "persona_no", "home_cell", "work_cell", "away_from", "away_to", "mine", "present")
+PARTY = (
+    "lives",
+    "activity",
+    "sms_lean",
+    "mms_lean",
+    "wap_lean",
+    "persona_no",
+    "home_cell",
+    "work_cell",
+    "away_from",
+    "away_to",
+    "mine",
+    "present",
+)
 EVENT = ("a", "b", "service", "n")
 SITES = ("news", "ring_tone", "picture", "game", "mail", "chat", "stock", "weather")
 
 
-def parties(persons: DataFrame, held: DataFrame, offnet: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def parties(
+    persons: DataFrame, held: DataFrame, offnet: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice
+) -> DataFrame:
     """One row per party that can call or be called, ours or not: its numbers in time and its habits.
 
     ``mine`` is the share of the days it holds a number of ours, ``present`` of any network.
     """
     days = scenario.days
     span = f"greatest(0, least({days}, l.to_day) - greatest(0, l.from_day))"
-    ours = persons.join(held, on="person_id", how="inner").withColumnRenamed("person_id", "party_id").selectExpr(
-        "*",
-        f"least(1.0D, aggregate(filter(lives, l -> l.is_own), 0, (t, l) -> t + {span}) / {days}) as mine",
-        f"least(1.0D, aggregate(lives, 0, (t, l) -> t + {span}) / {days}) as present",
+    ours = (
+        persons.join(held, on="person_id", how="inner")
+        .withColumnRenamed("person_id", "party_id")
+        .selectExpr(
+            "*",
+            f"least(1.0D, aggregate(filter(lives, l -> l.is_own), 0, (t, l) -> t + {span}) / {days}) as mine",
+            f"least(1.0D, aggregate(lives, 0, (t, l) -> t + {span}) / {days}) as present",
+        )
     )
     alone = foreign(offnet.unionByName(hubs).selectExpr("*", "0 as slot", f"-{NEVER} as from_day", f"{NEVER} as to_day"))
     fields = ours.schema["lives"].dataType.elementType.fieldNames()  # type: ignore[attr-defined]
@@ -38,7 +57,12 @@ def parties(persons: DataFrame, held: DataFrame, offnet: DataFrame, hubs: DataFr
         "case network when 'mobile' then 0.4D else 0.0D end as mms_lean",
         "0.0D as wap_lean",
         f"cast({dice.below(len(scenario.personas), 'persona', 'party_id')} as int) as persona_no",
-        "0 as home_cell", "0 as work_cell", f"{NEVER} as away_from", f"{NEVER} as away_to", "0.0D as mine", "1.0D as present",
+        "0 as home_cell",
+        "0 as work_cell",
+        f"{NEVER} as away_from",
+        f"{NEVER} as away_to",
+        "0.0D as mine",
+        "1.0D as present",
     )
     return ours.select("party_id", *PARTY).unionByName(theirs.select("party_id", *PARTY))
 
@@ -51,14 +75,18 @@ def rated(ties: DataFrame, parties: DataFrame, first_hub: int) -> DataFrame:
     touch = "strength * sqrt(one.activity * other.activity)"
     people_touch = "kind not in ('hub', 'wap')"
     rates = [f"element_at(array({', '.join(f'{hub[i]!r}D' for hub in HUBS)}), cast(b - {first_hub} + 1 as int))" for i in (3, 4)]
-    return ties.join(a, on="a", how="inner").join(b, on="b", how="inner").selectExpr(
-        "*",
-        f"if({people_touch}, {touch}, 0.0D) as voice",
-        f"if({people_touch}, {touch} * sqrt(one.sms_lean * other.sms_lean), 0.0D) as sms",
-        f"if({people_touch}, {touch} * sqrt(one.mms_lean * other.mms_lean), 0.0D) as mms",
-        "if(kind = 'wap', one.activity * one.wap_lean, 0.0D) as wap",
-        f"if(kind = 'hub', {rates[0]}, 0.0D) as hub_voice",
-        f"if(kind = 'hub', {rates[1]}, 0.0D) as hub_sms",
+    return (
+        ties.join(a, on="a", how="inner")
+        .join(b, on="b", how="inner")
+        .selectExpr(
+            "*",
+            f"if({people_touch}, {touch}, 0.0D) as voice",
+            f"if({people_touch}, {touch} * sqrt(one.sms_lean * other.sms_lean), 0.0D) as sms",
+            f"if({people_touch}, {touch} * sqrt(one.mms_lean * other.mms_lean), 0.0D) as mms",
+            "if(kind = 'wap', one.activity * one.wap_lean, 0.0D) as wap",
+            f"if(kind = 'hub', {rates[0]}, 0.0D) as hub_voice",
+            f"if(kind = 'hub', {rates[1]}, 0.0D) as hub_sms",
+        )
     )
 
 
@@ -70,7 +98,9 @@ def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list
     days = scenario.days
     window = f"greatest(0, least({days}, to_day) - greatest(0, from_day)) / {days}"
     ends = "(one.mine * other.present + other.mine * one.present)"
-    sums = rated.selectExpr(*[f"sum(cast(round(1e6D * {s} * {window} * {ends}) as bigint)) as {s}" for s in habits.SERVICES]).first()
+    sums = rated.selectExpr(
+        *[f"sum(cast(round(1e6D * {s} * {window} * {ends}) as bigint)) as {s}" for s in habits.SERVICES]
+    ).first()
     users = parties.selectExpr("sum(cast(round(1e6D * mine) as bigint)) as mine").first()
     assert sums is not None
     assert users is not None
@@ -85,11 +115,24 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
     counts = []
     for service, unit in zip(services, level, strict=True):
         mean = f"{service}_mean"
-        counts.append((f"({unit!r}D * {service} + {hub.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D as {mean}",
-                       dice.poisson(mean, service, "a", "b")))
+        counts.append(
+            (
+                f"({unit!r}D * {service} + {hub.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D as {mean}",
+                dice.poisson(mean, service, "a", "b"),
+            )
+        )
     planned = rated.selectExpr("a", "b", "kind", "from_day", "to_day", "strength", "one", "other", *[mean for mean, _ in counts])
-    each = planned.selectExpr("a", "b", "kind", "from_day", "to_day", "strength", "one", "other",
-                              f"posexplode(array({', '.join(count for _, count in counts)})) as (service, times)")
+    each = planned.selectExpr(
+        "a",
+        "b",
+        "kind",
+        "from_day",
+        "to_day",
+        "strength",
+        "one",
+        "other",
+        f"posexplode(array({', '.join(count for _, count in counts)})) as (service, times)",
+    )
     each = each.where("times > 0").selectExpr("*", "explode(sequence(1, times)) as n")
     tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(services))
     slot = dice.below(habits.DAY_SLOTS, "day", *EVENT)
@@ -97,21 +140,34 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
         f"case when kind = 'hub' then service = 0 when kind = 'wap' then true "
         f"else {dice.u('caller', *EVENT)} * (one.activity + other.activity) < one.activity end"
     )
-    dated = settled(each, (*EVENT, "kind", "from_day", "to_day", "strength", "one", "other"),
-                    day=f"element_at(case service {tables} end, cast(1 + {slot} as int))", is_one=starts)
+    dated = settled(
+        each,
+        (*EVENT, "kind", "from_day", "to_day", "strength", "one", "other"),
+        day=f"element_at(case service {tables} end, cast(1 + {slot} as int))",
+        is_one=starts,
+    )
     dated = dated.where("day >= from_day and day < to_day")
     roles = settled(dated, (*EVENT, "strength", "day"), caller="if(is_one, one, other)", called="if(is_one, other, one)")
-    lived = settled(roles, (*EVENT, "strength", "day", "caller", "called"), calling=_active("caller", False), ringing=_called(dice))
-    lived = settled(lived, (*EVENT, "strength", "day", "caller", "called"), from_life=_calling(dice), to_life="try_element_at(ringing, -1)")
+    lived = settled(
+        roles, (*EVENT, "strength", "day", "caller", "called"), calling=_active("caller", False), ringing=_called(dice)
+    )
+    lived = settled(
+        lived, (*EVENT, "strength", "day", "caller", "called"), from_life=_calling(dice), to_life="try_element_at(ringing, -1)"
+    )
     lived = lived.where("from_life is not null and to_life is not null")
-    keeps = f"{_level('from_life')} * (1 - 0.5D * (1 - {_level('to_life')})) * if({_away('caller')} or {_away('called')}, 0.6D, 1.0D)"
+    keeps = (
+        f"{_level('from_life')} * (1 - 0.5D * (1 - {_level('to_life')})) * if({_away('caller')} or {_away('called')}, 0.6D, 1.0D)"
+    )
     lived = lived.where(f"{dice.u('thin', *EVENT)} < {keeps}")
     hour = (
         f"element_at({habits.hour_table(scenario)}, cast(1 + (caller.persona_no * 2 + element_at({habits.weekend_table(scenario)}, day + 1)) "
         f"* {habits.HOUR_SLOTS} + {dice.below(habits.HOUR_SLOTS, 'hour', *EVENT)} as int))"
     )
-    return settled(lived, (*EVENT, "strength", "day", "caller", "called", "from_life", "to_life"),
-                   second=f"cast({hour} * 3600 + {dice.below(3600, 'second', *EVENT)} as int)")
+    return settled(
+        lived,
+        (*EVENT, "strength", "day", "caller", "called", "from_life", "to_life"),
+        second=f"cast({hour} * 3600 + {dice.below(3600, 'second', *EVENT)} as int)",
+    )
 
 
 def settled(frame: DataFrame, keep: tuple[str, ...], **columns: str) -> DataFrame:
@@ -127,8 +183,10 @@ def settled(frame: DataFrame, keep: tuple[str, ...], **columns: str) -> DataFram
 def _active(party: str, rings: bool) -> str:
     """SQL of a party's numbers in use on the day, in order of time; one that forwards still ``rings``."""
     used = "l.from_day <= day and day < l.to_day"
-    return f"filter({party}.lives, l -> {used})" if not rings else (
-        f"filter({party}.lives, l -> ({used}) or (l.from_day <= day and l.forward_from <= day and day < l.forward_to))"
+    return (
+        f"filter({party}.lives, l -> {used})"
+        if not rings
+        else (f"filter({party}.lives, l -> ({used}) or (l.from_day <= day and l.forward_from <= day and day < l.forward_to))")
     )
 
 
@@ -168,7 +226,12 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     sides = "filter(array(if(from_life.is_own, 0, -1), if(to_life.is_own, 1, -1), if(third is not null, 2, -1)), s -> s >= 0)"
     rung = events.selectExpr("*", f"{third} as third").selectExpr("*", f"explode({sides}) as side")
     placed = rung.selectExpr(
-        *EVENT, "day", "second", "side", "strength", "to_life.forward_number",
+        *EVENT,
+        "day",
+        "second",
+        "side",
+        "strength",
+        "to_life.forward_number",
         f"({forwarded}) and side = 1 as is_forwarded",
         "case side when 0 then from_life when 1 then to_life else third end as life",
         "if(side = 0, caller, called) as party",
@@ -194,11 +257,18 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"{cell} as cell",
     )
     ip = "(side = 0 and peer_network = 'far' and form < 0.4)"
-    prices = {name: "array(" + ",".join(str(getattr(plan, name)) for plan in scenario.plans.values()) + ")"
-              for name in ("local", "long_distance", "roaming", "sms")}
+    prices = {
+        name: "array(" + ",".join(str(getattr(plan, name)) for plan in scenario.plans.values()) + ")"
+        for name in ("local", "long_distance", "roaming", "sms")
+    }
     price = {name: f"element_at({array}, life.plan_no + 1)" for name, array in prices.items()}
     return told.selectExpr(
-        "cast(service as int) as service", "day", "second", "side", "life.user_id", "life.plan_no",
+        "cast(service as int) as service",
+        "day",
+        "second",
+        "side",
+        "life.user_id",
+        "life.plan_no",
         f"lower(lpad(hex(xxhash64({dice.seed}L, 'record', {', '.join(key)})), 16, '0')) as record_no",
         f"case when {dice.u('own form', *key)} < 0.03 then concat('86', life.number) else life.number end as number",
         f"{_dialled(ip)} as peer",

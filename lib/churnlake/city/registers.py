@@ -32,7 +32,11 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     key = ("person_id", "slot")
     about = persons.select("person_id", "birth_year", "gender", "is_rural", "persona", "workplace")
     again = lives.where("number_of is not null").selectExpr("number_of as number", "true as recycled")
-    old = lives.where("number_of is null").join(again, on="number", how="left").selectExpr(*lives.columns, "coalesce(recycled, false) as recycled")
+    old = (
+        lives.where("number_of is null")
+        .join(again, on="number", how="left")
+        .selectExpr(*lives.columns, "coalesce(recycled, false) as recycled")
+    )
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "false as recycled"))
     orders = f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and cause <> 'arrears'"
     ends = f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + {dice.below(90, 'closing', *key)} end"
@@ -60,12 +64,18 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         return f"date_format(date_add(date'{first}', cast({day} as int)), 'yyyyMMdd')"
 
     return due.selectExpr(
-        "delivered", "user_id as USER_ID", "number as MSISDN", f"concat({date('from_day')}, '000000') as EFF_TIME",
+        "delivered",
+        "user_id as USER_ID",
+        "number as MSISDN",
+        f"concat({date('from_day')}, '000000') as EFF_TIME",
         f"if(closed <= today, concat({date('closed')}, '000000'), null) as EXP_TIME",
         f"concat('46000', lpad({Shuffle(10_000_000_000, 23).forth(serial)}, 10, '0')) as IMSI",
         f"concat('C', lpad({Shuffle(100_000_000, 29).forth(serial)}, 8, '0')) as CUST_ID",
         f"concat('A', lpad({Shuffle(100_000_000, 31).forth(serial)}, 8, '0')) as ACCT_ID",
-        "paper as ID_CARD", f"case brand {brands} else brand end as BRAND_CODE", "plan as PLAN_CODE", f"{date('from_day')} as OPEN_DATE",
+        "paper as ID_CARD",
+        f"case brand {brands} else brand end as BRAND_CODE",
+        "plan as PLAN_CODE",
+        f"{date('from_day')} as OPEN_DATE",
         f"if(closed <= today, {date('closed')}, null) as CLOSE_DATE",
         "case when closed <= today then 'C' when stopped <= today then 'S' else 'A' end as STATE",
         f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else {date('from_day')} end as STATE_DATE",
@@ -77,7 +87,8 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         "if(persona = 'business' and pmod(workplace, 3) = 0, concat('G', lpad(workplace, 6, '0')), null) as GROUP_CODE",
         f"{vip} as VIP_LEVEL",
         f"if(brand = 'gotone', cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
-        f"if({knows}, birth_year, null) as BIRTH_YEAR", f"if({knows}, if(gender = 'f', '2', '1'), null) as SEX",
+        f"if({knows}, birth_year, null) as BIRTH_YEAR",
+        f"if({knows}, if(gender = 'f', '2', '1'), null) as SEX",
         "if(is_rural, 'Y', 'N') as RURAL",
         f"if(brand = 'gotone', {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
     )
@@ -87,20 +98,41 @@ def users_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per user: whose it is, from when to when it was really used, why it was left and where the person went."""
     first = scenario.first_day
     return lives.selectExpr(
-        "user_id", "person_id", "origin", "brand", "plan", f"date_add(date'{first}', from_day) as joined_on",
-        f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on", "cause", "destination",
+        "user_id",
+        "person_id",
+        "origin",
+        "brand",
+        "plan",
+        f"date_add(date'{first}', from_day) as joined_on",
+        f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on",
+        "cause",
+        "destination",
     )
 
 
 def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per user that is another user come back under a new number, full or partial."""
     first = scenario.first_day
-    old = lives.selectExpr("person_id", "slot as old_slot", "user_id as old_user_id", "left_day as old_left", "imei as old_imei", "paper as old_paper")
-    new = lives.where("origin in ('reentry', 'partial')").selectExpr("person_id", "old_slot", "user_id", "origin", "from_day", "imei", "paper")
+    old = lives.selectExpr(
+        "person_id",
+        "slot as old_slot",
+        "user_id as old_user_id",
+        "left_day as old_left",
+        "imei as old_imei",
+        "paper as old_paper",
+    )
+    new = lives.where("origin in ('reentry', 'partial')").selectExpr(
+        "person_id", "old_slot", "user_id", "origin", "from_day", "imei", "paper"
+    )
     return new.join(old, on=["person_id", "old_slot"], how="inner").selectExpr(
-        "old_user_id", "user_id as new_user_id", "person_id", f"date_add(date'{first}', from_day) as joined_on",
-        f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on", "from_day - old_left as gap_days",
-        "coalesce(imei = old_imei, false) as same_handset", "coalesce(paper = old_paper, false) as same_document",
+        "old_user_id",
+        "user_id as new_user_id",
+        "person_id",
+        f"date_add(date'{first}', from_day) as joined_on",
+        f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on",
+        "from_day - old_left as gap_days",
+        "coalesce(imei = old_imei, false) as same_handset",
+        "coalesce(paper = old_paper, false) as same_document",
         "if(origin = 'partial', 'partial', 'full') as kind",
     )
 
@@ -108,5 +140,7 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
 def decoys_truth(lives: DataFrame) -> DataFrame:
     """One row per joiner who looks like another user without being that person, with the kind and whom it is like."""
     first = lives.where("slot = 0").select(F.col("person_id").alias("like_person"), F.col("user_id").alias("like_user_id"))
-    decoys = lives.where("decoy is not null").selectExpr("user_id", "decoy as kind", "coalesce(like_person, person_id) as like_person")
+    decoys = lives.where("decoy is not null").selectExpr(
+        "user_id", "decoy as kind", "coalesce(like_person, person_id) as like_person"
+    )
     return decoys.join(first, on="like_person", how="left").select("user_id", "kind", "like_user_id")

@@ -36,10 +36,14 @@ def made(landing: Path, truth: Path, scenario: CityScenario, seed: int) -> dict[
                 "remove that folder (and its truth), or choose another with --set store.landing=..."
             )
         if not (truth / "users").is_dir():
-            raise ContractError(f"{landing} holds the city '{scenario.name}' but its truth is not at {truth}; remove {landing} and generate again")
+            raise ContractError(
+                f"{landing} holds the city '{scenario.name}' but its truth is not at {truth}; remove {landing} and generate again"
+            )
         return {str(key): int(value) for key, value in known["counts"].items()}
     if landing.is_dir() and any(path.name != BUILDING for path in landing.iterdir()):
-        raise ContractError(f"{landing} holds files that are not of a generated city; remove it or choose another with --set store.landing=...")
+        raise ContractError(
+            f"{landing} holds files that are not of a generated city; remove it or choose another with --set store.landing=..."
+        )
     return None
 
 
@@ -55,7 +59,12 @@ def register_lines(frame: DataFrame, feed: str, delivered: str, order: tuple[str
     """One row per line of a register: its columns but ``delivered`` in order, empty where null."""
     columns = [column for column in frame.columns if column != "delivered"]
     fields = ", ".join(f"coalesce(cast(`{column}` as string), '')" for column in columns)
-    return frame.selectExpr(f"'{feed}' as feed", f"{delivered} as delivered", f"concat_ws('|', {', '.join(order)}) as place", f"concat_ws(',', {fields}) as line")
+    return frame.selectExpr(
+        f"'{feed}' as feed",
+        f"{delivered} as delivered",
+        f"concat_ws('|', {', '.join(order)}) as place",
+        f"concat_ws(',', {fields}) as line",
+    )
 
 
 def header(frame: DataFrame) -> str:
@@ -72,15 +81,22 @@ def files(
     happened, sorted by place, so the bytes are the same whatever the partitioning. Needs a local landing folder.
     """
     staged = landing / BUILDING / name
-    body = lines.selectExpr("feed", "delivered", f"cast(pmod(xxhash64(place), {parts}) as int) as part", "1 as after", "place", "line")
+    body = lines.selectExpr(
+        "feed", "delivered", f"cast(pmod(xxhash64(place), {parts}) as int) as part", "1 as after", "place", "line"
+    )
     first = [(feed, day, part, 0, "", headers[feed]) for feed, days in due.items() for day in days for part in range(parts)]
-    heads = lines.sparkSession.createDataFrame(first, "feed string, delivered string, part int, after int, place string, line string")
+    heads = lines.sparkSession.createDataFrame(
+        first, "feed string, delivered string, part int, after int, place string, line string"
+    )
     (
         body.unionByName(heads)
         .repartition(slices, "feed", "delivered", "part")
         .sortWithinPartitions("feed", "delivered", "part", "after", "place")
         .select("feed", "delivered", "part", "line")
-        .write.mode("overwrite").partitionBy("feed", "delivered", "part").option("compression", "gzip").text(str(staged))
+        .write.mode("overwrite")
+        .partitionBy("feed", "delivered", "part")
+        .option("compression", "gzip")
+        .text(str(staged))
     )
     counts = dict.fromkeys(headers, 0)
     for found in sorted(staged.glob("feed=*/delivered=*/part=*/part-*.txt.gz")):

@@ -31,7 +31,8 @@ class Console:
         took = f"{report.seconds:6.1f} s" + (f" of {budget:.0f}" if budget else "")
         late = budget is not None and report.seconds > budget
         self._rich.print(
-            f"[green]✓[/green] {report.job:<17} {report.days!s:<24} {report.rows_in:>11,} in {report.rows_out:>11,} out  " + (f"[yellow]{took}[/yellow]" if late else took)
+            f"[green]✓[/green] {report.job:<17} {report.days!s:<24} {report.rows_in:>11,} in {report.rows_out:>11,} out  "
+            + (f"[yellow]{took}[/yellow]" if late else took)
         )
         for line in report.left_out:
             self._rich.print(f"    [dim]left out: {line}[/dim]")

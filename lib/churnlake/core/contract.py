@@ -135,12 +135,21 @@ class Table:
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides what may stand in the table; kept as a table property."""
-        text = repr([(c.name, c.type.simpleString(), c.optional, c.one_of, c.least, c.most, c.rule, c.severity) for c in self.stored_columns])
+        text = repr(
+            [
+                (c.name, c.type.simpleString(), c.optional, c.one_of, c.least, c.most, c.rule, c.severity)
+                for c in self.stored_columns
+            ]
+        )
         return hashlib.sha256(f"{self.name}{self.key}{self.slice}{text}".encode()).hexdigest()[:16]
 
 
 LEDGER: tuple[Column, ...] = (
-    Column("state", STRING, "good: seen by readers; bad: set aside with reasons; duplicate: dropped, kept_in says where the kept row is."),
+    Column(
+        "state",
+        STRING,
+        "good: seen by readers; bad: set aside with reasons; duplicate: dropped, kept_in says where the kept row is.",
+    ),
     Column("reasons", TEXTS, "The rules this row broke: errors on a bad row, warnings on a good one.", optional=True),
     Column("file_id", STRING, "The landing file the row came from (content hash, see raw.files).", optional=True),
     Column("kept_in", STRING, "On a duplicate: the file_id of the kept row.", optional=True),

@@ -29,18 +29,46 @@ def table_page(table: Table, maker: str | None, indicators: Mapping[str, Indicat
     """The lines of one table's part of the dictionary."""
     facts = [f"key {', '.join(table.key)}" if table.key else "", f"slice {table.slice}" if table.slice else "", "frozen once made" if table.frozen else "",
              "keeps every row that came in, with its state" if table.ledger else "", f"made by `{maker}`" if maker else "", "landing feed, not stored" if not table.stored else ""]  # fmt: skip
-    lines = [f"### {table.name}", "", table.meaning, "", f"*{'; '.join(f for f in facts if f)}*", "", "| column | type | null | meaning | may hold |", "|---|---|---|---|---|"]
+    lines = [
+        f"### {table.name}",
+        "",
+        table.meaning,
+        "",
+        f"*{'; '.join(f for f in facts if f)}*",
+        "",
+        "| column | type | null | meaning | may hold |",
+        "|---|---|---|---|---|",
+    ]
     for column in table.columns:
         formula = indicators.get(column.name)
-        told = f" Formula{' over ' + formula.over if formula and formula.over else ''}: `{_flat(formula)}`" if formula and table.name.startswith("features.") else ""
-        lines.append(f"| {column.name} | {sql_type(column.type).lower()} | {'yes' if column.optional else ''} | {column.meaning}{told} | {allowed(column)} |".replace("||", "| |"))
+        told = (
+            f" Formula{' over ' + formula.over if formula and formula.over else ''}: `{_flat(formula)}`"
+            if formula and table.name.startswith("features.")
+            else ""
+        )
+        lines.append(
+            f"| {column.name} | {sql_type(column.type).lower()} | {'yes' if column.optional else ''} | {column.meaning}{told} | {allowed(column)} |".replace(
+                "||", "| |"
+            )
+        )
     return [*lines, ""]
 
 
 def dictionary(tables: Iterable[Table], makers: Mapping[str, str], indicators: Iterable[Indicator], feed_help: str) -> str:
     """The dictionary page: every table with its columns, rules and formulas, layer by layer."""
     by_name = {indicator.name: indicator for indicator in indicators}
-    lines = [GENERATED, "", "# Dictionary", "", "Every table, column and indicator of the lakehouse.", "", "Tables that keep every row that came in also hold:", "", "| column | type | meaning |", "|---|---|---|"]
+    lines = [
+        GENERATED,
+        "",
+        "# Dictionary",
+        "",
+        "Every table, column and indicator of the lakehouse.",
+        "",
+        "Tables that keep every row that came in also hold:",
+        "",
+        "| column | type | meaning |",
+        "|---|---|---|",
+    ]
     lines += [f"| {c.name} | {sql_type(c.type).lower()} | {c.meaning} |" for c in LEDGER]
     lines += ["", feed_help.strip(), ""]
     layer = ""
@@ -54,7 +82,16 @@ def dictionary(tables: Iterable[Table], makers: Mapping[str, str], indicators: I
 
 def jobs_page(jobs: Iterable[Job]) -> str:
     """The list of jobs: what each does, reads and writes."""
-    lines = [GENERATED, "", "# Jobs", "", "In the order they run. Each is `spark-submit jobs/<job>.py --env <env> [--dates A..B] [--set key=value]`.", "", "| job | what it does | reads | may read | writes |", "|---|---|---|---|---|"]
+    lines = [
+        GENERATED,
+        "",
+        "# Jobs",
+        "",
+        "In the order they run. Each is `spark-submit jobs/<job>.py --env <env> [--dates A..B] [--set key=value]`.",
+        "",
+        "| job | what it does | reads | may read | writes |",
+        "|---|---|---|---|---|",
+    ]
     for job in jobs:
         cells = [", ".join(t.name for t in tables) for tables in (job.reads, job.may_read, job.writes)]
         lines.append(f"| {job.name} | {job.meaning} | {' | '.join(cells)} |")

@@ -239,16 +239,18 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
     """One row per data line: file, raw_text, line_key, is_line (it has the right number of fields) and the mapped texts."""
     paths = [str(file.path) for file in files]
     if codecs.lookup(feed.encoding).name == "utf-8":
-        lines = spark.read.text(paths, lineSep="\n").select(F.make_valid_utf8("value").alias("value"), _file_name())
+        lines = spark.read.text(paths, lineSep="\n").select("value", _file_name())
     else:
         # Only the CSV reader decodes other encodings: it is given a field delimiter that no text holds, so a line is one field.
         # All of Java's encodings are meant, not only the Unicode ones that Spark 4 allows by default.
         spark.conf.set("spark.sql.legacy.javaCharsets", "true")
         one_field = {"sep": "\u0001", "quote": "", "escape": "", "lineSep": "\n", "encoding": feed.encoding, "header": "false"}
         lines = spark.read.schema("value string").options(**one_field).csv(paths).select("value", _file_name())
-    line = F.ltrim(F.rtrim("value", F.lit("\r")), F.lit("\ufeff"))
-    not_data = ["", *sorted({file.header_line for file in files})]
-    lines = lines.select(line.alias("raw_text"), "file").where(~F.col("raw_text").isin(not_data))
+    # The filter compares the text as it is: Spark pushes it below the projection, and would trim every line twice.
+    bare = ["", *sorted({file.header_line for file in files})]
+    not_data = [f"{mark}{text}{end}" for text in dict.fromkeys(bare) for mark in ("", "\ufeff") for end in ("", "\r")]
+    line = F.ltrim(F.rtrim(F.make_valid_utf8("value"), F.lit("\r")), F.lit("\ufeff"))
+    lines = lines.where(~F.col("value").isin(not_data)).select(line.alias("raw_text"), "file")
     if feed.has_record_id:
         lines = lines.withColumn("line_key", F.lit(None).cast("bigint"))
     else:

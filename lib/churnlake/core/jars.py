@@ -61,7 +61,9 @@ def fetch(folder: Path) -> list[Path]:
         with path.open("rb") as jar_file:
             if hashlib.file_digest(jar_file, "sha256").hexdigest() != digest:
                 path.unlink()
-                raise SettingsError(f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again")
+                raise SettingsError(
+                    f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again"
+                )
     return list(wanted)
 
 

@@ -91,7 +91,15 @@ class Job:
         """Tables whose makers must run before: what it reads or may read, without what it only looks back at."""
         return (*self.reads, *self.may_read)
 
-    def run(self, spark: SparkSession, settings: CoreSettings, days: Days | None, *, makers: dict[str, str] | None = None, restate: bool = False) -> Report:
+    def run(
+        self,
+        spark: SparkSession,
+        settings: CoreSettings,
+        days: Days | None,
+        *,
+        makers: dict[str, str] | None = None,
+        restate: bool = False,
+    ) -> Report:
         """Run the job over the days (None: the days its inputs changed since it last ran).
 
         Raises ChurnlakeError when inputs are missing, a contract or gate is broken, or the job touches an undeclared table.
@@ -100,20 +108,28 @@ class Job:
         run_id = uuid.uuid4().hex[:12]
         makers = makers or {}
         files = (FILES,) if self.lands else ()
-        looking = Lake(spark, settings.store, Scope(run_id, days or _EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers))
+        looking = Lake(
+            spark,
+            settings.store,
+            Scope(run_id, days or _EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
+        )
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
             looking.landing.choose(self.lands, registered, days.last if days else None)
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)
         scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
-        lake = Lake(spark, settings.store, scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
+        lake = Lake(
+            spark, settings.store, scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned)))
+        )
         lake.landing = looking.landing
         try:
             self._body(lake, run)
             if self.lands:
                 run.days = self._days_touched(lake) or days
-            report = Report(self.name, run.days, self._rows_in(lake), lake.written, run.left_out, run.facts, time.monotonic() - began)
+            report = Report(
+                self.name, run.days, self._rows_in(lake), lake.written, run.left_out, run.facts, time.monotonic() - began
+            )
             lake.append_log(self._entry(run, "done", lake.written, report, lake.versions_read))
             return report
         except BaseException as error:
@@ -137,7 +153,9 @@ class Job:
         # every row is accounted for: what Spark committed against lines counted without it
         expected, found = lake.landing.rows_in(), sum(w.rows + w.bad + w.duplicates for w in lake.written if w.table.ledger)
         if expected != found:
-            raise ContractError(f"{self.name}: the files hold {expected} rows by line count, but {found} were committed; look for quoted line breaks, then run again")
+            raise ContractError(
+                f"{self.name}: the files hold {expected} rows by line count, but {found} were committed; look for quoted line breaks, then run again"
+            )
         lake.record_files(lake.landing.register(self.lands, "done"), FILES, batch)
 
     def _days_by_default(self, lake: Lake, makers: dict[str, str]) -> Days:
@@ -161,23 +179,23 @@ class Job:
         return Days(today, today)
 
     def _days_touched(self, lake: Lake) -> Days | None:
-        if not lake.written:
-            return None
-        spans = []
-        for written in lake.written:
-            if written.table.at and written.rows:
-                rows = lake.ledger(written.table).where("state = 'good'").where(F.col("batch") == lake.landing.batch)
-                span = rows.agg(F.min(written.table.at).alias("first"), F.max(written.table.at).alias("last")).first()
-                if span and span["first"]:
-                    spans.append(span)
-        return Days(min(s["first"] for s in spans), max(s["last"] for s in spans)) if spans else None
+        spans = [w.span for w in lake.written if w.table.ledger and w.span]
+        return Days(min(span.first for span in spans), max(span.last for span in spans)) if spans else None
 
     def _rows_in(self, lake: Lake) -> int:
         if self.lands:
             return lake.landing.rows_in() if lake.landing.batch else 0
         return lake.rows_last_written([t.name for t in self.inputs if t.name in lake.versions_read])
 
-    def _entry(self, run: Run, state: str, written: list[Written], report: Report | None = None, versions: dict[str, int] | None = None, message: str | None = None) -> dict[str, Any]:
+    def _entry(
+        self,
+        run: Run,
+        state: str,
+        written: list[Written],
+        report: Report | None = None,
+        versions: dict[str, int] | None = None,
+        message: str | None = None,
+    ) -> dict[str, Any]:
         return {
             "run_id": run.run_id, "job": run.job, "state": state, "at": dt.datetime.now(dt.UTC), "first_day": run.days.first, "last_day": run.days.last,
             "rows_read": report.rows_in if report else None,
@@ -199,7 +217,9 @@ class Job:
                 from churnlake.core.lineage import Lineage
 
                 report = self.run(spark, settings, days, makers=Lineage.of_package().makers, restate=arguments.restate)
-                sys.stderr.write(f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n")
+                sys.stderr.write(
+                    f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n"
+                )
                 for line in report.left_out:
                     sys.stderr.write(f"  left out: {line}\n")
             finally:
@@ -219,13 +239,27 @@ _EVER = Days(dt.date(1900, 1, 1), dt.date(9999, 12, 30))
 
 
 def declare(
-    settings_model: type[CoreSettings], *, reads: Iterable[Table] = (), writes: Iterable[Table] = (), may_read: Iterable[Table] = (), looks_back: Iterable[Table] = ()
+    settings_model: type[CoreSettings],
+    *,
+    reads: Iterable[Table] = (),
+    writes: Iterable[Table] = (),
+    may_read: Iterable[Table] = (),
+    looks_back: Iterable[Table] = (),
 ) -> Callable[[Body], Job]:
     """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge."""
 
     def wrap(body: Body) -> Job:
         meaning = sys.modules[body.__module__].__doc__ or body.__doc__ or ""
-        return Job(body.__name__, meaning.strip().split("\n")[0], tuple(reads), tuple(writes), tuple(may_read), tuple(looks_back), body, settings_model)
+        return Job(
+            body.__name__,
+            meaning.strip().split("\n")[0],
+            tuple(reads),
+            tuple(writes),
+            tuple(may_read),
+            tuple(looks_back),
+            body,
+            settings_model,
+        )
 
     return wrap
 
@@ -239,8 +273,12 @@ def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
     """The arguments that all jobs share."""
     parser = argparse.ArgumentParser(prog=name, description=meaning)
     parser.add_argument("--env", default="local", help="settings layer: conf/<env>.yaml over conf/base.yaml (default: local)")
-    parser.add_argument("--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.least_probability=0.6")
+    parser.add_argument(
+        "--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.least_probability=0.6"
+    )
     parser.add_argument("--restate", action="store_true", help="rewrite slices that are frozen once made")
     return parser
 
@@ -285,7 +323,14 @@ def log_to(folder: Path) -> None:
 def revision() -> str | None:
     """The git revision of the sources, None where there is no git."""
     try:
-        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False)
+        found = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None

@@ -40,6 +40,7 @@ class Written:
     rows: int
     bad: int = 0
     duplicates: int = 0
+    span: Days | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,13 @@ class Scope:
 class Lake:
     """The tables a job may touch, bound to the days of its run."""
 
-    def __init__(self, spark: SparkSession, store: StoreSettings, scope: Scope, on_first_write: Callable[[list[tuple[Table, list[str]]]], None] | None = None) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        store: StoreSettings,
+        scope: Scope,
+        on_first_write: Callable[[list[tuple[Table, list[str]]]], None] | None = None,
+    ) -> None:
         self.spark = spark
         self._store = store
         self._scope = scope
@@ -112,7 +119,12 @@ class Lake:
         """Rows committed by the newest done write of each of these tables, summed."""
         if not tables or not self.has_log():
             return 0
-        done = self.log().where("state = 'done'").select("at", F.explode("written").alias("w")).where(F.col("w.table_name").isin(tables))
+        done = (
+            self.log()
+            .where("state = 'done'")
+            .select("at", F.explode("written").alias("w"))
+            .where(F.col("w.table_name").isin(tables))
+        )
         total = done.groupBy("w.table_name").agg(F.max_by("w.rows", "at").alias("rows")).agg(F.sum("rows").alias("rows")).first()
         return int(total["rows"] or 0) if total else 0
 
@@ -131,7 +143,9 @@ class Lake:
         mine = {s for written in self.written if written.table == table for s in written.slices}
         hidden = self.hidden().get(table.name, set()) - mine
         if WHOLE in hidden:
-            raise MissingInputError(f"{table.name} was left half written; run job {self._scope.makers.get(table.name, 'that makes it')} again")
+            raise MissingInputError(
+                f"{table.name} was left half written; run job {self._scope.makers.get(table.name, 'that makes it')} again"
+            )
         if hidden and table.slice:
             rows = rows.where(~F.col(table.slice).cast("string").isin(sorted(hidden)))
         return rows
@@ -141,8 +155,16 @@ class Lake:
         if self._hidden is None:
             self._hidden = {}
             if self._exists(RUNS):
-                newest = self.log().select("state", "at", F.explode("written").alias("w")).select("state", "at", "w.table_name", F.explode("w.slices").alias("slice"))
-                newest = newest.groupBy("table_name", "slice").agg(F.max_by("state", F.struct("at", F.expr("state <> 'open'"))).alias("state")).where("state <> 'done'")
+                newest = (
+                    self.log()
+                    .select("state", "at", F.explode("written").alias("w"))
+                    .select("state", "at", "w.table_name", F.explode("w.slices").alias("slice"))
+                )
+                newest = (
+                    newest.groupBy("table_name", "slice")
+                    .agg(F.max_by("state", F.struct("at", F.expr("state <> 'open'"))).alias("state"))
+                    .where("state <> 'done'")
+                )
                 for row in newest.collect():
                     self._hidden.setdefault(row.table_name, set()).add(row.slice)
         return self._hidden
@@ -180,7 +202,9 @@ class Lake:
         )  # fmt: skip
         report = self._count(table, slices, condition)
         self.written.append(report)
-        logger.info("%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices))
+        logger.info(
+            "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
+        )
         if table.ledger and report.rows < table.least_good * (report.rows + report.bad + report.duplicates):
             raise ContractError(
                 f"{table.name}: only {report.rows} of {report.rows + report.bad + report.duplicates} rows are good (gate: {table.least_good:.0%}); "
@@ -216,7 +240,9 @@ class Lake:
             return
         found = self.spark.sql(f"SHOW TBLPROPERTIES delta.`{self.path(table)}` ('churnlake.contract')").first()
         if found is None or found["value"] != table.fingerprint:
-            raise ContractError(f"{table.name} on disk was made under another contract; move {self.path(table)} away and run the jobs that fill it again, or restore the contract")
+            raise ContractError(
+                f"{table.name} on disk was made under another contract; move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
+            )
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
         marked = ledger.mark(table, rows.withColumn("batch", F.lit(self.landing.batch)))
@@ -225,17 +251,21 @@ class Lake:
 
     def _already_there(self, table: Table, marked: DataFrame) -> DataFrame | None:
         """One row per key of these rows that an earlier batch has: the key, its content and file. None when no row is late enough to matter."""
-        at = table.at
-        if at is None:
+        at, newest = table.at, self.landing.delivered_before(table)
+        if at is None or newest is None:
             return None
-        stored = self.spark.read.format("delta").load(self.path(table)).where(F.col("batch") != self.landing.batch).where("state = 'good'")
-        span = stored.agg(F.max("delivered_on").alias("last")).first()
-        if span is None or span["last"] is None:
-            return None
-        late = marked.where("state = 'good'").where(F.col(at) <= F.lit(span["last"])).select(*table.key).distinct()
+        stored = (
+            self.spark.read.format("delta")
+            .load(self.path(table))
+            .where(F.col("batch") != self.landing.batch)
+            .where("state = 'good'")
+        )
+        late = marked.where("state = 'good'").where(F.col(at) <= F.lit(newest)).select(*table.key).distinct()
         oldest = self.landing.first_day() - dt.timedelta(days=self._store.looks_back_days + 7)
         there = stored.where(F.col(at) >= F.lit(oldest)).join(F.broadcast(late), on=list(table.key), how="left_semi")
-        return there.groupBy(*table.key).agg(F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content"))
+        return there.groupBy(*table.key).agg(
+            F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content")
+        )
 
     def _slices_to_write(self, table: Table) -> list[str]:
         days = self._scope.days
@@ -252,7 +282,9 @@ class Lake:
     def _frozen_slices(self, table: Table) -> set[str]:
         if not self._exists(RUNS):
             return set()
-        done = self.log().where("state = 'done'").select(F.explode("written").alias("w")).where(F.col("w.table_name") == table.name)
+        done = (
+            self.log().where("state = 'done'").select(F.explode("written").alias("w")).where(F.col("w.table_name") == table.name)
+        )
         listed = {row["slice"] for row in done.select(F.explode("w.slices").alias("slice")).distinct().collect()}
         return listed - self.hidden().get(table.name, set())
 
@@ -264,8 +296,17 @@ class Lake:
     def _count(self, table: Table, slices: list[str], condition: str) -> Written:
         stored = self.spark.read.format("delta").load(self.path(table)).where(condition)
         state = F.col("state") if table.ledger else F.lit("good")
-        counts = {row["state"]: row["count"] for row in stored.groupBy(state.alias("state")).count().collect()}
-        return Written(table, slices, self._version(table), counts.get("good", 0), counts.get("bad", 0), counts.get("duplicate", 0))
+        at = F.col(table.at) if table.at else F.lit(None).cast("date")
+        found = (
+            stored.groupBy(state.alias("state"))
+            .agg(F.count("*").alias("rows"), F.min(at).alias("first"), F.max(at).alias("last"))
+            .collect()
+        )
+        counts = {row["state"]: row["rows"] for row in found}
+        span = next((Days(row["first"], row["last"]) for row in found if row["state"] == "good" and row["first"]), None)
+        return Written(
+            table, slices, self._version(table), counts.get("good", 0), counts.get("bad", 0), counts.get("duplicate", 0), span
+        )
 
     # ---- the rest
 
@@ -283,7 +324,11 @@ class Lake:
     def path(self, table: Table) -> str:
         """Where the table lies."""
         root = self._store.lake
-        return f"{root.rstrip('/')}/{table.name.replace('.', '/')}" if "://" in root else str(Path(root).resolve() / table.name.replace(".", "/"))
+        return (
+            f"{root.rstrip('/')}/{table.name.replace('.', '/')}"
+            if "://" in root
+            else str(Path(root).resolve() / table.name.replace(".", "/"))
+        )
 
     def _exists(self, table: Table) -> bool:
         from delta.tables import DeltaTable
@@ -293,6 +338,9 @@ class Lake:
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     def _version(self, table: Table) -> int:
+        log = Path(self.path(table)) / "_delta_log"
+        if "://" not in self._store.lake:
+            return max((int(f.stem) for f in log.glob("*.json") if f.stem.isdigit()), default=-1)
         from delta.tables import DeltaTable
 
         newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()
@@ -301,7 +349,9 @@ class Lake:
     def _declared(self, table: Table, *, reading: bool) -> None:
         allowed = (*self._scope.reads, *self._scope.may_read, *self._scope.writes) if reading else self._scope.writes
         if table not in allowed:
-            raise LineageError(f"the job {'reads' if reading else 'writes'} {table.name} but does not declare it; add it to its @job({'reads' if reading else 'writes'}=...)")
+            raise LineageError(
+                f"the job {'reads' if reading else 'writes'} {table.name} but does not declare it; add it to its @job({'reads' if reading else 'writes'}=...)"
+            )
 
 
 def _where(table: Table, slices: list[str]) -> str:
@@ -321,7 +371,15 @@ def _conform(table: Table, rows: DataFrame) -> DataFrame:
     if missing:
         raise ContractError(f"{table.name}: the rows to write lack {', '.join(missing)}")
     # numbers may be widened by the engine (sum of int is bigint, of decimal a longer decimal); text is never made a number
-    wrong = [c for c in table.stored_columns if (found[c.name].simpleString() == "string") != (c.type.simpleString() == "string") and found[c.name].simpleString() != "void"]
+    wrong = [
+        c
+        for c in table.stored_columns
+        if (found[c.name].simpleString() == "string") != (c.type.simpleString() == "string")
+        and found[c.name].simpleString() != "void"
+    ]
     if wrong:
-        raise ContractError(f"{table.name}: " + "; ".join(f"{c.name} is {found[c.name].simpleString()}, not {c.type.simpleString()}" for c in wrong))
+        raise ContractError(
+            f"{table.name}: "
+            + "; ".join(f"{c.name} is {found[c.name].simpleString()}, not {c.type.simpleString()}" for c in wrong)
+        )
     return rows.select([F.col(c.name).cast(c.type).alias(c.name) for c in table.stored_columns])

@@ -43,6 +43,7 @@ class Landing:
         self._operator = store.feeds
         self._files: dict[str, list[LandingFile]] = {}
         self._feeds: dict[str, Feed] = {}
+        self._before: dict[str, dt.date] = {}
         self.batch = ""
         self.unreadable: list[LandingFile] = []
         self.seen_before = 0
@@ -56,7 +57,9 @@ class Landing:
         if table.name not in self._feeds:
             path = self.feed_file(table)
             if not path.is_file():
-                raise MissingInputError(f"no feed file conf/feeds/{self._operator}/{path.name}; write one to map the operator's {_noun(table)} files")
+                raise MissingInputError(
+                    f"no feed file conf/feeds/{self._operator}/{path.name}; write one to map the operator's {_noun(table)} files"
+                )
             self._feeds[table.name] = load_feed(path, table)
         return self._feeds[table.name]
 
@@ -67,10 +70,15 @@ class Landing:
         file of any of these feeds and none was ever taken in.
         """
         if not self._root.is_dir():
-            raise MissingInputError(f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing")
+            raise MissingInputError(
+                f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
+            )
         mine = {_noun(table): table for table in tables if self.feed_file(table).is_file()}
         known = {row["file_id"]: row for row in registered}
         half_way = {row["file_id"] for row in registered if row["batch_state"] == "open" and row["feed"] in mine}
+        for row in registered:
+            if row["batch_state"] == "done":
+                self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
         found: dict[str, tuple[Table, LandingFile]] = {}
         delivered = 0
         for noun, table in mine.items():
@@ -87,9 +95,13 @@ class Landing:
                     found[landed.file_id] = (table, landed)
         lost = half_way - set(found)
         if lost:
-            raise MissingInputError(f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: {', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back")
+            raise MissingInputError(
+                f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: {', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back"
+            )
         if not delivered and not registered:
-            raise MissingInputError(f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; put the operator's files there or set store.landing")
+            raise MissingInputError(
+                f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; put the operator's files there or set store.landing"
+            )
         self._files = {}
         for table, landed in found.values():
             self._files.setdefault(table.name, []).append(landed)
@@ -99,6 +111,10 @@ class Landing:
     def files(self, table: Table) -> list[LandingFile]:
         """The batch's files of one feed."""
         return self._files.get(table.name, [])
+
+    def delivered_before(self, table: Table) -> dt.date | None:
+        """The newest delivery day of the table's feed among files taken in by earlier batches."""
+        return self._before.get(_noun(table))
 
     def first_day(self) -> dt.date:
         """The earliest delivery day of the batch."""

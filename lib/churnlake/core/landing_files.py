@@ -155,7 +155,7 @@ def _data_lines(chunk: bytes, header: bytes) -> int:
 
 def _bare(line: bytes) -> bytes:
     """A line without what editors and switches put around it."""
-    return line.rstrip(b"\r").removeprefix(BYTE_ORDER_MARK)
+    return line.removesuffix(b"\r").removeprefix(BYTE_ORDER_MARK)
 
 
 def _parquet(path: Path) -> tuple[int, tuple[str, ...]]:

@@ -27,9 +27,13 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
     unreadable = F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' unreadable'))")
     # a field that could not be read is null, and would be called missing as well: say the truer of the two
     errors = F.expr(reasons_sql(rules, "error"))
-    errors = F.array_except(errors, F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' missing'))"))
+    errors = F.array_except(
+        errors, F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' missing'))")
+    )
     marked = rows.withColumn("errors", F.concat(unreadable, errors)).withColumn("warnings", F.expr(reasons_sql(rules, "warn")))
-    return marked.withColumn("state", F.expr("if(size(errors) > 0, 'bad', 'good')")).withColumn("reasons", F.expr("if(size(errors) > 0, errors, warnings)"))
+    return marked.withColumn("state", F.expr("if(size(errors) > 0, 'bad', 'good')")).withColumn(
+        "reasons", F.expr("if(size(errors) > 0, errors, warnings)")
+    )
 
 
 def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) -> DataFrame:

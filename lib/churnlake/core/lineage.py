@@ -26,10 +26,15 @@ class Lineage:
         for job in jobs:
             for table in job.writes:
                 if table.name in makers:
-                    raise LineageError(f"{table.name} is written by {makers[table.name]} and by {job.name}; one job makes a table")
+                    raise LineageError(
+                        f"{table.name} is written by {makers[table.name]} and by {job.name}; one job makes a table"
+                    )
                 makers[table.name] = job.name
         by_name = {job.name: job for job in jobs}
-        waits = {job.name: sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name}) for job in sorted(jobs, key=lambda j: j.name)}
+        waits = {
+            job.name: sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name})
+            for job in sorted(jobs, key=lambda j: j.name)
+        }
         try:
             order = list(TopologicalSorter(waits).static_order())
         except CycleError as error:

@@ -49,7 +49,11 @@ def _column_rules(column: Column) -> list[Rule]:
 
 def reasons_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
     """SQL of an array of the reasons that a row gives under the rules of one severity; empty when it keeps them all."""
-    cases = [f"CASE WHEN NOT coalesce({rule.holds}, false) THEN {_literal(rule.reason)} END" for rule in rules if rule.severity == severity]
+    cases = [
+        f"CASE WHEN NOT coalesce({rule.holds}, false) THEN {_literal(rule.reason)} END"
+        for rule in rules
+        if rule.severity == severity
+    ]
     return f"array_compact(array({', '.join(cases)}))" if cases else "cast(array() AS array<string>)"
 
 
@@ -63,7 +67,11 @@ def checks(table: Table) -> dict[str, str]:
     if not table.ledger:
         return conditions
     bound = {name: f"state <> 'good' OR ({condition})" for name, condition in conditions.items()}
-    return {**bound, "state_known": "state IN ('good', 'bad', 'duplicate')", "bad_says_why": "state <> 'bad' OR size(reasons) > 0"}
+    return {
+        **bound,
+        "state_known": "state IN ('good', 'bad', 'duplicate')",
+        "bad_says_why": "state <> 'bad' OR size(reasons) > 0",
+    }
 
 
 def partition_columns(table: Table) -> list[str]:
@@ -75,7 +83,8 @@ def ddl(table: Table, target: str) -> str:
     """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments."""
     strict = not table.ledger
     lines = [
-        f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {_literal(c.meaning)}" for c in table.stored_columns
+        f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {_literal(c.meaning)}"
+        for c in table.stored_columns
     ]
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
     properties["churnlake.contract"] = table.fingerprint

@@ -31,7 +31,12 @@ RUNS = Table(
     columns=(
         Column("run_id", STRING, "Run."),
         Column("job", STRING, "Job."),
-        Column("state", STRING, "open: writing, its slices hidden; done: visible; failed: hidden until run again.", one_of=("open", "done", "failed")),
+        Column(
+            "state",
+            STRING,
+            "open: writing, its slices hidden; done: visible; failed: hidden until run again.",
+            one_of=("open", "done", "failed"),
+        ),
         Column("at", TIMESTAMP, "When, UTC."),
         Column("first_day", DATE, "First day of the run's range."),
         Column("last_day", DATE, "Last day of the run's range."),

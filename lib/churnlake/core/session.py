@@ -67,10 +67,14 @@ def require_java() -> None:
     try:
         told = subprocess.run([java or "java", "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
     except (OSError, subprocess.SubprocessError):
-        raise SettingsError("Java not found; install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME") from None
+        raise SettingsError(
+            "Java not found; install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
+        ) from None
     version = re.search(r'version "(\d+)', told)
     if version is None or version.group(1) not in SUPPORTED_JAVA:
-        raise SettingsError(f"Java {version.group(1) if version else 'of unknown version'} found, but Spark needs Java 17 or 21; install one and set JAVA_HOME to it")
+        raise SettingsError(
+            f"Java {version.group(1) if version else 'of unknown version'} found, but Spark needs Java 17 or 21; install one and set JAVA_HOME to it"
+        )
 
 
 def _quiet(log_folder: Path) -> str:

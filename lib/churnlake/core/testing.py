@@ -30,7 +30,9 @@ def rows(spark: SparkSession, table: Table, *values: dict[str, Any]) -> DataFram
         for name in row:
             table.column(name)
     schema = StructType([StructField(c.name, c.type, True) for c in table.columns])
-    data = [{c.name: row.get(c.name, None if c.optional else _allowed(c, i)) for c in table.columns} for i, row in enumerate(values)]
+    data = [
+        {c.name: row.get(c.name, None if c.optional else _allowed(c, i)) for c in table.columns} for i, row in enumerate(values)
+    ]
     return frame_of(spark, schema, data)
 
 

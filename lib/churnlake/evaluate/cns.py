@@ -43,12 +43,23 @@ DAYS = Days(dt.date(2005, 1, 4), dt.date(2005, 3, 31))
 
 def halves(events: DataFrame) -> DataFrame:
     """One row per person with at least five events on each side of its median: number_key, median_at, second_id."""
-    medians = events.groupBy("number_key").agg(F.expr("percentile_disc(0.5) within group (order by unix_micros(started_at))").alias("median"))
-    sides = events.join(medians, on="number_key", how="inner").groupBy("number_key", "median").agg(
-        F.expr("count_if(unix_micros(started_at) <= median)").alias("first"), F.expr("count_if(unix_micros(started_at) > median)").alias("second")
+    medians = events.groupBy("number_key").agg(
+        F.expr("percentile_disc(0.5) within group (order by unix_micros(started_at))").alias("median")
+    )
+    sides = (
+        events.join(medians, on="number_key", how="inner")
+        .groupBy("number_key", "median")
+        .agg(
+            F.expr("count_if(unix_micros(started_at) <= median)").alias("first"),
+            F.expr("count_if(unix_micros(started_at) > median)").alias("second"),
+        )
     )
     split = sides.where(f"first >= {LEAST_EVENTS} AND second >= {LEAST_EVENTS}")
-    return split.select("number_key", F.timestamp_micros("median").alias("median_at"), F.xxhash64("number_key", F.lit("second half")).alias("second_id"))
+    return split.select(
+        "number_key",
+        F.timestamp_micros("median").alias("median_at"),
+        F.xxhash64("number_key", F.lit("second half")).alias("second_id"),
+    )
 
 
 def split_events(events: DataFrame) -> DataFrame:
@@ -84,7 +95,11 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
         lake = lake_of(spark, settings, DAYS, VOICE, SMS, USAGE, EDGES, SIGNATURES, PEERS, MATCHES)
         events = daily.events({t.name: lake.read(t) for t in (VOICE, SMS)}, None)
         people = lake.checkpoint(halves(events))
-        figures = {**_ranked(lake, people, settings), **_matched(lake, people, settings), **_baseline(split_events(events), people)}
+        figures = {
+            **_ranked(lake, people, settings),
+            **_matched(lake, people, settings),
+            **_baseline(split_events(events), people),
+        }
     finally:
         if started:
             spark.stop()
@@ -94,8 +109,14 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
             ("egos", f"{figures['egos']:.0f} with at least {LEAST_EVENTS} events in each half"),
             ("candidates", f"{figures['egos']:.0f} first halves for each"),
             ("top-1, circle score", f"{figures['top1']:.3f} (top-5 {figures['top5']:.3f})"),
-            ("top-1, tf-idf cosine", f"{figures['baseline_top1']:.3f} (top-5 {figures['baseline_top5']:.3f}), the baseline on the same people"),
-            ("matches, whole chain", f"{figures['matches']:.0f} among {figures['joiners']:.0f} joiners, {figures['right']:.0f} right: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"),
+            (
+                "top-1, tf-idf cosine",
+                f"{figures['baseline_top1']:.3f} (top-5 {figures['baseline_top5']:.3f}), the baseline on the same people",
+            ),
+            (
+                "matches, whole chain",
+                f"{figures['matches']:.0f} among {figures['joiners']:.0f} joiners, {figures['right']:.0f} right: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}",
+            ),
         ],
     )
     return figures
@@ -111,7 +132,14 @@ def _settings(data: Path, work: Path) -> Settings:
         shutil.copyfile(data / name, target)
     # an evaluation begins from nothing: its lake is rebuilt each time
     shutil.rmtree(work / "lake", ignore_errors=True)
-    overrides = [f"store.landing={landing}", f"store.lake={work / 'lake'}", f"store.work={work}", "store.feeds=cns", "store.city_zone=UTC", "reentry.warmup_days=1"]
+    overrides = [
+        f"store.landing={landing}",
+        f"store.lake={work / 'lake'}",
+        f"store.work={work}",
+        "store.feeds=cns",
+        "store.city_zone=UTC",
+        "reentry.warmup_days=1",
+    ]
     return load(Settings, "local", overrides)
 
 
@@ -119,12 +147,16 @@ def _ranked(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, floa
     """Top-1 and top-5 of the circle score among first halves of the same people."""
     new = people.select(F.col("second_id").alias("user_id"), F.col("number_key").alias("truth"))
     begun = lake.read(USAGE).groupBy("user_id").agg(F.min("day").alias("joined_on"))
-    due = new.join(begun, on="user_id", how="inner").select("user_id", "joined_on", F.lit(60).alias("stage_days"), F.lit(DAYS.last).alias("known_on"))
+    due = new.join(begun, on="user_id", how="inner").select(
+        "user_id", "joined_on", F.lit(60).alias("stage_days"), F.lit(DAYS.last).alias("known_on")
+    )
     met = joiners.circles(due, lake.read(EDGES))
     pool = lake.read(SIGNATURES).join(people.select(F.col("number_key").alias("user_id")), on="user_id", how="left_semi")
     everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000})
     ranked = candidates.by_circle(met, pool, lake.read(PEERS), everyone).join(new, on="user_id", how="inner")
-    places = ranked.groupBy("user_id").agg(F.expr("max(if(old_user_id = truth, circle_score, null))").alias("own"), F.collect_list("circle_score").alias("all"))
+    places = ranked.groupBy("user_id").agg(
+        F.expr("max(if(old_user_id = truth, circle_score, null))").alias("own"), F.collect_list("circle_score").alias("all")
+    )
     ranks = places.where("own IS NOT NULL").select(F.expr("size(filter(all, s -> s > own)) + 1").alias("rank"))
     hits = ranks.agg(F.expr("count_if(rank = 1)").alias("one"), F.expr("count_if(rank <= 5)").alias("five")).first()
     egos = people.count()
@@ -139,12 +171,22 @@ def _matched(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, flo
     begins = lake.read(USAGE).agg(F.min("day")).first()
     due = joiners.joiners(joiners.own_days(lake.read(USAGE)), None, begins[0], DAYS, settings.reentry) if begins else final
     asked = due.where(F.col("stage_days") == max(settings.reentry.stages)).count()
-    return {"joiners": asked, "matches": matches, "right": right, "precision": right / matches if matches else 0.0, "recall": right / egos if egos else 0.0}
+    return {
+        "joiners": asked,
+        "matches": matches,
+        "right": right,
+        "precision": right / matches if matches else 0.0,
+        "recall": right / egos if egos else 0.0,
+    }
 
 
 def _baseline(events: DataFrame, people: DataFrame) -> dict[str, float]:
     """tf-idf cosine of contacts (missed calls left out, as in daily.edges), ranks among the same first halves. A few hundred rows, so numpy."""
-    met = events.where("peer_key IS NOT NULL AND peer_key <> number_key AND (service <> 'voice' OR seconds > 0)").groupBy("user_id", "peer_key").count()
+    met = (
+        events.where("peer_key IS NOT NULL AND peer_key <> number_key AND (service <> 'voice' OR seconds > 0)")
+        .groupBy("user_id", "peer_key")
+        .count()
+    )
     firsts = [row["number_key"] for row in people.orderBy("number_key").collect()]
     seconds = [row["second_id"] for row in people.orderBy("number_key").collect()]
     rows = {user: at for at, user in enumerate([*firsts, *seconds])}

@@ -35,7 +35,9 @@ def demo(settings: Settings, console: Console) -> None:
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     lineage = Lineage.of_package()
-    console.say(f"churnlake demo: a city of {city.users:,} people, {days}, on this machine; Spark's own log is in {work / 'logs'}")
+    console.say(
+        f"churnlake demo: a city of {city.users:,} people, {days}, on this machine; Spark's own log is in {work / 'logs'}"
+    )
     spark, started = get_session(settings.spark, work / "logs")
     try:
         budgets, makers = settings.runner.budgets, lineage.makers
@@ -45,7 +47,9 @@ def demo(settings: Settings, console: Console) -> None:
         work.mkdir(parents=True, exist_ok=True)
         (work / EVALUATION).write_text(json.dumps(_figures(found, models), indent=2) + "\n", encoding="utf-8")
         reports += run_chain(spark, settings, lineage.chain(only=LAST), days, console, makers=makers, budgets=budgets)
-        console.summary("Summary", _summary(settings, reports, found, models, _accounting(spark, settings, days), time.monotonic() - began))
+        console.summary(
+            "Summary", _summary(settings, reports, found, models, _accounting(spark, settings, days), time.monotonic() - began)
+        )
     finally:
         if started:
             spark.stop()
@@ -60,7 +64,11 @@ def _evaluate(spark: SparkSession, settings: Settings, days: Days) -> tuple[Foun
     lake = lake_of(spark, settings, days, JOINERS, MATCHES, MODELS)
     planted = planted_pairs(spark, Path(settings.city.truth), lake.key)
     found = reentry_found(lake.read(JOINERS), lake.read(MATCHES), planted, max(settings.reentry.stages))
-    models = [row.asDict() for row in lake.read(MODELS).orderBy(F.desc("known_on"), F.desc("is_champion")).limit(2).collect()] if lake.has(MODELS) else []
+    models = (
+        [row.asDict() for row in lake.read(MODELS).orderBy(F.desc("known_on"), F.desc("is_champion")).limit(2).collect()]
+        if lake.has(MODELS)
+        else []
+    )
     return found, models
 
 
@@ -86,7 +94,12 @@ def _accounting(spark: SparkSession, settings: Settings, days: Days) -> tuple[in
 
 
 def _summary(
-    settings: Settings, reports: list[Report], found: Found, models: list[dict[str, object]], accounting: tuple[int, dict[str, int]], seconds: float
+    settings: Settings,
+    reports: list[Report],
+    found: Found,
+    models: list[dict[str, object]],
+    accounting: tuple[int, dict[str, int]],
+    seconds: float,
 ) -> list[tuple[str, str]]:
     rows, states = accounting
     good, bad, repeats = (states.get(state, 0) for state in ("good", "bad", "duplicate"))
@@ -94,11 +107,19 @@ def _summary(
     late = [r.job for r in reports if r.seconds > settings.runner.budgets.get(r.job, float("inf"))]
     lines = [
         ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates"),
-        ("re-entry", f"{found.found} found, {found.planted} planted among {found.candidates} joiners; precision {_share(found.precision)}, recall {_share(found.recall)}"),
+        (
+            "re-entry",
+            f"{found.found} found, {found.planted} planted among {found.candidates} joiners; precision {_share(found.precision)}, recall {_share(found.recall)}",
+        ),
     ]
     for model in models:
         serves = " (champion)" if model["is_champion"] else ""
-        lines.append(("churn" if model["is_champion"] else "", f"{model['learner']}{serves}: PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}, tested on {model['test_month']:%Y-%m}, {model['test_rows']:,} users"))
+        lines.append(
+            (
+                "churn" if model["is_champion"] else "",
+                f"{model['learner']}{serves}: PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}, tested on {model['test_month']:%Y-%m}, {model['test_rows']:,} users",
+            )
+        )
     lines.append(("seconds", f"{seconds:.0f} in all" + (f"; over budget: {', '.join(late)}" if late else "")))
     peak = peak_memory_mb()
     if peak:
@@ -121,7 +142,9 @@ def peak_memory_mb() -> int | None:
         stats = {p.name: (p / "status").read_text() for p in Path("/proc").iterdir() if p.name.isdigit()}
     except OSError:
         return None
-    parents = {pid: next((line.split()[1] for line in text.splitlines() if line.startswith("PPid:")), "") for pid, text in stats.items()}
+    parents = {
+        pid: next((line.split()[1] for line in text.splitlines() if line.startswith("PPid:")), "") for pid, text in stats.items()
+    }
     grew = True
     while grew:
         more = {pid for pid, parent in parents.items() if parent in mine} - mine

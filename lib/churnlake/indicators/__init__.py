@@ -15,9 +15,19 @@ from churnlake.indicators.services import SERVICES
 from churnlake.indicators.time import TIME
 
 VIEWS: dict[str, tuple[Indicator, ...]] = {
-    "basic": BASIC, "fee structure": FEE, "calls": CALLS, "time of day": TIME, "roaming and long distance": ROAMING,
-    "new services": SERVICES, "call peers": PEERS, "forwarding": FORWARDING, "recharge": RECHARGE, "service contacts": CARE,
+    "basic": BASIC,
+    "fee structure": FEE,
+    "calls": CALLS,
+    "time of day": TIME,
+    "roaming and long distance": ROAMING,
+    "new services": SERVICES,
+    "call peers": PEERS,
+    "forwarding": FORWARDING,
+    "recharge": RECHARGE,
+    "service contacts": CARE,
 }
-INDICATORS: tuple[Indicator, ...] = tuple(replace(indicator, view=view) for view, indicators in VIEWS.items() for indicator in indicators)
+INDICATORS: tuple[Indicator, ...] = tuple(
+    replace(indicator, view=view) for view, indicators in VIEWS.items() for indicator in indicators
+)
 DAILY: tuple[Indicator, ...] = tuple(i for i in INDICATORS if i.daily)
 MONTHLY: tuple[Indicator, ...] = tuple(i for i in INDICATORS if i.monthly)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.landing.settings import LandingSettings
@@ -18,32 +18,25 @@ NO_USER = ("service", "international", "unknown")
 """Networks whose numbers can not be a user of ours."""
 
 
-def normalise(number: Column, settings: LandingSettings) -> Column:
-    """The party a dialled text means, as a struct (see ``PARTY``); null where the text is null, empty or all zeros (withheld).
+def with_parties(frame: DataFrame, settings: LandingSettings, *columns: str) -> DataFrame:
+    """One row per row, with a struct ``<column>_party`` (see ``PARTY``) for each column: the party that its text means.
 
-    ``number`` is 11 digits for a mobile, 0 + area + local for a fixed line, 00 + country for one abroad, the digits of a service
-    number, else the text as it is (network unknown). ``area`` has its leading 0 and is null where the number shows none: a
-    mobile. ``dialled_form`` is the first that holds of ip, international (+, 00 or 86 before it), short, area, plain.
+    The struct is null where the text is null, empty or all zeros (withheld). ``number`` is 11 digits for a mobile, 0 + area +
+    local for a fixed line, 00 + country for one abroad, the digits of a service number, else the text as it is (network
+    unknown). ``area`` has its leading 0 and is null where the number shows none: a mobile. ``dialled_form`` is the first that
+    holds of ip, international (+, 00 or 86 before it), short, area, plain.
     """
-    # Most numbers need no work: 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
-    mobile = _mobile_networks(settings)
-    prefix = F.substring(number, 1, 3)
-    is_plain = (F.length(number) == 11) & prefix.isin(list(mobile)) & (number.try_cast("bigint").cast("string") == number)
-    none = F.lit(None).cast("string")
-    plain = F.struct(
-        number.alias("number"),
-        _one_of(prefix, mobile).alias("network"),
-        none.alias("area"),
-        F.lit(False).alias("is_ip"),
-        F.lit("plain").alias("dialled_form"),
-        none.alias("service"),
+    # Two projections, so that the regular expression runs once for all its parts, and in compiled code.
+    taken_apart = {f"{name}_parts": _parts(F.col(name), settings) for name in columns}
+    parties = {f"{name}_party": _party(F.col(f"{name}_parts"), settings) for name in columns}
+    return frame.withColumns(taken_apart).withColumns(parties).drop(*taken_apart)
+
+
+def with_opaque_parties(frame: DataFrame, *columns: str) -> DataFrame:
+    """One row per row, with the same structs for ids that are taken as they are, on our own network."""
+    return frame.withColumns(
+        {f"{name}_party": F.when(F.col(name).isNotNull(), _plain(F.col(name), F.lit("own"))) for name in columns}
     )
-    # One regular expression takes every other form apart; the lambda binds its parts to a name, so it runs once.
-    bare = F.translate(number, " -()|\t", "")
-    parts = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
-    other = F.element_at(F.transform(F.array(parts), lambda part: _party(part, settings)), 1)
-    written = F.translate(bare, "0", "") != ""
-    return F.when(is_plain, plain).when(written, other)
 
 
 def beauty(number: Column, settings: LandingSettings) -> Column:
@@ -59,20 +52,26 @@ def beauty(number: Column, settings: LandingSettings) -> Column:
     )
 
 
-def opaque(number: Column) -> Column:
-    """The party an opaque id means, in the same struct: taken as it is, on our own network."""
+def _plain(number: Column, network: Column) -> Column:
     none = F.lit(None).cast("string")
-    return F.when(
-        number.isNotNull(),
-        F.struct(
-            number.alias("number"),
-            F.lit("own").alias("network"),
-            none.alias("area"),
-            F.lit(False).alias("is_ip"),
-            F.lit("plain").alias("dialled_form"),
-            none.alias("service"),
-        ),
+    return F.struct(
+        number.alias("number"),
+        network.alias("network"),
+        none.alias("area"),
+        F.lit(False).alias("is_ip"),
+        F.lit("plain").alias("dialled_form"),
+        none.alias("service"),
     )
+
+
+def _parts(number: Column, settings: LandingSettings) -> Column:
+    """The parts of a number as an array: one, the number itself, where nothing needs work; null where it is withheld."""
+    # Most numbers are 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
+    is_digits = number.try_cast("bigint").cast("string") == number
+    is_mobile = (F.length(number) == 11) & F.substring(number, 1, 3).isin(list(_mobile_networks(settings))) & is_digits
+    bare = F.translate(number, " -()|\t", "")
+    taken_apart = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
+    return F.when(is_mobile, F.array(number)).when(F.translate(bare, "0", "") != "", taken_apart)
 
 
 def _mobile_networks(settings: LandingSettings) -> dict[str, str]:
@@ -124,28 +123,30 @@ def _pattern(settings: LandingSettings) -> str:
     )
 
 
-def _party(part: Column, settings: LandingSettings) -> Column:
+def _party(parts: Column, settings: LandingSettings) -> Column:
     """The struct made of the parts of one number; a text that was not taken apart is a single part."""
 
     def has(place: int) -> Column:
-        return part[place] != ""
+        return parts[place] != ""
 
-    none = F.lit(None).cast("string")
-    is_known = F.size(part) > 1
-    area = F.when(has(_AREA_CODE), F.concat(F.lit("0"), part[_AREA_CODE])).otherwise(F.lit(settings.home_area))
-    is_phs = (area == settings.home_area) & part[_FIXED].rlike(f"^(?:{_any(settings.phs_prefixes)})")
-    known = F.struct(
-        F.when(has(_MOBILE), part[_MOBILE])
-        .when(has(_FIXED), F.concat(area, part[_FIXED]))
-        .when(has(_SERVICE), part[_SERVICE])
-        .otherwise(F.concat(F.lit("00"), part[_FOREIGN]))
+    networks = _mobile_networks(settings)
+    area = F.when(has(_AREA_CODE), F.concat(F.lit("0"), parts[_AREA_CODE])).otherwise(F.lit(settings.home_area))
+    phs = F.lit(False)
+    for prefix in settings.phs_prefixes:
+        phs = phs | parts[_FIXED].startswith(prefix)
+    is_home = ~has(_AREA_CODE) | (parts[_AREA_CODE] == settings.home_area.removeprefix("0"))
+    taken_apart = F.struct(
+        F.when(has(_MOBILE), parts[_MOBILE])
+        .when(has(_FIXED), F.concat(area, parts[_FIXED]))
+        .when(has(_SERVICE), parts[_SERVICE])
+        .otherwise(F.concat(F.lit("00"), parts[_FOREIGN]))
         .alias("number"),
-        F.when(has(_MOBILE), _one_of(F.substring(part[_MOBILE], 1, 3), _mobile_networks(settings)))
-        .when(has(_FIXED), F.when(is_phs, "phs").otherwise("fixed"))
+        F.when(has(_MOBILE), _one_of(F.substring(parts[_MOBILE], 1, 3), networks))
+        .when(has(_FIXED), F.when(is_home & phs, "phs").otherwise("fixed"))
         .when(has(_SERVICE), "service")
         .otherwise("international")
         .alias("network"),
-        F.when(has(_FIXED), area).when(has(_SERVICE_AREA), F.concat(F.lit("0"), part[_SERVICE_AREA])).alias("area"),
+        F.when(has(_FIXED), area).when(has(_SERVICE_AREA), F.concat(F.lit("0"), parts[_SERVICE_AREA])).alias("area"),
         has(_IP).alias("is_ip"),
         F.when(has(_IP), "ip")
         .when(has(_COUNTRY) | has(_FOREIGN), "international")
@@ -153,14 +154,10 @@ def _party(part: Column, settings: LandingSettings) -> Column:
         .when(has(_ZERO) | has(_AREA_CODE), "area")
         .otherwise("plain")
         .alias("dialled_form"),
-        F.when(has(_SERVICE), part[_SERVICE]).alias("service"),
+        F.when(has(_SERVICE), parts[_SERVICE]).alias("service"),
     )
-    unknown = F.struct(
-        part[0].alias("number"),
-        F.lit("unknown").alias("network"),
-        none.alias("area"),
-        F.lit(False).alias("is_ip"),
-        F.lit("plain").alias("dialled_form"),
-        none.alias("service"),
-    )
-    return F.when(is_known, known).otherwise(unknown)
+    # A single part is a mobile number written plainly, or a text that no form fits.
+    prefix = F.when(F.length(parts[0]) == 11, F.substring(parts[0], 1, 3))
+    is_mobile = prefix.isin(list(networks)) & (parts[0].try_cast("bigint").cast("string") == parts[0])
+    single = _plain(parts[0], F.when(is_mobile, _one_of(prefix, networks)).otherwise("unknown"))
+    return F.when(F.size(parts) == 1, single).when(parts.isNotNull(), taken_apart)

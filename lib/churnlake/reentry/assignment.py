@@ -16,16 +16,27 @@ def assign(pairs: DataFrame, taken: DataFrame | None, checkpoint: Callable[[Data
     round every pair that is first for both its ends is chosen (the greedy matching, found from all sides at once).
     """
     order = [F.col("known_on"), F.desc("probability"), F.desc("circle_score"), F.col("user_id"), F.col("old_user_id")]
-    left = pairs if taken is None else pairs.join(taken.select("stage_days", "old_user_id").distinct(), on=["stage_days", "old_user_id"], how="left_anti")
+    left = (
+        pairs
+        if taken is None
+        else pairs.join(taken.select("stage_days", "old_user_id").distinct(), on=["stage_days", "old_user_id"], how="left_anti")
+    )
     left = checkpoint(left)
     chosen: list[DataFrame] = []
     while not left.isEmpty():
         for_new = F.row_number().over(Window.partitionBy("stage_days", "user_id").orderBy(*order))
         for_old = F.row_number().over(Window.partitionBy("stage_days", "old_user_id").orderBy(*order))
-        round_ = checkpoint(left.withColumn("for_new", for_new).withColumn("for_old", for_old).where("for_new = 1 AND for_old = 1").drop("for_new", "for_old"))
+        round_ = checkpoint(
+            left.withColumn("for_new", for_new)
+            .withColumn("for_old", for_old)
+            .where("for_new = 1 AND for_old = 1")
+            .drop("for_new", "for_old")
+        )
         chosen.append(round_)
         left = left.join(round_.select("stage_days", "user_id"), on=["stage_days", "user_id"], how="left_anti")
-        left = checkpoint(left.join(round_.select("stage_days", "old_user_id"), on=["stage_days", "old_user_id"], how="left_anti"))
+        left = checkpoint(
+            left.join(round_.select("stage_days", "old_user_id"), on=["stage_days", "old_user_id"], how="left_anti")
+        )
     found = left
     for round_ in chosen:
         found = found.unionByName(round_)
@@ -38,7 +49,13 @@ def matches(assigned: DataFrame, leavings: DataFrame | None) -> DataFrame:
     rows = assigned.withColumn("found_by", F.expr(found_by))
     if leavings is None:
         return rows.withColumn("old_left_by", F.lit(None).cast("string"))
-    told = leavings.select(F.col("user_id").alias("old_user_id"), F.col("known_on").alias("told_on"), F.col("kind").alias("left_by"))
-    confirmed = assigned.select("user_id", "stage_days", "old_user_id", "known_on").join(told, on="old_user_id", how="inner").where("told_on <= known_on")
+    told = leavings.select(
+        F.col("user_id").alias("old_user_id"), F.col("known_on").alias("told_on"), F.col("kind").alias("left_by")
+    )
+    confirmed = (
+        assigned.select("user_id", "stage_days", "old_user_id", "known_on")
+        .join(told, on="old_user_id", how="inner")
+        .where("told_on <= known_on")
+    )
     confirmed = confirmed.groupBy("user_id", "stage_days").agg(F.min_by("left_by", "told_on").alias("old_left_by"))
     return rows.join(confirmed, on=["user_id", "stage_days"], how="left")

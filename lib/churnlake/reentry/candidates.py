@@ -19,18 +19,29 @@ def by_circle(met: DataFrame, signatures: DataFrame, peers: DataFrame, settings:
     ratio over the city alone, contacts damped by the square root: sum of sqrt(n) ln((1-k) + k p_old / p_city) over shared
     peers. ``circle_llr`` also charges ln(1-k) for each peer not shared. Peers in more than ``hub_users`` circles are left out.
     """
-    asked = met.withColumn("as_of", F.expr("if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1))").cast("date"))
+    asked = met.withColumn(
+        "as_of",
+        F.expr("if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1))").cast("date"),
+    )
     k = settings.kept_mass
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
     common = common.select(F.col("month").alias("as_of"), "peer_id", F.col("users").alias("peer_users"), "city")
-    told = asked.join(common, on=["as_of", "peer_id"], how="left").where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}")
+    told = asked.join(common, on=["as_of", "peer_id"], how="left").where(
+        f"peer_users IS NULL OR peer_users <= {settings.hub_users}"
+    )
     heard = told.groupBy(*UNIT).agg(F.sum(F.sqrt("contacts")).alias("mass"))
     old = _newest(signatures, settings).withColumnRenamed("user_id", "old_user_id")
     shared = told.join(old, on=["as_of", "peer_id"], how="inner").where("old_user_id <> user_id AND peer_id <> old_user_id")
     # a peer too rare to have a share in this month's city is as rare as the old user's own tie makes it
     weight = f"sqrt(contacts) * ln(1 + {k / (1 - k)!r} * share / coalesce(city, share))"
-    scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(f"round(sum({weight}), 6)").alias("circle_score"), F.count("*").alias("shared_peers"))
-    scored = scored.join(heard, on=UNIT, how="inner").withColumn("circle_llr", F.expr(f"circle_score + mass * ln({1 - k!r})")).drop("mass")
+    scored = shared.groupBy(*UNIT, "old_user_id").agg(
+        F.expr(f"round(sum({weight}), 6)").alias("circle_score"), F.count("*").alias("shared_peers")
+    )
+    scored = (
+        scored.join(heard, on=UNIT, how="inner")
+        .withColumn("circle_llr", F.expr(f"circle_score + mass * ln({1 - k!r})"))
+        .drop("mass")
+    )
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
     return scored.withColumn("turn", F.row_number().over(best)).where(f"turn <= {settings.candidates_kept}").drop("turn")
 
@@ -40,9 +51,13 @@ def _newest(signatures: DataFrame, settings: ReentrySettings) -> DataFrame:
     months = signatures.select("user_id", "month").distinct()
     reach = (settings.gap_most_days + max(settings.stages)) // 30
     following = F.lead("month").over(Window.partitionBy("user_id").orderBy("month"))
-    spans = months.withColumn("until", F.least(F.coalesce(F.add_months(following, -1), F.add_months("month", reach)), F.add_months("month", reach)))
+    spans = months.withColumn(
+        "until", F.least(F.coalesce(F.add_months(following, -1), F.add_months("month", reach)), F.add_months("month", reach))
+    )
     valid = spans.select("user_id", "month", F.expr("explode(sequence(month, until, interval 1 month))").alias("as_of"))
-    return signatures.select("user_id", "month", "peer_id", "share").join(valid, on=["user_id", "month"], how="inner").drop("month")
+    return (
+        signatures.select("user_id", "month", "peer_id", "share").join(valid, on=["user_id", "month"], how="inner").drop("month")
+    )
 
 
 def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -50,10 +65,16 @@ def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) ->
 
     Handsets that more than ``imei_users_most`` users were seen on are left out: clones, all-zero series, shop phones.
     """
-    seen = due.join(devices.select("user_id", "day", "imei_key"), on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
+    seen = due.join(devices.select("user_id", "day", "imei_key"), on="user_id", how="inner").where(
+        "day >= joined_on AND day <= known_on"
+    )
     new = seen.groupBy(*UNIT, "imei_key").agg(F.min("day").alias("new_from"))
     old = devices.groupBy(F.col("user_id").alias("old_user_id"), "imei_key", "day").agg(F.sum("voice_calls").alias("n"))
-    met = new.join(old, on="imei_key", how="inner").where("day <= known_on").withColumn("is_before", F.expr("old_user_id <> user_id AND day <= new_from"))
+    met = (
+        new.join(old, on="imei_key", how="inner")
+        .where("day <= known_on")
+        .withColumn("is_before", F.expr("old_user_id <> user_id AND day <= new_from"))
+    )
     per_user = met.groupBy(*UNIT, "imei_key", "old_user_id").agg(F.max("is_before").alias("was_before"))
     counted = per_user.withColumn("imei_users", F.count("*").over(Window.partitionBy(*UNIT, "imei_key")))
     fit = counted.where(f"was_before AND imei_users <= {settings.imei_users_most}")
@@ -62,9 +83,15 @@ def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) ->
 
 def by_document(due: DataFrame, subscribers: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner, stage and older user with the same identity document. Documents of many users (firms, dealers) are left out."""
-    papers = subscribers.where("document_key IS NOT NULL").groupBy("user_id", "document_key").agg(F.min("delivered_on").alias("told_on"), F.min("joined_on").alias("paper_on"))
+    papers = (
+        subscribers.where("document_key IS NOT NULL")
+        .groupBy("user_id", "document_key")
+        .agg(F.min("delivered_on").alias("told_on"), F.min("joined_on").alias("paper_on"))
+    )
     new = due.join(papers.drop("paper_on"), on="user_id", how="inner").where("told_on <= known_on").drop("told_on")
-    old = papers.select(F.col("user_id").alias("old_user_id"), "document_key", "told_on", F.col("paper_on").alias("old_joined_on"))
+    old = papers.select(
+        F.col("user_id").alias("old_user_id"), "document_key", "told_on", F.col("paper_on").alias("old_joined_on")
+    )
     met = new.join(old, on="document_key", how="inner").where("told_on <= known_on")
     counted = met.withColumn("holders", F.count("*").over(Window.partitionBy(*UNIT, "document_key")))
     fit = counted.where(f"holders <= {settings.document_users_most} AND old_user_id <> user_id AND old_joined_on <= joined_on")

@@ -38,14 +38,18 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     ends = ends.withColumn("gap_days", F.datediff("joined_on", "old_last_on")).where("old_first_on < joined_on")
     ends = ends.where(F.col("gap_days").between(settings.gap_least_days, settings.gap_most_days))
     # the normal ends where the old number began to fall silent or its successor began
-    ends = ends.withColumn("normal_to", F.least(F.date_sub("joined_on", 1), "old_last_on")).withColumn("normal_from", F.greatest(F.date_sub("normal_to", 59), "old_first_on"))
+    ends = ends.withColumn("normal_to", F.least(F.date_sub("joined_on", 1), "old_last_on")).withColumn(
+        "normal_from", F.greatest(F.date_sub("normal_to", 59), "old_first_on")
+    )
     ends = ends.withColumn("after_from", F.greatest(F.date_add("joined_on", 1), F.date_sub("known_on", 29)))
     spent = ends.join(use, on="old_user_id", how="inner").where("day <= known_on").groupBy(*ends.columns).agg(
         F.expr("sum(if(day BETWEEN normal_from AND normal_to, own_events, 0))").alias("normal_events"),
         F.expr("sum(if(day BETWEEN after_from AND known_on, own_events, 0))").alias("after_events"),
     )  # fmt: skip
     rates = spent.withColumn("normal", F.expr("normal_events / (datediff(normal_to, normal_from) + 1)")).where("normal > 0")
-    rates = rates.withColumn("level_share", F.expr("if(known_on > joined_on, after_events / (datediff(known_on, after_from) + 1) / normal, null)"))
+    rates = rates.withColumn(
+        "level_share", F.expr("if(known_on > joined_on, after_events / (datediff(known_on, after_from) + 1) / normal, null)")
+    )
     kind = f"CASE WHEN stage_days < {final} THEN 'open' WHEN level_share <= {settings.full_level} THEN 'full' WHEN level_share <= {settings.partial_level} THEN 'partial' END"
     fit = rates.withColumn("kind", F.expr(kind)).where("kind IS NOT NULL")
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
@@ -54,11 +58,28 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
 def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
     """The pairs with place_overlap: the share of the joiner's calls so far that began in cells the old user used before the join; null without cells."""
     calls = places.groupBy("user_id", "day", "cell_id").agg(F.sum("voice_calls").alias("n"))
-    new = pairs.select(*PAIR).join(calls, on="user_id", how="inner").where("day BETWEEN joined_on AND known_on").groupBy(*PAIR, "cell_id").agg(F.sum("n").alias("n"))
-    theirs = pairs.select("old_user_id", "joined_on").distinct().join(calls.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
-    theirs = theirs.where("day < joined_on").select("old_user_id", "joined_on", "cell_id").distinct().withColumn("was_there", F.lit(True))
+    new = (
+        pairs.select(*PAIR)
+        .join(calls, on="user_id", how="inner")
+        .where("day BETWEEN joined_on AND known_on")
+        .groupBy(*PAIR, "cell_id")
+        .agg(F.sum("n").alias("n"))
+    )
+    theirs = (
+        pairs.select("old_user_id", "joined_on")
+        .distinct()
+        .join(calls.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
+    )
+    theirs = (
+        theirs.where("day < joined_on")
+        .select("old_user_id", "joined_on", "cell_id")
+        .distinct()
+        .withColumn("was_there", F.lit(True))
+    )
     known = theirs.select("old_user_id", "joined_on").distinct().withColumn("has_places", F.lit(True))
-    met = new.join(theirs, on=["old_user_id", "joined_on", "cell_id"], how="left").join(known, on=["old_user_id", "joined_on"], how="inner")
+    met = new.join(theirs, on=["old_user_id", "joined_on", "cell_id"], how="left").join(
+        known, on=["old_user_id", "joined_on"], how="inner"
+    )
     overlap = met.groupBy(*PAIR).agg(F.expr("sum(if(was_there, n, 0)) / sum(n)").alias("place_overlap"))
     return pairs.join(overlap, on=PAIR, how="left")
 
@@ -88,4 +109,6 @@ def with_probability(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
     ]
     scored = pairs.withColumn("log_odds", F.expr(" + ".join(f"({term})" for term in terms)))
     # what decides a rank is rounded once, so that the order of summation cannot
-    return scored.withColumn("probability", F.expr("round(1 / (1 + exp(-greatest(least(log_odds, 30), -30))), 6)")).drop("log_odds")
+    return scored.withColumn("probability", F.expr("round(1 / (1 + exp(-greatest(least(log_odds, 30), -30))), 6)")).drop(
+        "log_odds"
+    )

@@ -37,12 +37,16 @@ def joiners(own: DataFrame, lives: DataFrame | None, data_begins: dt.date, days:
         new = known.where((F.col("on_paper").isNull() & warm) | (F.datediff("joined_on", "on_paper") <= settings.join_slack_days))
     stages = ", ".join(str(stage) for stage in settings.stages)
     due = new.select("user_id", "joined_on", F.expr(f"explode(array({stages}))").alias("stage_days"))
-    return due.withColumn("known_on", F.expr("date_add(joined_on, stage_days)")).where(F.col("known_on").between(F.lit(days.first), F.lit(days.last)))
+    return due.withColumn("known_on", F.expr("date_add(joined_on, stage_days)")).where(
+        F.col("known_on").between(F.lit(days.first), F.lit(days.last))
+    )
 
 
 def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
     """One row per joiner, stage and peer met by then: the joiner's row and ``contacts``."""
-    counted = edges.select("user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n"))
+    counted = edges.select(
+        "user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n")
+    )
     met = due.join(counted, on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
     return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
 

@@ -5,10 +5,16 @@ from churnlake.core.contract import COUNT, DATE, DOUBLE, INT, LONG, Column, Tabl
 MONTH = Column("month", DATE, "First day of the month at whose end the signature stands.")
 
 SIGNATURES = Table(
-    "circles.signatures", "One row per user active in the month and peer among its strongest: the decayed contact circle at the month's end.",
-    key=("month", "user_id", "peer_id"), slice="month", at="month", sort=("user_id",),
+    "circles.signatures",
+    "One row per user active in the month and peer among its strongest: the decayed contact circle at the month's end.",
+    key=("month", "user_id", "peer_id"),
+    slice="month",
+    at="month",
+    sort=("user_id",),
     columns=(
-        MONTH, Column("user_id", LONG, "User."), Column("peer_id", LONG, "Peer."),
+        MONTH,
+        Column("user_id", LONG, "User."),
+        Column("peer_id", LONG, "Peer."),
         Column("strength", LONG, "Decayed sum of weekly contacts, in thousandths of a contact.", least=1),
         Column("strength_out", LONG, "Its part from contacts made by the user, in thousandths.", least=0),
         Column("share", DOUBLE, "Strength over the whole of the user's circle.", least=0, most=1),
@@ -16,7 +22,16 @@ SIGNATURES = Table(
     ),
 )
 PEERS = Table(
-    "circles.peers", "One row per peer seen in the month: how common it is.", key=("month", "peer_id"), slice="month", at="month", sort=("peer_id",),
-    columns=(MONTH, Column("peer_id", LONG, "Peer."), Column("users", COUNT, "Users whose circle holds the peer.", least=1),
-             Column("strength", LONG, "Strength of the peer over all circles, in thousandths.", least=1)),
+    "circles.peers",
+    "One row per peer seen in the month: how common it is.",
+    key=("month", "peer_id"),
+    slice="month",
+    at="month",
+    sort=("peer_id",),
+    columns=(
+        MONTH,
+        Column("peer_id", LONG, "Peer."),
+        Column("users", COUNT, "Users whose circle holds the peer.", least=1),
+        Column("strength", LONG, "Strength of the peer over all circles, in thousandths.", least=1),
+    ),
 )

@@ -11,7 +11,9 @@ PEER = (
     Column("peer_key", LONG, "Pseudonym of the other party; null when withheld.", optional=True),
     Column("peer_network", STRING, "Network of the other party.", one_of=NETWORKS, optional=True),
     Column("peer_area", STRING, "Area code of the other party, where its number shows one.", optional=True),
-    Column("peer_service", STRING, "The other party in clear when it is a service number (hotline, short code, SP).", optional=True),
+    Column(
+        "peer_service", STRING, "The other party in clear when it is a service number (hotline, short code, SP).", optional=True
+    ),
 )
 TIME = (
     Column("started_at", TIMESTAMP, "Start, UTC."),
@@ -23,31 +25,103 @@ FEE = Column("fee_yuan", MONEY, "Fee charged for this record.", optional=True, l
 DIRECTION = Column("direction", STRING, "out: sent by the number; in: received.", one_of=("out", "in"))
 
 VOICE = Table(
-    "clean.voice", "One row per voice call of a home number.", key=("record_key",), slice="batch", at="day", sort=("day", "number_key"), ledger=True,
+    "clean.voice",
+    "One row per voice call of a home number.",
+    key=("record_key",),
+    slice="batch",
+    at="day",
+    sort=("day", "number_key"),
+    ledger=True,
     columns=(
-        BATCH, RECORD_KEY, NUMBER_KEY, *PEER, *TIME,
-        Column("direction", STRING, "out: made by the number; in: received; forwarded: received and sent on.", one_of=("out", "in", "forwarded")),
-        Column("dialled_form", STRING, "How the other party was written: plain, ip, area, international or short.", one_of=("plain", "ip", "area", "international", "short"), optional=True),
+        BATCH,
+        RECORD_KEY,
+        NUMBER_KEY,
+        *PEER,
+        *TIME,
+        Column(
+            "direction",
+            STRING,
+            "out: made by the number; in: received; forwarded: received and sent on.",
+            one_of=("out", "in", "forwarded"),
+        ),
+        Column(
+            "dialled_form",
+            STRING,
+            "How the other party was written: plain, ip, area, international or short.",
+            one_of=("plain", "ip", "area", "international", "short"),
+            optional=True,
+        ),
         Column("is_ip", BOOLEAN, "Dialled by way of an IP prefix (cheap long distance)."),
         Column("seconds", INT, "Charged duration in seconds.", least=0, most=86_400),
-        Column("call_class", STRING, "Class of the call.", one_of=("local", "long_distance", "international", "roaming"), optional=True),
+        Column(
+            "call_class",
+            STRING,
+            "Class of the call.",
+            one_of=("local", "long_distance", "international", "roaming"),
+            optional=True,
+        ),
         Column("cell_id", STRING, "Cell where the call began.", optional=True),
-        Column("imei_key", LONG, "Pseudonym of the equipment identity (first 14 digits); null when missing or all zero.", optional=True),
+        Column(
+            "imei_key",
+            LONG,
+            "Pseudonym of the equipment identity (first 14 digits); null when missing or all zero.",
+            optional=True,
+        ),
         Column("tac", STRING, "Type allocation code in clear.", optional=True),
         Column("forwarded_key", LONG, "Pseudonym of the number a forwarded call went on to.", optional=True),
         Column("forwarded_network", STRING, "Network a forwarded call went on to.", one_of=NETWORKS, optional=True),
-        Column("release_cause", STRING, "How the call ended.", one_of=("answered", "busy", "no_answer", "failed", "dropped"), optional=True),
+        Column(
+            "release_cause",
+            STRING,
+            "How the call ended.",
+            one_of=("answered", "busy", "no_answer", "failed", "dropped"),
+            optional=True,
+        ),
         FEE,
     ),
 )
-SMS = Table("clean.sms", "One row per short message of a home number.", key=("record_key",), slice="batch", at="day", sort=("day", "number_key"), ledger=True,
-            columns=(BATCH, RECORD_KEY, NUMBER_KEY, *PEER, *TIME, DIRECTION, FEE))
-MMS = Table("clean.mms", "One row per multimedia message of a home number.", key=("record_key",), slice="batch", at="day", sort=("day", "number_key"), ledger=True,
-            columns=(BATCH, RECORD_KEY, NUMBER_KEY, *PEER, *TIME, DIRECTION, Column("bytes", LONG, "Size of the message.", least=0, most=10_000_000), FEE))
-WAP = Table(
-    "clean.wap", "One row per WAP session of a home number.", key=("record_key",), slice="batch", at="day", sort=("day", "number_key"), ledger=True,
+SMS = Table(
+    "clean.sms",
+    "One row per short message of a home number.",
+    key=("record_key",),
+    slice="batch",
+    at="day",
+    sort=("day", "number_key"),
+    ledger=True,
+    columns=(BATCH, RECORD_KEY, NUMBER_KEY, *PEER, *TIME, DIRECTION, FEE),
+)
+MMS = Table(
+    "clean.mms",
+    "One row per multimedia message of a home number.",
+    key=("record_key",),
+    slice="batch",
+    at="day",
+    sort=("day", "number_key"),
+    ledger=True,
     columns=(
-        BATCH, RECORD_KEY, NUMBER_KEY, *TIME,
+        BATCH,
+        RECORD_KEY,
+        NUMBER_KEY,
+        *PEER,
+        *TIME,
+        DIRECTION,
+        Column("bytes", LONG, "Size of the message.", least=0, most=10_000_000),
+        FEE,
+    ),
+)
+WAP = Table(
+    "clean.wap",
+    "One row per WAP session of a home number.",
+    key=("record_key",),
+    slice="batch",
+    at="day",
+    sort=("day", "number_key"),
+    ledger=True,
+    columns=(
+        BATCH,
+        RECORD_KEY,
+        NUMBER_KEY,
+        *TIME,
         Column("seconds", INT, "Duration in seconds.", least=0, most=86_400),
         Column("bytes", LONG, "Bytes up and down.", least=0),
         Column("site", STRING, "WAP column or site visited.", optional=True),

@@ -5,25 +5,68 @@ from churnlake.indicators import DAILY
 
 DAY = Column("day", DATE, "Day in the city's zone.")
 USER_ID = Column("user_id", LONG, "User: one life of a number; without a subscribers feed, the number's pseudonym.")
-PEER_ID = Column("peer_id", LONG, "The other party: its user_id when it is a known user of ours at that time, else its number's pseudonym.")
+PEER_ID = Column(
+    "peer_id", LONG, "The other party: its user_id when it is a known user of ours at that time, else its number's pseudonym."
+)
 
-USAGE = Table("daily.usage", "One row per user and day with at least one record: additive counts and sums.", key=("day", "user_id"), slice="day", at="day",
-              sort=("user_id",), columns=(DAY, USER_ID, *columns_of(DAILY)))
+USAGE = Table(
+    "daily.usage",
+    "One row per user and day with at least one record: additive counts and sums.",
+    key=("day", "user_id"),
+    slice="day",
+    at="day",
+    sort=("user_id",),
+    columns=(DAY, USER_ID, *columns_of(DAILY)),
+)
 EDGES = Table(
-    "daily.edges", "One row per user, day and peer; service numbers and withheld peers are left out.", key=("day", "user_id", "peer_id"), slice="day", at="day", sort=("user_id",),
+    "daily.edges",
+    "One row per user, day and peer; service numbers and withheld peers are left out.",
+    key=("day", "user_id", "peer_id"),
+    slice="day",
+    at="day",
+    sort=("user_id",),
     columns=(
-        DAY, USER_ID, PEER_ID, Column("peer_network", STRING, "Network of the peer."), Column("peer_area", STRING, "Area code of the peer.", optional=True),
-        Column("voice_out_calls", COUNT, "Calls made to the peer.", least=0), Column("voice_in_calls", COUNT, "Calls received from the peer.", least=0),
-        Column("voice_out_seconds", COUNT, "Seconds of calls made.", least=0), Column("voice_in_seconds", COUNT, "Seconds of calls received.", least=0),
-        Column("message_out", COUNT, "SMS and MMS sent to the peer.", least=0), Column("message_in", COUNT, "SMS and MMS received.", least=0),
+        DAY,
+        USER_ID,
+        PEER_ID,
+        Column("peer_network", STRING, "Network of the peer."),
+        Column("peer_area", STRING, "Area code of the peer.", optional=True),
+        Column("voice_out_calls", COUNT, "Calls made to the peer.", least=0),
+        Column("voice_in_calls", COUNT, "Calls received from the peer.", least=0),
+        Column("voice_out_seconds", COUNT, "Seconds of calls made.", least=0),
+        Column("voice_in_seconds", COUNT, "Seconds of calls received.", least=0),
+        Column("message_out", COUNT, "SMS and MMS sent to the peer.", least=0),
+        Column("message_in", COUNT, "SMS and MMS received.", least=0),
     ),
 )
 PLACES = Table(
-    "daily.places", "One row per user, day, cell and part of the day.", key=("day", "user_id", "cell_id", "day_part"), slice="day", at="day", sort=("user_id",),
-    columns=(DAY, USER_ID, Column("cell_id", STRING, "Cell."), Column("day_part", STRING, "night (20-08) or work (08-20).", one_of=("night", "work")), Column("voice_calls", COUNT, "Calls begun there.", least=1)),
+    "daily.places",
+    "One row per user, day, cell and part of the day.",
+    key=("day", "user_id", "cell_id", "day_part"),
+    slice="day",
+    at="day",
+    sort=("user_id",),
+    columns=(
+        DAY,
+        USER_ID,
+        Column("cell_id", STRING, "Cell."),
+        Column("day_part", STRING, "night (20-08) or work (08-20).", one_of=("night", "work")),
+        Column("voice_calls", COUNT, "Calls begun there.", least=1),
+    ),
 )
 DEVICES = Table(
-    "daily.devices", "One row per user, day and handset.", key=("day", "user_id", "imei_key"), slice="day", at="day", sort=("user_id",),
-    columns=(DAY, USER_ID, Column("imei_key", LONG, "Pseudonym of the equipment identity."), Column("tac", STRING, "Type allocation code."),
-             Column("voice_calls", COUNT, "Calls made or received on it.", least=1), Column("first_hour", INT, "Hour of the day's first call on it.", least=0, most=23)),
+    "daily.devices",
+    "One row per user, day and handset.",
+    key=("day", "user_id", "imei_key"),
+    slice="day",
+    at="day",
+    sort=("user_id",),
+    columns=(
+        DAY,
+        USER_ID,
+        Column("imei_key", LONG, "Pseudonym of the equipment identity."),
+        Column("tac", STRING, "Type allocation code."),
+        Column("voice_calls", COUNT, "Calls made or received on it.", least=1),
+        Column("first_hour", INT, "Hour of the day's first call on it.", least=0, most=23),
+    ),
 )

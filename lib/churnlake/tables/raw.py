@@ -3,7 +3,12 @@
 from churnlake.core.contract import DATE, INT, LONG, MONEY, STRING, TIMESTAMP, Column, Table
 from churnlake.core.landing import FILES
 
-RECORD_ID = Column("record_id", STRING, "The operator's own id of the record; without one a record is its line and its occurrence in the file.", optional=True)
+RECORD_ID = Column(
+    "record_id",
+    STRING,
+    "The operator's own id of the record; without one a record is its line and its occurrence in the file.",
+    optional=True,
+)
 NUMBER = Column("number", STRING, "The number whose record this is, as written by the switch.")
 PEER_NUMBER = Column("peer_number", STRING, "The other party as dialled or shown; null when withheld.", optional=True)
 STARTED_AT = Column("started_at", TIMESTAMP, "Start, UTC.")
@@ -12,10 +17,20 @@ FEE = Column("fee_yuan", MONEY, "Fee charged for this record.", optional=True)
 DELIVERED_ON = Column("delivered_on", DATE, "Delivery day: the date= folder the file landed in.")
 
 RAW_VOICE = Table(
-    "raw.voice", "One row per voice call of a home number: an on-net call is two records, one of each party.", stored=False,
+    "raw.voice",
+    "One row per voice call of a home number: an on-net call is two records, one of each party.",
+    stored=False,
     columns=(
-        RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT,
-        Column("direction", STRING, "out: made by the number; in: received; forwarded: received and sent on to forwarded_to.", one_of=("out", "in", "forwarded")),
+        RECORD_ID,
+        NUMBER,
+        PEER_NUMBER,
+        STARTED_AT,
+        Column(
+            "direction",
+            STRING,
+            "out: made by the number; in: received; forwarded: received and sent on to forwarded_to.",
+            one_of=("out", "in", "forwarded"),
+        ),
         Column("seconds", INT, "Charged duration in seconds; 0 when not answered."),
         Column("call_class", STRING, "local, long_distance (domestic), international or roaming.", optional=True),
         Column("cell_id", STRING, "Cell where the call began.", optional=True),
@@ -25,14 +40,26 @@ RAW_VOICE = Table(
         FEE,
     ),
 )
-RAW_SMS = Table("raw.sms", "One row per short message of a home number.", stored=False,
-                columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, FEE))
-RAW_MMS = Table("raw.mms", "One row per multimedia message of a home number.", stored=False,
-                columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, Column("bytes", LONG, "Size of the message."), FEE))
+RAW_SMS = Table(
+    "raw.sms",
+    "One row per short message of a home number.",
+    stored=False,
+    columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, FEE),
+)
+RAW_MMS = Table(
+    "raw.mms",
+    "One row per multimedia message of a home number.",
+    stored=False,
+    columns=(RECORD_ID, NUMBER, PEER_NUMBER, STARTED_AT, MESSAGE_DIRECTION, Column("bytes", LONG, "Size of the message."), FEE),
+)
 RAW_WAP = Table(
-    "raw.wap", "One row per WAP session of a home number.", stored=False,
+    "raw.wap",
+    "One row per WAP session of a home number.",
+    stored=False,
     columns=(
-        RECORD_ID, NUMBER, STARTED_AT,
+        RECORD_ID,
+        NUMBER,
+        STARTED_AT,
         Column("seconds", INT, "Duration in seconds."),
         Column("bytes", LONG, "Bytes up and down."),
         Column("site", STRING, "WAP column or site visited.", optional=True),
@@ -40,7 +67,9 @@ RAW_WAP = Table(
     ),
 )
 RAW_SUBSCRIBERS = Table(
-    "raw.subscribers", "One row per user (one life of a number) as known on the delivery day; the newest delivery of a user wins.", stored=False,
+    "raw.subscribers",
+    "One row per user (one life of a number) as known on the delivery day; the newest delivery of a user wins.",
+    stored=False,
     columns=(
         Column("user_id", STRING, "The operator's id of this life of the number."),
         Column("number", STRING, "The number."),
@@ -71,43 +100,69 @@ RAW_SUBSCRIBERS = Table(
     ),
 )
 RAW_PLANS = Table(
-    "raw.plans", "One row per tariff plan.", stored=False,
+    "raw.plans",
+    "One row per tariff plan.",
+    stored=False,
     columns=(
-        Column("plan_id", STRING, "Tariff plan."), Column("plan_name", STRING, "Its name."), Column("brand", STRING, "Brand code."),
-        Column("monthly_fee_yuan", MONEY, "Monthly fee."), Column("included_minutes", INT, "Local minutes included a month."),
-        Column("local_yuan", MONEY, "Local call, a minute."), Column("long_distance_yuan", MONEY, "Domestic long distance, a minute."),
-        Column("roaming_yuan", MONEY, "Roaming, a minute."), Column("sms_yuan", MONEY, "Short message, each."),
+        Column("plan_id", STRING, "Tariff plan."),
+        Column("plan_name", STRING, "Its name."),
+        Column("brand", STRING, "Brand code."),
+        Column("monthly_fee_yuan", MONEY, "Monthly fee."),
+        Column("included_minutes", INT, "Local minutes included a month."),
+        Column("local_yuan", MONEY, "Local call, a minute."),
+        Column("long_distance_yuan", MONEY, "Domestic long distance, a minute."),
+        Column("roaming_yuan", MONEY, "Roaming, a minute."),
+        Column("sms_yuan", MONEY, "Short message, each."),
     ),
 )
 RAW_BILLS = Table(
-    "raw.bills", "One row per user and billed month.", stored=False,
+    "raw.bills",
+    "One row per user and billed month.",
+    stored=False,
     columns=(
-        Column("user_id", STRING, "The operator's id of the user."), Column("month", DATE, "First day of the billed month."),
-        Column("monthly_fee_yuan", MONEY, "Plan fee."), Column("local_yuan", MONEY, "Local calls."),
-        Column("long_distance_yuan", MONEY, "Long distance calls."), Column("roaming_yuan", MONEY, "Roaming."),
-        Column("message_yuan", MONEY, "SMS and MMS."), Column("new_service_yuan", MONEY, "WAP, ring tones and other new services."),
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("month", DATE, "First day of the billed month."),
+        Column("monthly_fee_yuan", MONEY, "Plan fee."),
+        Column("local_yuan", MONEY, "Local calls."),
+        Column("long_distance_yuan", MONEY, "Long distance calls."),
+        Column("roaming_yuan", MONEY, "Roaming."),
+        Column("message_yuan", MONEY, "SMS and MMS."),
+        Column("new_service_yuan", MONEY, "WAP, ring tones and other new services."),
         Column("arrears_yuan", MONEY, "Unpaid at the end of the month.", optional=True),
     ),
 )
 RAW_RECHARGES = Table(
-    "raw.recharges", "One row per recharge.", stored=False,
+    "raw.recharges",
+    "One row per recharge.",
+    stored=False,
     columns=(
-        Column("recharge_id", STRING, "The operator's id of the recharge."), Column("user_id", STRING, "The operator's id of the user."),
-        Column("recharged_at", TIMESTAMP, "When, UTC."), Column("amount_yuan", MONEY, "Face value."),
+        Column("recharge_id", STRING, "The operator's id of the recharge."),
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("recharged_at", TIMESTAMP, "When, UTC."),
+        Column("amount_yuan", MONEY, "Face value."),
     ),
 )
 RAW_HANDSETS = Table(
-    "raw.handsets", "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.", stored=False,
+    "raw.handsets",
+    "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.",
+    stored=False,
     columns=(
-        Column("tac", STRING, "Type allocation code, 8 digits."), Column("maker", STRING, "Maker."), Column("model", STRING, "Model."),
-        Column("has_gprs", STRING, "yes or no.", optional=True), Column("has_mms", STRING, "yes or no.", optional=True),
+        Column("tac", STRING, "Type allocation code, 8 digits."),
+        Column("maker", STRING, "Maker."),
+        Column("model", STRING, "Model."),
+        Column("has_gprs", STRING, "yes or no.", optional=True),
+        Column("has_mms", STRING, "yes or no.", optional=True),
         Column("has_java", STRING, "yes or no.", optional=True),
     ),
 )
 RAW_CELLS = Table(
-    "raw.cells", "One row per radio cell.", stored=False,
+    "raw.cells",
+    "One row per radio cell.",
+    stored=False,
     columns=(
-        Column("cell_id", STRING, "Cell."), Column("latitude", STRING, "Degrees north."), Column("longitude", STRING, "Degrees east."),
+        Column("cell_id", STRING, "Cell."),
+        Column("latitude", STRING, "Degrees north."),
+        Column("longitude", STRING, "Degrees east."),
         Column("area", STRING, "District or town.", optional=True),
     ),
 )
@@ -115,4 +170,18 @@ RAW_CELLS = Table(
 RECORD_FEEDS = (RAW_VOICE, RAW_SMS, RAW_MMS, RAW_WAP)
 REFERENCE_FEEDS = (RAW_SUBSCRIBERS, RAW_PLANS, RAW_BILLS, RAW_RECHARGES, RAW_HANDSETS, RAW_CELLS)
 
-__all__ = ["FILES", "RAW_BILLS", "RAW_CELLS", "RAW_HANDSETS", "RAW_MMS", "RAW_PLANS", "RAW_RECHARGES", "RAW_SMS", "RAW_SUBSCRIBERS", "RAW_VOICE", "RAW_WAP", "RECORD_FEEDS", "REFERENCE_FEEDS"]
+__all__ = [
+    "FILES",
+    "RAW_BILLS",
+    "RAW_CELLS",
+    "RAW_HANDSETS",
+    "RAW_MMS",
+    "RAW_PLANS",
+    "RAW_RECHARGES",
+    "RAW_SMS",
+    "RAW_SUBSCRIBERS",
+    "RAW_VOICE",
+    "RAW_WAP",
+    "RECORD_FEEDS",
+    "REFERENCE_FEEDS",
+]

@@ -1,37 +1,81 @@
 """Who came back under another number."""
 
-from churnlake.core.contract import COUNT, DATE, DOUBLE, INT, LONG, STRING, BOOLEAN, Column, Table
+from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, INT, LONG, STRING, Column, Table
 
 KNOWN_ON = Column("known_on", DATE, "Day this could first be said: the join plus stage_days.")
 USER_ID = Column("user_id", LONG, "The joiner: the new user.")
 STAGE = Column("stage_days", INT, "Days after the join: 0, 7, 30 provisional, 60 final.")
 
 JOINERS = Table(
-    "reentry.joiners", "One row per joiner and stage: scored, too little evidence, or excluded.", key=("user_id", "stage_days"), slice="known_on", at="known_on", frozen=True, sort=("user_id",),
+    "reentry.joiners",
+    "One row per joiner and stage: scored, too little evidence, or excluded.",
+    key=("user_id", "stage_days"),
+    slice="known_on",
+    at="known_on",
+    frozen=True,
+    sort=("user_id",),
     columns=(
-        KNOWN_ON, USER_ID, STAGE, Column("joined_on", DATE, "First own outgoing event."),
+        KNOWN_ON,
+        USER_ID,
+        STAGE,
+        Column("joined_on", DATE, "First own outgoing event."),
         Column("scope", STRING, "Which of the three.", one_of=("scored", "too_little", "excluded")),
-        Column("peers", COUNT, "Distinct peers so far.", least=0), Column("candidates", COUNT, "Old users weighed.", least=0),
+        Column("peers", COUNT, "Distinct peers so far.", least=0),
+        Column("candidates", COUNT, "Old users weighed.", least=0),
     ),
 )
 MATCHES = Table(
-    "reentry.matches", "One row per joiner and stage found to be a user who left or is leaving: one to one.", key=("user_id", "stage_days"), slice="known_on", at="known_on", frozen=True, sort=("user_id",),
+    "reentry.matches",
+    "One row per joiner and stage found to be a user who left or is leaving: one to one.",
+    key=("user_id", "stage_days"),
+    slice="known_on",
+    at="known_on",
+    frozen=True,
+    sort=("user_id",),
     columns=(
-        KNOWN_ON, USER_ID, STAGE, Column("old_user_id", LONG, "The old user."),
-        Column("joined_on", DATE, "First own outgoing event of the new user."), Column("old_last_on", DATE, "Last own outgoing event of the old user, as then known."),
+        KNOWN_ON,
+        USER_ID,
+        STAGE,
+        Column("old_user_id", LONG, "The old user."),
+        Column("joined_on", DATE, "First own outgoing event of the new user."),
+        Column("old_last_on", DATE, "Last own outgoing event of the old user, as then known."),
         Column("gap_days", INT, "joined_on minus old_last_on; negative when both ran side by side."),
         Column("probability", DOUBLE, "Probability that both are one person.", least=0, most=1),
-        Column("circle_score", DOUBLE, "Log-likelihood ratio of the new circle under the old user's against the city's.", least=0),
-        Column("shared_peers", COUNT, "Peers in both circles.", least=0), Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),
-        Column("imei_users", COUNT, "Users seen on that handset.", optional=True), Column("has_same_document", BOOLEAN, "Joined with the same document."),
-        Column("place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1),
-        Column("level_share", DOUBLE, "Old user's outgoing level in days 31-60 after the join over its normal; null before day 60.", optional=True, least=0),
-        Column("kind", STRING, "full: old level at most 10 %; partial: 10-50 %; open: before day 60.", one_of=("full", "partial", "open")),
+        Column(
+            "circle_score", DOUBLE, "Log-likelihood ratio of the new circle under the old user's against the city's.", least=0
+        ),
+        Column("shared_peers", COUNT, "Peers in both circles.", least=0),
+        Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),
+        Column("imei_users", COUNT, "Users seen on that handset.", optional=True),
+        Column("has_same_document", BOOLEAN, "Joined with the same document."),
+        Column(
+            "place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1
+        ),
+        Column(
+            "level_share",
+            DOUBLE,
+            "Old user's outgoing level in days 31-60 after the join over its normal; null before day 60.",
+            optional=True,
+            least=0,
+        ),
+        Column(
+            "kind",
+            STRING,
+            "full: old level at most 10 %; partial: 10-50 %; open: before day 60.",
+            one_of=("full", "partial", "open"),
+        ),
         Column("found_by", STRING, "circle, imei or both.", one_of=("circle", "imei", "both")),
         Column("old_left_by", STRING, "What confirmed the old user's leaving, when confirmed by then.", optional=True),
     ),
 )
 PERSONS = Table(
-    "reentry.persons", "One row per user that is one of several numbers of a person.", key=("user_id",), sort=("person_id", "user_id"),
-    columns=(USER_ID, Column("person_id", LONG, "The person: smallest user_id among the numbers."), Column("numbers", COUNT, "Numbers of the person.", least=2)),
+    "reentry.persons",
+    "One row per user that is one of several numbers of a person.",
+    key=("user_id",),
+    sort=("person_id", "user_id"),
+    columns=(
+        USER_ID,
+        Column("person_id", LONG, "The person: smallest user_id among the numbers."),
+        Column("numbers", COUNT, "Numbers of the person.", least=2),
+    ),
 )

@@ -33,15 +33,22 @@ def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
             constants = {"service": F.lit(service), **({"direction": F.lit("out")} if service == "wap" else {})}
             frames.append(
                 records[name].select(
-                    [(constants.get(c) if c in constants else F.col(c) if c in given else F.lit(None)).cast(t).alias(c) for c, t in EVENT.items()]  # type: ignore[union-attr]
+                    [
+                        (constants.get(c) if c in constants else F.col(c) if c in given else F.lit(None)).cast(t).alias(c)
+                        for c, t in EVENT.items()
+                    ]  # type: ignore[union-attr]
                 )
             )
     all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
     if lives is None:
         return all_events.withColumn("user_id", F.col("number_key"))
     held = lives.select(F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by"))
-    found = all_events.join(held, how="left", on=F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to"))
-    return found.withColumn("user_id", F.expr("coalesce(held_by, number_key)")).drop("held_key", "valid_from", "valid_to", "held_by")
+    found = all_events.join(
+        held, how="left", on=F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to")
+    )
+    return found.withColumn("user_id", F.expr("coalesce(held_by, number_key)")).drop(
+        "held_key", "valid_from", "valid_to", "held_by"
+    )
 
 
 def usage(all_events: DataFrame) -> DataFrame:
@@ -77,7 +84,9 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
         F.col("user_id").alias("held_by"),
     )
     # half-open days: on the day a number changes hands it is the new holder's
-    named = counted.alias("e").join(held.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day"))
+    named = counted.alias("e").join(
+        held.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day")
+    )
     return named.select("e.*", F.expr("coalesce(held_by, e.peer_key)").alias("peer_id")).drop("peer_key")
 
 
@@ -91,4 +100,6 @@ def places(all_events: DataFrame, settings: UsageSettings) -> DataFrame:
 def devices(all_events: DataFrame) -> DataFrame:
     """One row per user, day and handset: calls on it."""
     seen = all_events.where("imei_key IS NOT NULL")
-    return seen.groupBy("day", "user_id", "imei_key").agg(F.min("tac").alias("tac"), F.count("*").alias("voice_calls"), F.min("hour").alias("first_hour"))
+    return seen.groupBy("day", "user_id", "imei_key").agg(
+        F.min("tac").alias("tac"), F.count("*").alias("voice_calls"), F.min("hour").alias("first_hour")
+    )

@@ -37,8 +37,14 @@ def monthly(
     wanted = F.col("month").isin(months)
     days = _dated(usage)
     sums = days.groupBy("user_id", "month").agg(*[F.sum(i.name).cast(i.type).alias(i.name) for i in DAILY], *_over("days"))
-    before = sums.select("user_id", F.add_months("month", 1).alias("month"), *[F.col(i.name).alias(BEFORE + i.name) for i in DAILY])
-    spans = sums.withColumn("of_month", F.expr("explode(transform(sequence(0, 2), k -> add_months(month, k)))")).drop("month").withColumnRenamed("of_month", "month")
+    before = sums.select(
+        "user_id", F.add_months("month", 1).alias("month"), *[F.col(i.name).alias(BEFORE + i.name) for i in DAILY]
+    )
+    spans = (
+        sums.withColumn("of_month", F.expr("explode(transform(sequence(0, 2), k -> add_months(month, k)))"))
+        .drop("month")
+        .withColumnRenamed("of_month", "month")
+    )
     rows = sums.where(wanted).join(before, on=["user_id", "month"], how="left")
     sources: list[tuple[str, DataFrame | None]] = [
         ("months", spans.where(wanted)),
@@ -81,7 +87,9 @@ def _dated(daily: DataFrame) -> DataFrame:
 def _with_before(per_month: DataFrame, thing: str) -> DataFrame:
     """The same rows with ``seen_before``: the user had the same thing the month before."""
     before = per_month.select("user_id", thing, F.add_months("month", 1).alias("month"), F.lit(True).alias("was_there"))
-    return per_month.join(before, on=["user_id", thing, "month"], how="left").withColumn("seen_before", F.expr("was_there IS NOT NULL"))
+    return per_month.join(before, on=["user_id", thing, "month"], how="left").withColumn(
+        "seen_before", F.expr("was_there IS NOT NULL")
+    )
 
 
 def _edges(edges: DataFrame, leavings: DataFrame | None) -> DataFrame:
@@ -94,19 +102,32 @@ def _edges(edges: DataFrame, leavings: DataFrame | None) -> DataFrame:
     if leavings is None:
         return per_peer.withColumn("has_left", F.lit(None).cast("boolean"))
     # a leaving counts in the month in which it became known and the one after: never before anybody could know it
-    known = leavings.select(F.col("user_id").alias("peer_id"), F.expr("explode(array(cast(trunc(known_on, 'MM') as date), cast(add_months(trunc(known_on, 'MM'), 1) as date)))").alias("month"))
+    known = leavings.select(
+        F.col("user_id").alias("peer_id"),
+        F.expr("explode(array(cast(trunc(known_on, 'MM') as date), cast(add_months(trunc(known_on, 'MM'), 1) as date)))").alias(
+            "month"
+        ),
+    )
     known = known.distinct().withColumn("left_known", F.lit(True))
     return per_peer.join(known, on=["peer_id", "month"], how="left").withColumn("has_left", F.expr("left_known IS NOT NULL"))
 
 
 def _devices(devices: DataFrame, handsets: DataFrame | None) -> DataFrame:
-    per_device = _dated(devices).groupBy("user_id", "month", "imei_key").agg(
-        F.min("tac").alias("tac"), F.sum("voice_calls").alias("calls"), F.expr("max(struct(day, imei_key))").alias("last_seen")
+    per_device = (
+        _dated(devices)
+        .groupBy("user_id", "month", "imei_key")
+        .agg(
+            F.min("tac").alias("tac"),
+            F.sum("voice_calls").alias("calls"),
+            F.expr("max(struct(day, imei_key))").alias("last_seen"),
+        )
     )
     per_device = _with_before(per_device, "imei_key")
     if handsets is None:
         return per_device.withColumn("maker", F.lit(None).cast("string")).withColumn("has_mms", F.lit(None).cast("boolean"))
-    newest = handsets.groupBy("tac").agg(F.max_by("maker", "delivered_on").alias("maker"), F.max_by("has_mms", "delivered_on").alias("has_mms"))
+    newest = handsets.groupBy("tac").agg(
+        F.max_by("maker", "delivered_on").alias("maker"), F.max_by("has_mms", "delivered_on").alias("has_mms")
+    )
     return per_device.join(newest, on="tac", how="left")
 
 
@@ -122,13 +143,19 @@ def _recharges(recharges: DataFrame, months: list[dt.date]) -> DataFrame:
 
 
 def _bills(bills: DataFrame, months: list[dt.date]) -> DataFrame:
-    return _ends(months, bills.withColumnRenamed("month", "billed_month")).where("delivered_on <= month_end AND billed_month >= add_months(month, -3)")
+    return _ends(months, bills.withColumnRenamed("month", "billed_month")).where(
+        "delivered_on <= month_end AND billed_month >= add_months(month, -3)"
+    )
 
 
 def _subscriber(subscribers: DataFrame, plans: DataFrame | None, months: list[dt.date]) -> DataFrame:
     known = _ends(months, subscribers).where("delivered_on <= month_end")
     columns = [c for c in subscribers.columns if c not in ("user_id", "delivered_on")]
-    newest = known.groupBy("user_id", "month", "month_end").agg(F.max_by(F.struct(*columns), "delivered_on").alias("s")).select("user_id", "month", "month_end", "s.*")
+    newest = (
+        known.groupBy("user_id", "month", "month_end")
+        .agg(F.max_by(F.struct(*columns), "delivered_on").alias("s"))
+        .select("user_id", "month", "month_end", "s.*")
+    )
     if plans is None:
         priced = newest.withColumn("monthly_fee_yuan", F.lit(None).cast("decimal(12,2)"))
     else:

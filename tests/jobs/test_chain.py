@@ -1,0 +1,272 @@
+"""The whole chain on a tiny city, once; then a month and a day again."""
+
+import csv
+import datetime as dt
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city.generate import scenario
+from churnlake.core.console import Console
+from churnlake.core.job import Report, log_to
+from churnlake.core.lake import Lake, Scope
+from churnlake.core.landing import FILES
+from churnlake.core.lineage import Lineage
+from churnlake.core.pseudonyms import Key
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import Days
+from churnlake.core.settings import load
+from churnlake.evaluate.content import content
+from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.settings import Settings
+from churnlake.tables.campaigns import LISTS
+from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
+from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
+from churnlake.tables.daily import EDGES, USAGE
+from churnlake.tables.features import MONTHLY
+from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
+from churnlake.tables.reference import LIVES, REFERENCE
+
+LINEAGE = Lineage.of_package()
+TABLES = tuple(t for t in (FILES, *LINEAGE.tables) if t.stored)
+
+
+@dataclass
+class City:
+    """A tiny city that went through the chain."""
+
+    settings: Settings
+    overrides: list[str]
+    days: Days
+    reports: dict[str, Report]
+    before: dict[str, tuple[int, int]]
+
+    def lake(self, spark: SparkSession) -> Lake:
+        return Lake(spark, self.settings.store, Scope("test", self.days, TABLES, ()))
+
+
+@pytest.fixture(scope="session")
+def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
+    """Generated, its truth locked away, and run through every job."""
+    home = tmp_path_factory.mktemp("city")
+    overrides = [
+        f"store.landing={home}/landing", f"store.lake={home}/lake", f"store.work={home}/work", f"city.truth={home}/truth", "city.scenario=tiny",
+        f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3",
+    ]  # fmt: skip
+    settings = load(Settings, "local", overrides)
+    log_to(home / "work" / "logs")
+    tiny = scenario("tiny")
+    days = Days(tiny.first_day, tiny.last_day)
+    console = Console()
+    made = run_chain(spark, settings, LINEAGE.chain(only="generate_city"), days, console, makers=LINEAGE.makers)
+    # no job may read the truth: for them it is not there
+    (home / "truth").rename(home / "locked")
+    reports = run_chain(spark, settings, LINEAGE.chain(), days, console, makers=LINEAGE.makers)
+    (home / "locked").rename(home / "truth")
+    return City(settings, overrides, days, {r.job: r for r in (*made, *reports)}, content(spark, settings, days))
+
+
+def test_every_line_of_every_file_is_good_bad_or_a_duplicate(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    landing = Path(city.settings.store.landing)
+    lines = {}
+    for path in landing.glob("*/date=*/*.csv.gz"):
+        with gzip.open(path, "rb") as stream:
+            lines[str(path.relative_to(landing))] = sum(1 for _ in stream) - 1
+    files = {r.file_id: r.path for r in lake.read(FILES).collect()}
+    assert sorted(files.values()) == sorted(lines)
+    found: Counter[str] = Counter()
+    for table in (*RECORDS, *REFERENCE):
+        for row in lake.ledger(table).groupBy("file_id").count().collect():
+            found[files[row["file_id"]]] += row["count"]
+    assert dict(found) == {path: n for path, n in lines.items() if n}
+
+
+def test_planted_faults_are_set_aside_or_dropped_and_nothing_else(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    planted = Counter(
+        {r.kind: r["count"] for r in spark.read.parquet(f"{city.settings.city.truth}/faults").groupBy("kind").count().collect()}
+    )
+    states: Counter[str] = Counter()
+    for table in RECORDS:
+        for row in lake.ledger(table).groupBy("state").count().collect():
+            states[row["state"]] += row["count"]
+    duplicates = sum(n for kind, n in planted.items() if "duplicate" in kind)
+    assert duplicates > 0
+    assert states["duplicate"] == duplicates
+    assert states["bad"] == sum(planted.values()) - duplicates
+    bad = lake.ledger(VOICE).where("state = 'bad'")
+    assert bad.where("size(reasons) = 0 OR raw_text IS NULL").isEmpty()
+    key = Key.load(spark, city.settings.store.key_file, True)
+    text = bad.select(key.decrypt(F.col("raw_text")).alias("t")).first()
+    assert text is not None
+    assert "," in text["t"]
+
+
+def test_duplicates_say_where_the_kept_row_is(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    rows = lake.ledger(VOICE)
+    kept = rows.where("state = 'good'").select("record_key", F.col("file_id").alias("kept_in"))
+    again = rows.where("state = 'duplicate'")
+    assert again.join(kept, on=["record_key", "kept_in"], how="left_anti").isEmpty()
+
+
+def test_daily_sums_equal_clean_records_counted_apart(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    daily = (
+        lake.read(USAGE)
+        .agg(
+            *[
+                F.sum(n).alias(n)
+                for n in (
+                    "sms_out_messages",
+                    "sms_in_messages",
+                    "mms_out_messages",
+                    "wap_sessions",
+                    "wap_bytes",
+                    "voice_out_seconds",
+                )
+            ]
+        )
+        .first()
+    )
+    assert daily is not None
+    sms = {r.direction: r["count"] for r in lake.read(SMS).groupBy("direction").count().collect()}
+    assert (daily["sms_out_messages"], daily["sms_in_messages"]) == (sms["out"], sms["in"])
+    assert daily["mms_out_messages"] == lake.read(MMS).where("direction = 'out'").count()
+    wap = lake.read(WAP).agg(F.count("*").alias("n"), F.sum("bytes").alias("b")).first()
+    assert wap is not None
+    assert (daily["wap_sessions"], daily["wap_bytes"]) == (wap["n"], wap["b"])
+    seconds = lake.read(VOICE).where("direction = 'out'").agg(F.sum("seconds").alias("s")).first()
+    assert seconds is not None
+    assert daily["voice_out_seconds"] == seconds["s"]
+
+
+def test_every_user_of_daily_tables_is_a_life_and_keys_are_unique(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    assert lake.read(USAGE).join(lake.read(LIVES), on="user_id", how="left_anti").isEmpty()
+    for table in (USAGE, EDGES, MONTHLY, LEAVINGS, LABELS, MATCHES, JOINERS, PERSONS, SCORES, LISTS):
+        assert lake.read(table).groupBy(*table.key).count().where("count > 1").isEmpty(), table.name
+
+
+def test_an_on_net_call_is_one_contact_for_each_party(spark: SparkSession, city: City) -> None:
+    edges = city.lake(spark).read(EDGES)
+    mirrored = edges.select(
+        "day", F.col("peer_id").alias("user_id"), F.col("user_id").alias("peer_id"), F.col("voice_in_calls").alias("mirrored")
+    )
+    users = edges.select("user_id").distinct()
+    own = edges.join(users.withColumnRenamed("user_id", "peer_id"), on="peer_id", how="left_semi").where("voice_out_calls > 0")
+    met = (
+        own.join(mirrored, on=["day", "user_id", "peer_id"], how="left")
+        .agg(F.expr("count_if(mirrored > 0) / count(*)").alias("share"))
+        .first()
+    )
+    # broken lines and forwarded calls leave a few without their other half
+    assert met is not None
+    assert met["share"] > 0.95
+
+
+def test_the_planted_reentrants_are_found(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    key = Key.load(spark, city.settings.store.key_file, True)
+    found = reentry_found(lake.read(JOINERS), lake.read(MATCHES), planted_pairs(spark, Path(city.settings.city.truth), key), 60)
+    assert found.planted >= 5
+    assert found.precision is not None
+    assert found.recall is not None
+    assert found.precision >= 0.6, found
+    assert found.recall >= 0.5, found
+
+
+def test_matches_are_one_to_one_and_keep_the_definition(spark: SparkSession, city: City) -> None:
+    matches = city.lake(spark).read(MATCHES)
+    assert matches.groupBy("stage_days", "old_user_id").count().where("count > 1").isEmpty()
+    final = matches.where("stage_days = 60")
+    assert final.where("gap_days NOT BETWEEN -60 AND 120 OR level_share > 0.5 OR kind = 'open'").isEmpty()
+    assert matches.where("old_last_on > known_on OR datediff(known_on, joined_on) <> stage_days").isEmpty()
+
+
+def test_scope_has_every_joiner_once_a_stage(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    assert (
+        lake.read(MATCHES)
+        .join(lake.read(JOINERS).where("scope = 'scored'"), on=["user_id", "stage_days"], how="left_anti")
+        .isEmpty()
+    )
+
+
+def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    listed = lake.read(LISTS).orderBy("place").collect()
+    assert [r.place for r in listed] == list(range(1, len(listed) + 1))
+    assert all(r.at_stake_yuan >= s.at_stake_yuan for r, s in zip(listed, listed[1:], strict=False))
+    assert any(r.reasons for r in listed)
+    assert lake.read(SCORES).agg(F.max("place")).first()[0] == lake.read(SCORES).count()  # type: ignore[index]
+    models = lake.read(MODELS).collect()
+    assert {m.learner for m in models} == {"logistic", "boosted"}
+    assert sum(m.is_champion for m in models) == 1
+    assert all(m.test_month > dt.date.fromisoformat(max(m.train_months)) for m in models)
+
+
+def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
+    numbers = set()
+    landing = Path(city.settings.store.landing)
+    for path in [*landing.glob("subscribers/date=*/*.csv.gz"), sorted(landing.glob("voice/date=*/*.csv.gz"))[0]]:
+        with gzip.open(path, "rt") as stream:
+            for row in csv.reader(stream):
+                numbers |= {cell[-11:] for cell in row if re.fullmatch(r"(\+?86|0)?1[3-9]\d{9}", cell)}
+    assert len(numbers) > 100
+    work = Path(city.settings.store.work)
+    home = work.parent
+    for folder in (work, home / "mlruns"):
+        for path in (
+            p
+            for p in folder.rglob("*")
+            if p.is_file() and p.suffix in {".html", ".json", ".log", ".yaml", ".yml", ".txt", ".md", ""}
+        ):
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            leaked = set(re.findall(r"(?<!\d)1[3-9]\d{9}(?!\d)", text)) & numbers
+            assert not leaked, path
+
+
+def test_pages_open_from_disk_with_no_network(city: City) -> None:
+    site = Path(city.settings.store.work) / "site"
+    for name in ("index", "reentry", "churn", "quality", "dictionary", "lineage"):
+        text = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
+        assert "Nothing to show yet" not in text, name
+    summary = json.loads((site.parent / "quality" / "summary.json").read_text())
+    assert summary["checks"] >= 40
+
+
+def test_a_month_and_a_day_again_change_nothing(spark: SparkSession, city: City) -> None:
+    chain, console = LINEAGE.chain(), Console()
+    quiet = [job for job in chain if job.name not in ("check_quality", "publish_site")]
+    again = run_chain(
+        spark, city.settings, quiet, Days(dt.date(2005, 5, 1), dt.date(2005, 5, 31)), console, makers=LINEAGE.makers
+    )
+    taken = {r.job: r.rows_in for r in again}
+    assert taken["ingest_usage"] == taken["ingest_reference"] == 0, "no file is taken in twice"
+    day = Days(dt.date(2005, 4, 30), dt.date(2005, 4, 30))
+    run_chain(spark, city.settings, [job for job in quiet if not job.lands], day, console, makers=LINEAGE.makers)
+    after = content(spark, city.settings, city.days)
+    # churn.models says how the champion of that day was judged: May and April add a row each
+    assert {t: v for t, v in after.items() if t != MODELS.name} == {t: v for t, v in city.before.items() if t != MODELS.name}
+
+
+def test_a_job_on_its_own_does_what_the_chain_does(spark: SparkSession, city: City) -> None:
+    sets = [argument for override in city.overrides for argument in ("--set", override)]
+    command = [sys.executable, "-m", "jobs.build_daily", "--dates", "2005-05-10..2005-05-12", *sets]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    assert done.returncode == 0, done.stderr[-800:]
+    assert "build_daily 2005-05-10..2005-05-12" in done.stderr
+    assert content(spark, city.settings, city.days)[USAGE.name] == city.before[USAGE.name]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from churnlake.city import habits
+from churnlake.city.settings import CityScenario, scenario
+from churnlake.core.errors import SettingsError
+
+
+@pytest.fixture(scope="module")
+def tiny() -> CityScenario:
+    return scenario("tiny")
+
+
+def test_tiny_takes_the_rest_from_standard(tiny: CityScenario) -> None:
+    standard = scenario("standard")
+    assert (tiny.name, tiny.users, standard.users) == ("tiny", 200, 1500)
+    assert tiny.plans == standard.plans
+    assert tiny.leaving.fade == standard.leaving.fade
+    assert tiny.leaving.monthly != standard.leaving.monthly
+
+
+def test_deliveries_are_weekly_and_end_with_the_last_day(tiny: CityScenario) -> None:
+    assert tiny.days == 181
+    assert str(tiny.deliveries[0]) == "2005-01-07"
+    assert tiny.deliveries[-1] == tiny.last_day
+    assert len(tiny.deliveries) == 26
+
+
+def test_causes_and_mix_add_up() -> None:
+    standard = scenario("standard")
+    assert sum(standard.records.mix.values()) == pytest.approx(1)
+    assert sum(cause.weight for cause in standard.leaving.causes.values()) == pytest.approx(1)
+    back = sum(cause.weight * cause.back for cause in standard.leaving.causes.values())
+    assert back == pytest.approx(0.40, abs=0.03)
+    assert sum(persona.share for persona in standard.personas.values()) == pytest.approx(1)
+
+
+def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
+    day = (tiny.festival - tiny.first_day).days
+    sms, voice = habits.calendar(tiny, "sms"), habits.calendar(tiny, "voice")
+    assert sms[day - 1] > 4 * sms[day - 8]
+    assert voice[day + 2] < voice[day - 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("like: tiny\nuserz: 3\n", "userz"),
+        ("like: nowhere\n", "nowhere"),
+        ("like: tiny\nlast_day: 2004-01-01\n", "last_day"),
+        ("like: tiny\nusers: 3\n", "users"),
+        ("- a\n", "keys and values"),
+        ("a: [", "not YAML"),
+        ("like: odd\n", "circle"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=says):
+        scenario(str(path))
+
+
+def test_an_unknown_name_lists_those_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"standard, tiny"):
+        scenario("nosuch")
