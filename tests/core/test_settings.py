@@ -38,7 +38,7 @@ def test_a_wrong_setting_is_named(override: str, told: str) -> None:
 
 
 def test_an_unknown_environment_names_those_there_are() -> None:
-    with pytest.raises(SettingsError, match="no environment 'moon'; there are .*local"):
+    with pytest.raises(SettingsError, match=r"no environment 'moon'; there are .*local"):
         load(Settings, "moon")
 
 

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import gzip
+import itertools
 import json
 import os
 import re
@@ -208,7 +209,7 @@ def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, 
     lake = city.lake(spark)
     listed = lake.read(LISTS).orderBy("place").collect()
     assert [r.place for r in listed] == list(range(1, len(listed) + 1))
-    assert all(r.at_stake_yuan >= s.at_stake_yuan for r, s in zip(listed, listed[1:], strict=False))
+    assert all(r.at_stake_yuan >= s.at_stake_yuan for r, s in itertools.pairwise(listed))
     assert any(r.reasons for r in listed)
     assert lake.read(SCORES).agg(F.max("place")).first()[0] == lake.read(SCORES).count()  # type: ignore[index]
     models = lake.read(MODELS).collect()

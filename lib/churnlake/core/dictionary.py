@@ -28,7 +28,8 @@ def allowed(column: Column) -> str:
 def table_page(table: Table, maker: str | None, indicators: Mapping[str, Indicator]) -> list[str]:
     """The lines of one table's part of the dictionary."""
     facts = [f"key {', '.join(table.key)}" if table.key else "", f"slice {table.slice}" if table.slice else "", "frozen once made" if table.frozen else "",
-             "keeps every row that came in, with its state" if table.ledger else "", f"made by `{maker}`" if maker else "", "landing feed, not stored" if not table.stored else ""]  # fmt: skip
+             "keeps every row that came in, with its state" if table.ledger else "", f"made by `{maker}`" if maker else "",
+             "landing feed, not stored" if not table.stored else ""]  # fmt: skip
     lines = [
         f"### {table.name}",
         "",

@@ -309,10 +309,11 @@ def _rows(lines: DataFrame, feed: Feed, table: Table) -> DataFrame:
             typed.append(_value(source, text, column.type).alias(f"value_{number}_{column.name}"))
     values = lines.select(*trace, "is_line", *place.values(), *typed)
     entries = [_entry(number, entry, table, place) for number, entry in enumerate(feed.rows)]
-    if len(entries) == 1:
-        made = values.select(*trace, *entries[0])
-    else:
-        made = values.select(*trace, F.inline(F.array(*(F.struct(*entry) for entry in entries))))
+    made = (
+        values.select(*trace, *entries[0])
+        if len(entries) == 1
+        else values.select(*trace, F.inline(F.array(*(F.struct(*entry) for entry in entries))))
+    )
     return made.select(*table.names, "delivered_on", "file_id", "raw_text", "unreadable", "line_key")
 
 

@@ -24,7 +24,7 @@ def locked() -> dict[str, str]:
     if not lock_file().is_file():
         return {}
     lines = [line.split() for line in lock_file().read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return {coordinate: digest for coordinate, digest in lines}
+    return {line[0]: line[1] for line in lines}
 
 
 def file_name(coordinate: str) -> str:
@@ -50,7 +50,7 @@ def fetch(folder: Path) -> list[Path]:
     if missing:
         with tempfile.TemporaryDirectory() as ivy:
             for jar in _resolve([coordinate for coordinate, _ in missing.values()], Path(ivy)):
-                for path, (coordinate, _) in missing.items():
+                for path in missing:
                     if jar.name.endswith(path.name):
                         partial = path.with_suffix(".part")
                         shutil.copyfile(jar, partial)

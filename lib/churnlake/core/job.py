@@ -199,8 +199,9 @@ class Job:
         return {
             "run_id": run.run_id, "job": run.job, "state": state, "at": dt.datetime.now(dt.UTC), "first_day": run.days.first, "last_day": run.days.last,
             "rows_read": report.rows_in if report else None,
-            "written": [{"table_name": w.table.name, "version": w.version, "rows": w.rows, "bad": w.bad, "duplicates": w.duplicates, "slices": w.slices} for w in written],
-            "versions_read": list((versions or {}).items()), "left_out": run.left_out, "seconds": report.seconds if report else None, "revision": revision(), "message": message,
+            "written": [w.entry() for w in written],
+            "versions_read": list((versions or {}).items()), "left_out": run.left_out, 
+            "seconds": report.seconds if report else None, "revision": revision(), "message": message,
         }  # fmt: skip
 
     # ---- the command line of every job

@@ -42,6 +42,11 @@ class Written:
     duplicates: int = 0
     span: Days | None = None
 
+    def entry(self) -> dict[str, Any]:
+        """What the run log keeps of it."""
+        counts = {"rows": self.rows, "bad": self.bad, "duplicates": self.duplicates}
+        return {"table_name": self.table.name, "version": self.version, **counts, "slices": self.slices}
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -241,7 +246,8 @@ class Lake:
         found = self.spark.sql(f"SHOW TBLPROPERTIES delta.`{self.path(table)}` ('churnlake.contract')").first()
         if found is None or found["value"] != table.fingerprint:
             raise ContractError(
-                f"{table.name} on disk was made under another contract; move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
+                f"{table.name} on disk was made under another contract; "
+                f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
             )
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:

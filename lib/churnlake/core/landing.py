@@ -96,11 +96,13 @@ class Landing:
         lost = half_way - set(found)
         if lost:
             raise MissingInputError(
-                f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: {', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back"
+                f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: "
+                f"{', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back"
             )
         if not delivered and not registered:
             raise MissingInputError(
-                f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; put the operator's files there or set store.landing"
+                f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; "
+                "put the operator's files there or set store.landing"
             )
         self._files = {}
         for table, landed in found.values():
@@ -135,8 +137,10 @@ class Landing:
         listed += [(f.path.parent.parent.name, f, 1) for f in self.unreadable]
         return [
             {
-                "file_id": f.file_id, "feed": noun, "path": str(f.path.relative_to(self._root)), "delivered_on": f.delivered_on, "bytes": f.bytes, "lines": f.lines,
-                "rows_per_line": rows, "batch": self.batch, "batch_state": state, "done_at": dt.datetime.now(dt.UTC) if state == "done" else None, "note": f.note or None,
+                "file_id": f.file_id, "feed": noun, "path": str(f.path.relative_to(self._root)), "delivered_on": f.delivered_on, "bytes": f.bytes,
+                "lines": f.lines,
+                "rows_per_line": rows, "batch": self.batch, "batch_state": state, "note": f.note or None,
+                "done_at": dt.datetime.now(dt.UTC) if state == "done" else None,
             }
             for noun, f, rows in listed
         ]  # fmt: skip

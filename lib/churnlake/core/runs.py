@@ -26,7 +26,8 @@ WRITTEN = ArrayType(
 
 RUNS = Table(
     "quality.runs",
-    "One row per run of a job and state it reached: open before its first write, then done or failed. The newest row of a slice says whether readers see it.",
+    "One row per run of a job and state it reached: open before its first write, then done or failed. "
+    "The newest row of a slice says whether readers see it.",
     key=("run_id", "state"),
     columns=(
         Column("run_id", STRING, "Run."),

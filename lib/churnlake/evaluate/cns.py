@@ -115,7 +115,8 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
             ),
             (
                 "matches, whole chain",
-                f"{figures['matches']:.0f} among {figures['joiners']:.0f} joiners, {figures['right']:.0f} right: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}",
+                f"{figures['matches']:.0f} among {figures['joiners']:.0f} joiners, {figures['right']:.0f} right: "
+                f"precision {figures['precision']:.3f}, recall {figures['recall']:.3f}",
             ),
         ],
     )

@@ -109,7 +109,8 @@ def _summary(
         ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates"),
         (
             "re-entry",
-            f"{found.found} found, {found.planted} planted among {found.candidates} joiners; precision {_share(found.precision)}, recall {_share(found.recall)}",
+            f"{found.found} found, {found.planted} planted among {found.candidates} joiners; "
+            f"precision {_share(found.precision)}, recall {_share(found.recall)}",
         ),
     ]
     for model in models:
@@ -117,7 +118,8 @@ def _summary(
         lines.append(
             (
                 "churn" if model["is_champion"] else "",
-                f"{model['learner']}{serves}: PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}, tested on {model['test_month']:%Y-%m}, {model['test_rows']:,} users",
+                f"{model['learner']}{serves}: PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}, "
+                f"tested on {model['test_month']:%Y-%m}, {model['test_rows']:,} users",
             )
         )
     lines.append(("seconds", f"{seconds:.0f} in all" + (f"; over budget: {', '.join(late)}" if late else "")))

@@ -44,7 +44,10 @@ def assign(pairs: DataFrame, taken: DataFrame | None, checkpoint: Callable[[Data
 
 
 def matches(assigned: DataFrame, leavings: DataFrame | None) -> DataFrame:
-    """One row per joiner and stage matched (reentry.matches): the assigned pairs with how they were found and what confirmed the old user's leaving by then."""
+    """One row per joiner and stage matched (reentry.matches).
+
+    The assigned pairs with how they were found and what confirmed the old user's leaving by then.
+    """
     found_by = "CASE WHEN has_same_imei AND shared_peers > 0 THEN 'both' WHEN has_same_imei THEN 'imei' ELSE 'circle' END"
     rows = assigned.withColumn("found_by", F.expr(found_by))
     if leavings is None:

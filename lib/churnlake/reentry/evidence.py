@@ -50,7 +50,10 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     rates = rates.withColumn(
         "level_share", F.expr("if(known_on > joined_on, after_events / (datediff(known_on, after_from) + 1) / normal, null)")
     )
-    kind = f"CASE WHEN stage_days < {final} THEN 'open' WHEN level_share <= {settings.full_level} THEN 'full' WHEN level_share <= {settings.partial_level} THEN 'partial' END"
+    replaced = (
+        f"WHEN level_share <= {settings.full_level} THEN 'full' WHEN level_share <= {settings.partial_level} THEN 'partial'"
+    )
+    kind = f"CASE WHEN stage_days < {final} THEN 'open' {replaced} END"
     fit = rates.withColumn("kind", F.expr(kind)).where("kind IS NOT NULL")
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
 

@@ -52,7 +52,10 @@ def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
 
 
 def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner and stage (reentry.joiners): scored when some old user could be weighed, or its circle is large enough to say none fits; else too little evidence."""
+    """One row per joiner and stage (reentry.joiners): its scope.
+
+    Scored when some old user could be weighed, or its circle is large enough to say that none fits; else too little evidence.
+    """
     sizes = met.groupBy("user_id", "stage_days").agg(F.count("*").alias("peers"))
     weighed = candidates.groupBy("user_id", "stage_days").agg(F.count("*").alias("candidates"))
     rows = due.join(sizes, on=["user_id", "stage_days"], how="left").join(weighed, on=["user_id", "stage_days"], how="left")

@@ -13,7 +13,8 @@ from churnlake.usage.settings import UsageSettings
 
 EVENT = {
     "service": "string", "number_key": "bigint", "peer_key": "bigint", "started_at": "timestamp", "day": "date", "hour": "int", "direction": "string",
-    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(12,2)", "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
+    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(12,2)",
+    "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
     "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
 }  # fmt: skip
 SERVICES = {VOICE.name: "voice", SMS.name: "sms", MMS.name: "mms", WAP.name: "wap"}

@@ -25,7 +25,8 @@ def first_day_needed(months: list[dt.date]) -> dt.date:
 
 def monthly(
     months: list[dt.date], usage: DataFrame, edges: DataFrame, places: DataFrame, devices: DataFrame,
-    subscribers: DataFrame | None, plans: DataFrame | None, bills: DataFrame | None, recharges: DataFrame | None, handsets: DataFrame | None, leavings: DataFrame | None,
+    subscribers: DataFrame | None, plans: DataFrame | None, bills: DataFrame | None, recharges: DataFrame | None,
+    handsets: DataFrame | None, leavings: DataFrame | None,
 ) -> DataFrame:  # fmt: skip
     """One row per user with a record in the month: every indicator, from facts known by the month's end.
 
