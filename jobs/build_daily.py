@@ -1,5 +1,6 @@
 """Sum clean records into daily partials a user: use, contact edges, places, handsets."""
 
+from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.tables.clean import RECORDS
@@ -16,6 +17,8 @@ def build_daily(lake: Lake, run: Run) -> None:
     if lives is None:
         run.leaves_out("lives of numbers (a number is one user for good)", LIVES)
     records = {table.name: lake.read(table, first=run.days.first) for table in RECORDS if lake.has(table)}
+    if not records:
+        raise MissingInputError("no clean records yet; run job ingest_usage first")
     for table in RECORDS:
         if table.name not in records:
             run.leaves_out(f"{table.name.partition('.')[2]} indicators", table)

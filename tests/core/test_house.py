@@ -75,6 +75,14 @@ def test_the_command_line_answers_without_a_trace(
     assert "Traceback" not in err
 
 
+def test_a_missing_java_gets_one_line_that_says_what_to_install(tmp_path: Path) -> None:
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    found = subprocess.run([sys.executable, "-m", "jobs.build_daily"], capture_output=True, text=True, check=False, env=env)
+    assert found.returncode == 2
+    assert found.stderr.strip().count("\n") == 0
+    assert "Java not found; install Java 17 or 21" in found.stderr
+
+
 def test_asking_what_is_declared_starts_no_jvm() -> None:
     code = "import sys; from churnlake.__main__ import main; [main([c]) for c in ('tables', 'ddl', 'dictionary', 'lineage')]; from pyspark import SparkContext; sys.exit(SparkContext._gateway is not None)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

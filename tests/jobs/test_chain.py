@@ -271,3 +271,27 @@ def test_a_job_on_its_own_does_what_the_chain_does(spark: SparkSession, city: Ci
     assert done.returncode == 0, done.stderr[-800:]
     assert "build_daily 2005-05-10..2005-05-12" in done.stderr
     assert content(spark, city.settings, city.days)[USAGE.name] == city.before[USAGE.name]
+
+
+@pytest.mark.parametrize(
+    ("program", "sets", "told"),
+    [
+        ("ingest_usage", [], "landing folder .* is not there; put files under"),
+        ("ingest_usage", ["store.feeds=nobody"], "no files under .*no feed mapped"),
+        ("build_daily", [], "no clean records yet; run job ingest_usage first"),
+        ("build_circles", [], r"daily\.edges does not exist yet; run job build_daily first"),
+        ("detect_reentry", [], "does not exist yet; run job"),
+    ],
+)
+def test_a_job_run_too_early_says_what_to_run_first(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], program: str, sets: list[str], told: str
+) -> None:
+    if sets:
+        (tmp_path / "landing").mkdir()
+    where = [f"store.landing={tmp_path}/landing", f"store.lake={tmp_path}/lake", f"store.work={tmp_path}/work", *sets]
+    job = next(job for job in LINEAGE.jobs if job.name == program)
+    code = job.command(["--dates", "2005-05-31", *[a for s in where for a in ("--set", s)]])
+    err = capsys.readouterr().err.strip().splitlines()[-1]
+    assert code == 2
+    assert re.search(told, err), err
+    assert "Traceback" in (tmp_path / "work" / "logs" / "churnlake.log").read_text(), "the full trace is in the log"

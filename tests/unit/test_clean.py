@@ -128,14 +128,11 @@ def test_a_withheld_peer_and_a_service_number(spark: SparkSession, key: Key, set
     assert (hotline.peer_network, hotline.peer_service, hotline.dialled_form) == ("service", "1860", "short")
 
 
-@pytest.mark.parametrize(
-    "imei", [None, "", "000000000000000", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
-)
-def test_a_handset_that_gives_no_identity_has_none(
-    spark: SparkSession, key: Key, settings: LandingSettings, imei: str | None
-) -> None:
-    row = one(clean.voice(raw(spark, RAW_VOICE, {"number": OWN, "imei": imei}), key, settings, ZONE, False))
-    assert (row.imei_key, row.tac) == (None, None)
+def test_a_handset_that_gives_no_identity_has_none(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+    none = [None, "", "000000000000000", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
+    calls = [{"number": OWN, "imei": imei} for imei in none]
+    found = clean.voice(raw(spark, RAW_VOICE, *calls), key, settings, ZONE, False).select("imei_key", "tac").collect()
+    assert [tuple(row) for row in found] == [(None, None)] * len(none)
 
 
 def test_the_last_places_of_an_imei_do_not_count(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
@@ -167,10 +164,10 @@ def test_a_record_is_known_by_its_id_and_number_or_its_line(spark: SparkSession,
     assert len({keys[0], *others}) == 4
 
 
-@pytest.mark.parametrize("number", ["1860", "x", "00442071234567"])
-def test_a_record_of_what_is_no_user_is_told(spark: SparkSession, key: Key, settings: LandingSettings, number: str) -> None:
-    row = one(clean.sms(raw(spark, RAW_SMS, {"number": number, "unreadable": ["fee_yuan"]}), key, settings, ZONE, False))
-    assert (row.number_key, row.unreadable) == (None, ["fee_yuan", "number"])
+def test_a_record_of_what_is_no_user_is_told(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+    told = [{"number": number, "unreadable": ["fee_yuan"]} for number in ("1860", "x", "00442071234567")]
+    found = clean.sms(raw(spark, RAW_SMS, *told), key, settings, ZONE, False).select("number_key", "unreadable").collect()
+    assert [tuple(row) for row in found] == [(None, ["fee_yuan", "number"])] * 3
 
 
 def test_opaque_ids_are_not_normalised(spark: SparkSession, key: Key, settings: LandingSettings) -> None:

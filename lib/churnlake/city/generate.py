@@ -44,7 +44,7 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     level = records.levels(rated, parties, scenario)
     slices = records.partition_count(scenario)
     events = records.events(records.spread(rated, slices), level, scenario, dice)
-    written = kept(records.records(events, scenario, dice), "records")
+    written = kept(records.records(events, numbers, scenario, dice), "records")
 
     planted = faults.planted(written, scenario, dice)
     weekly = [str(day) for day in scenario.deliveries]

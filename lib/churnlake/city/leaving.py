@@ -289,59 +289,55 @@ def _signs(frame: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     )
 
 
+NUMBER = (
+    "party_id",
+    "slot",
+    "from_day",
+    "to_day",
+    "is_own",
+    "network",
+    "number",
+    "user_id",
+    "share",
+    "ramp",
+    "told_share",
+    "told_days",
+    "imei",
+    "imei_next",
+    "swap_day",
+    "dip_from",
+    "dip_to",
+    "depth",
+    "forward_from",
+    "forward_to",
+    "forward_number",
+    "forward_slot",
+    "plan_no",
+)
+
+
 def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per person, ``lives``: every number held, ours or not, in order of time; all that events need to know of it."""
-    forwarded = _to_new(own, scenario, dice)
-    days = scenario.days
-    fields = (
-        "slot",
-        "from_day",
-        "to_day",
-        "is_own",
-        "network",
-        "number",
-        "user_id",
-        "share",
-        "ramp",
-        "told_share",
-        "told_days",
-        "imei",
-        "imei_next",
-        "swap_day",
-        "dip_from",
-        "dip_to",
-        "depth",
-        "forward_from",
-        "forward_to",
-        "forward_number",
-        "plan_no",
-    )
+    """One row per person and number held, ours or the competitor's: all that events need to know of it."""
     plans = " ".join(f"when plan = '{key}' then {i}" for i, key in enumerate(scenario.plans))
-    ours = forwarded.selectExpr("*", f"coalesce(left_day, {NEVER}) as to_day", "'own' as network", f"case {plans} end as plan_no")
+    ours = _to_new(own, scenario, dice).selectExpr(
+        "*", "person_id as party_id", f"coalesce(left_day, {NEVER}) as to_day", "'own' as network", f"case {plans} end as plan_no"
+    )
     after = own.where("destination = 'competitor'").selectExpr(
         "person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day"
     )
-    before = (
-        own.where("origin = 'newcomer'")
-        .where(f"{dice.u('from rival', 'person_id')} < 0.4D")
-        .selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
-    )
+    from_rival = f"origin = 'newcomer' and {dice.u('from rival', 'person_id')} < 0.4D"
+    before = own.where(from_rival).selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
     rival = people.competitor_number(f"person_id * {people.SLOTS} + slot")
-    theirs = foreign(after.unionByName(before).selectExpr("*", "'mobile' as network", f"{rival} as number"))
-    both = ours.selectExpr("person_id", *fields).unionByName(theirs.selectExpr("person_id", *fields))
-    return (
-        both.where(f"from_day < {days}")
-        .groupBy("person_id")
-        .agg(
-            F.expr(
-                f"array_sort(collect_list(struct({', '.join(('from_day', 'slot', *(f for f in fields if f not in ('from_day', 'slot'))))})))"
-            ).alias("lives")
+    theirs = foreign(
+        after.unionByName(before).selectExpr(
+            "person_id as party_id", "slot", "from_day", "to_day", "'mobile' as network", f"{rival} as number"
         )
     )
+    return ours.select(*NUMBER).unionByName(theirs)
 
 
 def foreign(frame: DataFrame) -> DataFrame:
-    """One row per row of ``frame`` (a number of another network) with the columns our lives have."""
+    """One row per row of ``frame`` (a number of another network) with the columns our numbers have."""
     return frame.selectExpr(
         "*",
         "false as is_own",
@@ -359,8 +355,9 @@ def foreign(frame: DataFrame) -> DataFrame:
         f"{NEVER} as forward_from",
         f"{NEVER} as forward_to",
         "cast(null as string) as forward_number",
+        "cast(null as int) as forward_slot",
         "0 as plan_no",
-    )
+    ).select(*NUMBER)
 
 
 def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -375,4 +372,5 @@ def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"cast(if({to_new}, new_from, forward_from) as int) as forward_from",
         f"cast(if({to_new}, greatest(left_day, new_from) + 20, forward_to) as int) as forward_to",
         f"if({to_new}, new_number, forward_number) as forward_number",
+        f"if({to_new}, slot + 1, null) as forward_slot",
     )

@@ -24,7 +24,9 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
     ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
     """
     rules = row_rules(table)
-    unreadable = F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' unreadable'))")
+    unreadable = F.expr(
+        "transform(coalesce(unreadable, cast(array() AS array<string>)), field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))"
+    )
     # a field that could not be read is null, and would be called missing as well: say the truer of the two
     errors = F.expr(reasons_sql(rules, "error"))
     errors = F.array_except(

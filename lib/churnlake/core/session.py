@@ -46,9 +46,11 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
         files = jars.installed(settings.jars)
         if files:
             builder = builder.config("spark.jars", ",".join(files))
+        options = settings.java_options
         if log_folder is not None:
             log_folder.mkdir(parents=True, exist_ok=True)
-            builder = builder.config("spark.driver.extraJavaOptions", _quiet(log_folder))
+            options = f"{options} {_quiet(log_folder)}"
+        builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
     builder = builder.config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
     builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))

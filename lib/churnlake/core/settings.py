@@ -24,6 +24,7 @@ class SparkSettings(Model):
     driver_memory: str
     shuffle_partitions: int
     jars: str
+    java_options: str
     conf: dict[str, str]
 
 

@@ -64,8 +64,10 @@ def _with_parties(raw: DataFrame, settings: LandingSettings, opaque: bool, *colu
 
     A number that is there but can not be a user of ours is told in ``unreadable``.
     """
-    parties = numbers.with_opaque_parties(raw, *columns) if opaque else numbers.with_parties(raw, settings, *columns)
-    told = parties.withColumn("own", own_number("number_party"))
+    parties = {
+        f"{name}_party": numbers.opaque(F.col(name)) if opaque else numbers.normalise(F.col(name), settings) for name in columns
+    }
+    told = raw.withColumns(parties).withColumn("own", own_number("number_party"))
     lost = F.col("number").isNotNull() & F.col("own").isNull()
     unreadable = F.when(lost, F.array_append("unreadable", F.lit("number"))).otherwise(F.col("unreadable"))
     return told.withColumn("unreadable", unreadable)

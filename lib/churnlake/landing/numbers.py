@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from churnlake.landing.settings import LandingSettings
@@ -18,25 +18,30 @@ NO_USER = ("service", "international", "unknown")
 """Networks whose numbers can not be a user of ours."""
 
 
-def with_parties(frame: DataFrame, settings: LandingSettings, *columns: str) -> DataFrame:
-    """One row per row, with a struct ``<column>_party`` (see ``PARTY``) for each column: the party that its text means.
+def normalise(number: Column, settings: LandingSettings) -> Column:
+    """The party a dialled text means, as a struct (see ``PARTY``); null where it is null, empty or all zeros (withheld).
 
-    The struct is null where the text is null, empty or all zeros (withheld). ``number`` is 11 digits for a mobile, 0 + area +
-    local for a fixed line, 00 + country for one abroad, the digits of a service number, else the text as it is (network
-    unknown). ``area`` has its leading 0 and is null where the number shows none: a mobile. ``dialled_form`` is the first that
-    holds of ip, international (+, 00 or 86 before it), short, area, plain.
+    ``number`` is 11 digits for a mobile, 0 + area + local for a fixed line, 00 + country for one abroad, the digits of a service
+    number, else the text as it is (network unknown). ``area`` has its leading 0 and is null where the number shows none: a
+    mobile. ``dialled_form`` is the first that holds of ip, international (+, 00 or 86 before it), short, area, plain.
     """
-    # Two projections, so that the regular expression runs once for all its parts, and in compiled code.
-    taken_apart = {f"{name}_parts": _parts(F.col(name), settings) for name in columns}
-    parties = {f"{name}_party": _party(F.col(f"{name}_parts"), settings) for name in columns}
-    return frame.withColumns(taken_apart).withColumns(parties).drop(*taken_apart)
+    # Most numbers need no work: 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
+    networks = _mobile_networks(settings)
+    prefix = F.substring(number, 1, 3)
+    is_digits = number.try_cast("bigint").cast("string") == number
+    is_plain = (F.length(number) == 11) & prefix.isin(list(networks)) & is_digits
+    # One regular expression takes every other form apart. The lambda binds its parts to a name: as a column of their own, a
+    # filter pushed down by the optimizer would repeat the expression for each of its many uses.
+    bare = F.translate(number, " -()|\t", "")
+    parts = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
+    other = F.element_at(F.transform(F.array(parts), lambda part: _party(part, settings)), 1)
+    is_told = F.translate(bare, "0", "") != ""
+    return F.when(is_plain, _plain(number, _one_of(prefix, networks))).when(is_told, other)
 
 
-def with_opaque_parties(frame: DataFrame, *columns: str) -> DataFrame:
-    """One row per row, with the same structs for ids that are taken as they are, on our own network."""
-    return frame.withColumns(
-        {f"{name}_party": F.when(F.col(name).isNotNull(), _plain(F.col(name), F.lit("own"))) for name in columns}
-    )
+def opaque(number: Column) -> Column:
+    """The party an opaque id means, in the same struct: taken as it is, on our own network."""
+    return F.when(number.isNotNull(), _plain(number, F.lit("own")))
 
 
 def beauty(number: Column, settings: LandingSettings) -> Column:
@@ -62,16 +67,6 @@ def _plain(number: Column, network: Column) -> Column:
         F.lit("plain").alias("dialled_form"),
         none.alias("service"),
     )
-
-
-def _parts(number: Column, settings: LandingSettings) -> Column:
-    """The parts of a number as an array: one, the number itself, where nothing needs work; null where it is withheld."""
-    # Most numbers are 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
-    is_digits = number.try_cast("bigint").cast("string") == number
-    is_mobile = (F.length(number) == 11) & F.substring(number, 1, 3).isin(list(_mobile_networks(settings))) & is_digits
-    bare = F.translate(number, " -()|\t", "")
-    taken_apart = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
-    return F.when(is_mobile, F.array(number)).when(F.translate(bare, "0", "") != "", taken_apart)
 
 
 def _mobile_networks(settings: LandingSettings) -> dict[str, str]:
@@ -156,8 +151,4 @@ def _party(parts: Column, settings: LandingSettings) -> Column:
         .alias("dialled_form"),
         F.when(has(_SERVICE), parts[_SERVICE]).alias("service"),
     )
-    # A single part is a mobile number written plainly, or a text that no form fits.
-    prefix = F.when(F.length(parts[0]) == 11, F.substring(parts[0], 1, 3))
-    is_mobile = prefix.isin(list(networks)) & (parts[0].try_cast("bigint").cast("string") == parts[0])
-    single = _plain(parts[0], F.when(is_mobile, _one_of(prefix, networks)).otherwise("unknown"))
-    return F.when(F.size(parts) == 1, single).when(parts.isNotNull(), taken_apart)
+    return F.when(F.size(parts) == 1, _plain(parts[0], F.lit("unknown"))).otherwise(taken_apart)

@@ -15,8 +15,8 @@ from churnlake.tables.reference import BILLS, CELLS, HANDSETS, PLANS, RECHARGES,
 
 def subscribers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
     """One row per row of raw.subscribers: the columns of reference.subscribers without ``batch``, and the trace."""
-    parties = numbers.with_opaque_parties(raw, "number") if opaque else numbers.with_parties(raw, settings, "number")
-    told = parties.withColumn("own", own_number("number_party"))
+    party = numbers.opaque(F.col("number")) if opaque else numbers.normalise(F.col("number"), settings)
+    told = raw.withColumn("party", party).withColumn("own", own_number("party"))
     rural, rural_lost = _yes(F.col("is_rural"))
     lost = {"number": F.col("number").isNotNull() & F.col("own").isNull(), "is_rural": rural_lost}
     beauty = F.lit("plain") if opaque else numbers.beauty(F.col("own"), settings)
