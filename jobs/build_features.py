@@ -25,17 +25,16 @@ def build_features(lake: Lake, run: Run) -> None:
     if not months:
         return
     since = features.first_day_needed(months)
-    daily = [lake.read(table, first=since) for table in (USAGE, EDGES, PLACES, DEVICES)]
     given = {table: lake.read(table) if lake.has(table) else None for table in LEFT_OUT}
     for table, what in LEFT_OUT.items():
         if given[table] is None:
             run.leaves_out(what, table)
-    lake.write(
-        MONTHLY,
-        features.monthly(
-            months, *daily, *(given[t] for t in (SUBSCRIBERS, PLANS, BILLS, RECHARGES, HANDSETS)), lake.read(LEAVINGS)
-        ),
-    )
+    rows = features.monthly(
+        months,
+        usage=lake.read(USAGE, first=since), edges=lake.read(EDGES, first=since), places=lake.read(PLACES, first=since), devices=lake.read(DEVICES, first=since),
+        subscribers=given[SUBSCRIBERS], plans=given[PLANS], bills=given[BILLS], recharges=given[RECHARGES], handsets=given[HANDSETS], leavings=lake.read(LEAVINGS),
+    )  # fmt: skip
+    lake.write(MONTHLY, rows)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE, first=since)))
     edges, devices, places = (lake.read(table, first=since) for table in (EDGES, DEVICES, PLACES))
     lives = lake.read(LIVES) if lake.has(LIVES) else None
-    begins = lake.read(USAGE).agg(F.min("day")).first()[0]
-    due = lake.checkpoint(joiners.joiners(own, lives, begins, run.days, settings))
+    begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
+    due = lake.checkpoint(joiners.joiners(own, lives, begins or run.days.first, run.days, settings))
     met = lake.checkpoint(joiners.circles(due, edges))
 
     document = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from churnlake.core import dictionary, rules
 from churnlake.core.console import Console
+from churnlake.core.contract import sql_type
 from churnlake.core.errors import SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
@@ -100,7 +101,9 @@ def _cns(argv: list[str]) -> int:
     )
     parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
     parser.add_argument("--work", default="build/cns", help="folder for its lake")
-    return guarded("cns", parser, argv, lambda arguments: find_again(Path(arguments.data), Path(arguments.work), Console()))
+    return guarded(
+        "cns", parser, argv, lambda arguments: find_again(Path(arguments.data), Path(arguments.work), Console()) and None
+    )
 
 
 def _content(argv: list[str]) -> int:
@@ -131,7 +134,7 @@ def _tables(argv: list[str]) -> int:
         return 2
     _say(
         "".join(
-            f"{c.name:<30} {rules.sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n"
+            f"{c.name:<30} {sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n"
             for c in tables[argv[0]].columns
         )
     )

@@ -77,7 +77,10 @@ def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
     draw = dice.u("target", *key)
     pool = people.offnet_people(scenario)
     near = f"pmod({people.neighbourhood(scenario, 'person_id')} * 31 + cast(floor(pow({draw}, 2) * 45) as bigint), {pool}L)"
-    seat = f"({seats.forth('person_id')} div {circles.colleagues}) * {circles.colleagues} + cast(floor({draw} * {circles.colleagues}) as bigint)"
+    seat = (
+        f"({seats.forth('person_id')} div {circles.colleagues}) * {circles.colleagues} + cast(floor({draw} * "
+        f"{circles.colleagues}) as bigint)"
+    )
     return (
         f"case {kind} when 'neighbour' then least({count - 1}, neighbourhood * {circles.neighbours} "
         f"+ cast(floor({draw} * {circles.neighbours}) as bigint)) "
@@ -101,8 +104,10 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
         "a",
         "b",
         "kind",
-        f"cast(if(not ({lasts}) and {dice.u('begins', 'a', 'b')} < {share!r}D, {dice.below(days, 'begin', 'a', 'b')}, from_day) as int) as from_day",
-        f"cast(if(not ({lasts}) and {dice.u('ends', 'a', 'b')} < {share!r}D, {dice.below(days, 'end', 'a', 'b')}, to_day) as int) as to_day",
+        f"cast(if(not ({lasts}) and {dice.u('begins', 'a', 'b')} < {share!r}D, {dice.below(days, 'begin', 'a', 'b')}, "
+        "from_day) as int) as from_day",
+        f"cast(if(not ({lasts}) and {dice.u('ends', 'a', 'b')} < {share!r}D, {dice.below(days, 'end', 'a', 'b')}, to_day) "
+        "as int) as to_day",
     )
 
 

@@ -53,7 +53,8 @@ class Dice:
         steps = f"sequence(1, cast(ceil({mean} + 7 * sqrt({mean}) + 4) as int))"
         small = (
             f"aggregate({steps}, struct(exp(-({mean})) as p, exp(-({mean})) as c, 0 as k), "
-            f"(s, i) -> struct(s.p * ({mean}) / i as p, s.c + s.p * ({mean}) / i as c, s.k + if({self.u(salt, *keys)} > s.c, 1, 0) as k), s -> s.k)"
+            f"(s, i) -> struct(s.p * ({mean}) / i as p, s.c + s.p * ({mean}) / i as c, s.k + if({self.u(salt, *keys)} > "
+            "s.c, 1, 0) as k), s -> s.k)"
         )
         large = f"cast(greatest(0, round({mean} + sqrt({mean}) * {self.normal(salt + '!', *keys)})) as int)"
         return f"(case when {mean} <= 0 then 0 when {mean} < 12 then {small} else {large} end)"

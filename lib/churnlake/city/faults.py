@@ -39,7 +39,8 @@ def planted(records: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
     copies = ", ".join(f"'{kind}'" for kind in COPIES)
     fitted = marked.selectExpr(
         "*",
-        "case when drawn = 'unknown_direction' and service = 3 then 'bad_time' when drawn = 'negative_seconds' and service in (1, 2) then 'bad_time' "
+        "case when drawn = 'unknown_direction' and service = 3 then 'bad_time' when drawn = 'negative_seconds' and service "
+        "in (1, 2) then 'bad_time' "
         f"when drawn = 'duplicate_across_files' and week >= {last} then 'duplicate_in_file' else drawn end as fault",
     ).drop("drawn")
     return fitted.selectExpr("*", f"explode(if(fault in ({copies}), array(0, 1), array(0))) as copy").selectExpr(
@@ -51,11 +52,15 @@ def planted(records: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per line: feed, delivery day, ``place`` (its order in the file) and text."""
-    minute = f"concat(element_at({habits.date_table(scenario)}, day + 1), lpad(second div 3600, 2, '0'), lpad(second div 60 % 60, 2, '0'))"
+    minute = (
+        f"concat(element_at({habits.date_table(scenario)}, day + 1), lpad(second div 3600, 2, '0'), lpad(second div 60 % "
+        "60, 2, '0'))"
+    )
     at = (
         "case when fault = 'bad_time' then concat(substring(minute, 1, 4), '13', substring(minute, 7, 2), '99xx') "
         "when fault = 'future_date' then concat('2035', substring(minute, 5), lpad(second % 60, 2, '0')) "
-        "when fault = 'id_conflict' and copy = 1 then concat(minute, lpad((second + 7) % 60, 2, '0')) else concat(minute, lpad(second % 60, 2, '0')) end"
+        "when fault = 'id_conflict' and copy = 1 then concat(minute, lpad((second + 7) % 60, 2, '0')) else concat(minute, "
+        "lpad(second % 60, 2, '0')) end"
     )
     planted = planted.selectExpr("*", f"{minute} as minute")
     texts = planted.selectExpr(

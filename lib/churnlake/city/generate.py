@@ -36,10 +36,9 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     lives = kept(leaving.lives(persons, scenario, dice, kept), "lives")
     hubs = people.hubs(spark, scenario)
     pairs = circles.ties(persons, lives, hubs, scenario, dice, kept)
-    parties = kept(
-        records.parties(persons, leaving.held(lives, scenario, dice), people.offnet(spark, scenario, dice), hubs, scenario, dice),
-        "parties",
-    )
+    held = leaving.held(lives, scenario, dice)
+    numbers = kept(records.numbers(persons, held, people.offnet(spark, scenario, dice), hubs, scenario, dice), "numbers")
+    parties = kept(records.parties(numbers, scenario), "parties")
     rated = kept(records.rated(pairs, parties, people.hub_id(scenario, people.HUBS[0][0])), "rated")
     level = records.levels(rated, parties, scenario)
     slices = records.partition_count(scenario)

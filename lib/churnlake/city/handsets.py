@@ -58,6 +58,7 @@ def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
         f"else {imei(dice, 'handset', 'person_id', 'cast(slot as int)')} end as imei",
         f"if(no_imei, null, {imei(dice, 'next handset', 'person_id', 'slot')}) as imei_next",
         # A handset passed on or kept for the next life was not replaced before: the swap is for the others.
-        f"cast(if({swaps} and slot = 0 and handset_of is null and left_day is null, {dice.below(days, 'swap day', 'person_id')}, 99999) as int) "
+        f"cast(if({swaps} and slot = 0 and handset_of is null and left_day is null, "
+        f"{dice.below(days, 'swap day', 'person_id')}, 99999) as int) "
         "as swap_day",
     )

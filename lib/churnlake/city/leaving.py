@@ -91,7 +91,10 @@ def _leaves(frame: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     causes = scenario.leaving.causes
     daily = scenario.leaving.monthly / 30.4
     # Discontent differs between neighbourhoods (coverage, shops): people alike leave alike without any contagion.
-    risk = f"exp(0.5 * {dice.normal('risk', 'person_id')} + 0.35 * {dice.normal('block risk', people.neighbourhood(scenario, 'person_id'))} - 0.19)"
+    risk = (
+        f"exp(0.5 * {dice.normal('risk', 'person_id')} + 0.35 * "
+        f"{dice.normal('block risk', people.neighbourhood(scenario, 'person_id'))} - 0.19)"
+    )
     wait = f"floor(-ln(1 - {dice.u('leave', 'person_id', 'slot')}) / ({daily!r}D * {risk}))"
     day = f"greatest(from_day, 0) + if(from_day < 0, 7, 28) + least({wait}, {NEVER}D)"
     drawn = frame.selectExpr(
@@ -146,7 +149,8 @@ def _newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, d
     house = f"household * {scenario.circles.household}"
     fellow = f"{house} + pmod(person_id - {house} + 1, {scenario.circles.household})"
     day = (
-        f"case when drawn_decoy = 'kin' and model is not null then greatest(1, model_left - 10 + {dice.below(50, 'kin', 'person_id')}) "
+        "case when drawn_decoy = 'kin' and model is not null then greatest(1, model_left - 10 + "
+        f"{dice.below(50, 'kin', 'person_id')}) "
         f"when drawn_decoy = 'resold' and model is not null then model_left + 3 + {dice.below(60, 'resold', 'person_id')} "
         f"when drawn_decoy = 'recycled' and model is not null "
         f"then model_left + 91 + {dice.below(f'greatest(1, {days} - model_left - 92)', 'recycled', 'person_id')} else {free} end"
@@ -161,7 +165,10 @@ def _newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, d
         handset_of="if(drawn_decoy = 'resold', model, null)",
         number_of=f"if(drawn_decoy = 'recycled' and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D",
-        decoy=f"case when drawn_decoy = 'household' and {fellow} < {scenario.persons} then drawn_decoy when model is not null then drawn_decoy end",
+        decoy=(
+            f"case when drawn_decoy = 'household' and {fellow} < {scenario.persons} then drawn_decoy when model is not null "
+            "then drawn_decoy end"
+        ),
         like_person=f"case when drawn_decoy = 'household' and {fellow} < {scenario.persons} then {fellow} else model end",
     )
 
@@ -265,25 +272,30 @@ def _plan(scenario: CityScenario, dice: Dice) -> str:
 
 
 def _signs(frame: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per life with the signs it shows: fading, calls to the competitor's hotline, forwarding. Stayers show false ones."""
+    """One row per life with the signs it shows: fading, calls to the rival's hotline, forwarding. Stayers show false ones."""
     leaving, days, key = scenario.leaving, scenario.days, ("person_id", "slot")
     fades = f"left_day is not null and destination is not null and {dice.u('fade', *key)} < {leaving.fade!r}D"
     length = f"{leaving.fade_days[0]} + {dice.below(leaving.fade_days[1] - leaving.fade_days[0], 'fade days', *key)}"
     dips = f"left_day is null and {dice.u('dip', *key)} < {leaving.false_fade!r}D"
     dip_day = dice.below(days, "dip day", *key)
     rival = "destination = 'competitor'"
-    calls = f"({rival} and {dice.u('hotline', *key)} < {leaving.hotline!r}D) or (left_day is null and {dice.u('hotline', *key)} < {leaving.false_hotline!r}D)"
+    calls = (
+        f"({rival} and {dice.u('hotline', *key)} < {leaving.hotline!r}D) or (left_day is null and {dice.u('hotline', *key)} "
+        f"< {leaving.false_hotline!r}D)"
+    )
     forwards = f"({rival} and {dice.u('forward', *key)} < {leaving.forward!r}D)"
     stays = f"(left_day is null and {dice.u('forward', *key)} < {leaving.false_forward!r}D)"
     window = f"{dice.below(25, 'sign days', *key)}"
     return frame.selectExpr(
         "*",
-        f"cast(case when {fades} then greatest(left_day - ({length}), from_day) when {dips} then {dip_day} else {NEVER} end as int) as dip_from",
+        f"cast(case when {fades} then greatest(left_day - ({length}), from_day) when {dips} then {dip_day} else {NEVER} end "
+        "as int) as dip_from",
         f"cast(case when {fades} then left_day when {dips} then {dip_day} + {length} else {NEVER} end as int) as dip_to",
         f"{dice.between(*leaving.fade_depth, 'depth', *key)} as depth",
         f"cast(case when {calls} then coalesce(left_day, {dip_day}) - 5 - {window} else {NEVER} end as int) as hotline_from",
         f"cast(case when {calls} then coalesce(left_day, {dip_day} + 10) else {NEVER} end as int) as hotline_to",
-        f"cast(case when {forwards} then left_day - 3 - {window} when {stays} then {dip_day} else {NEVER} end as int) as forward_from",
+        f"cast(case when {forwards} then left_day - 3 - {window} when {stays} then {dip_day} else {NEVER} end as int) as "
+        "forward_from",
         f"cast(case when {forwards} then left_day + 10 when {stays} then {dip_day} + 20 else {NEVER} end as int) as forward_to",
         f"if({forwards} or {stays}, {people.competitor_number(f'person_id * {people.SLOTS} + {AFTER}')}, null) as forward_number",
     )

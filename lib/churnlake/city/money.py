@@ -35,7 +35,8 @@ def plans(spark: SparkSession, scenario: CityScenario) -> DataFrame:
     ]
     return spark.createDataFrame(
         rows,
-        "PLAN_CODE string, PLAN_NAME string, BRAND_CODE string, MONTH_FEE int, FREE_MIN int, LOCAL_FEE int, TOLL_FEE int, ROAM_FEE int, SMS_FEE int",
+        "PLAN_CODE string, PLAN_NAME string, BRAND_CODE string, MONTH_FEE int, FREE_MIN int, LOCAL_FEE int, TOLL_FEE int, "
+        "ROAM_FEE int, SMS_FEE int",
     )
 
 

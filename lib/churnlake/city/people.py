@@ -94,12 +94,14 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"{_array([p.sms for p in kinds])} * exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
         f"{_array([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) as mms_lean",
         f"{_array([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.25, 1, 0) as wap_lean",
-        f"1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) as stubs",
+        f"1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
+        "as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
         f"cast({dice.below(scenario.cells, 'work cell', 'workplace')} as int) as work_cell",
         *_away(scenario, dice),
         # The paper a person would show; the year within agrees with the year of birth.
-        f"concat('1101', lpad({dice.below(100, 'district', 'person_id')}, 2, '0'), {year} - ({age} + {dice.below(span, 'age', 'person_id')}), "
+        f"concat('1101', lpad({dice.below(100, 'district', 'person_id')}, 2, '0'), {year} - ({age} + "
+        f"{dice.below(span, 'age', 'person_id')}), "
         "'0', 1 + pmod(person_id, 9), '1', pmod(person_id div 9, 10), lpad(pmod(person_id div 90, 10000), 4, '0')) as document",
     )
 
@@ -142,7 +144,10 @@ def offnet(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame
     first = scenario.persons
     serial = f"(party_id * {SLOTS})"
     local = f"lpad({Shuffle(9_000_000, 19).forth('party_id')}, 7, '0')"
-    city = f"element_at(array({', '.join(repr(code) for code in OTHER_CITIES)}), cast(1 + {dice.below(len(OTHER_CITIES), 'city', 'party_id')} as int))"
+    city = (
+        f"element_at(array({', '.join(repr(code) for code in OTHER_CITIES)}), cast(1 + "
+        f"{dice.below(len(OTHER_CITIES), 'city', 'party_id')} as int))"
+    )
     networks = {"mobile": 0.45, "fixed": 0.32, "far": 0.13, "phs": 0.10}
     return (
         spark.range(first, first + offnet_people(scenario))

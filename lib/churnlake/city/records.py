@@ -169,7 +169,8 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
     keeps = f"{_level('from_life')} * (1 - 0.5D * (1 - {_level('to_life')})) * if(someone_away, 0.6D, 1.0D)"
     lived = lived.where(f"{dice.u('thin', *EVENT)} < {keeps}")
     hour = (
-        f"element_at({habits.hour_table(scenario)}, cast(1 + (persona_no * 2 + element_at({habits.weekend_table(scenario)}, day + 1)) "
+        f"element_at({habits.hour_table(scenario)}, cast(1 + (persona_no * 2 + element_at({habits.weekend_table(scenario)}, "
+        "day + 1)) "
         f"* {habits.HOUR_SLOTS} + {dice.below(habits.HOUR_SLOTS, 'hour', *EVENT)} as int))"
     )
     forwarded = "service = 0 and to_life.forward_from <= day and day < to_life.forward_to"
@@ -213,13 +214,17 @@ def _calling(dice: Dice) -> str:
     """SQL of the life a caller calls from: the newest by its share of the traffic, else the one before."""
     newest = "try_element_at(calling, -1)"
     share = f"{newest}.share * least(1.0D, (day - {newest}.from_day + 1) / {newest}.ramp)"
-    return f"case when size(calling) < 2 then {newest} when {dice.u('which', *EVENT)} < {share} then {newest} else try_element_at(calling, -2) end"
+    return (
+        f"case when size(calling) < 2 then {newest} when {dice.u('which', *EVENT)} < {share} then {newest} else "
+        "try_element_at(calling, -2) end"
+    )
 
 
 def _called(dice: Dice) -> str:
     """SQL of the lives that may be called: those in use that the caller was told of."""
     return (
-        f"filter({_active('if(is_a, b_lives, a_lives)', True)}, l -> l.told_days = 0 or ({dice.u('told', 'a', 'b', 'l.slot')} < l.told_share "
+        f"filter({_active('if(is_a, b_lives, a_lives)', True)}, l -> l.told_days = 0 or "
+        f"({dice.u('told', 'a', 'b', 'l.slot')} < l.told_share "
         f"and day >= l.from_day + floor({dice.u('told day', 'a', 'b', 'l.slot')} * l.told_days)))"
     )
 
@@ -273,9 +278,11 @@ def records(events: DataFrame, numbers: DataFrame, scenario: CityScenario, dice:
         "away_to",
         "home_cell",
         "work_cell",
+        "to_day",
     )
     theirs = numbers.selectExpr("party_id as peer_id", "slot as peer_slot", "number as peer", "network as peer_network")
     placed = rung.join(mine, on=["party_id", "slot"], how="inner").join(theirs, on=["peer_id", "peer_slot"], how="inner")
+    placed = placed.where("side < 2 or day < to_day")
     key = (*EVENT, "side")
     work = f"element_at({habits.weekend_table(scenario)}, day + 1) = 0 and second between 32400 and 64800"
     at = dice.u("place", *key)
@@ -316,23 +323,28 @@ def records(events: DataFrame, numbers: DataFrame, scenario: CityScenario, dice:
         "if(roams, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
         f"if({dice.u('imei', *key)} < {shape.imei_missing!r}D, null, if(day >= swap_day, imei_next, imei)) as imei",
         "if(is_forwarded, forward_number, null) as forwarded_to",
-        f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + {dice.below(3, 'release', *EVENT)} as int) end as release",
+        f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + "
+        f"{dice.below(3, 'release', *EVENT)} as int) end as release",
         f"cast(case service when 0 then if(answered, ceil(lasts / 60.0D), 0) * case when roams then {price['roaming']} "
         f"when peer_network = 'far' and side = 0 then {price['long_distance']} * if({ip}, 0.5D, 1.0D) else {price['local']} end "
-        f"when 1 then if(side = 0, {price['sms']}, 0) when 2 then if(side = 0, 90, 0) else ceil(lasts * 0.3D) end as int) as fee_fen",
+        f"when 1 then if(side = 0, {price['sms']}, 0) when 2 then if(side = 0, 90, 0) else ceil(lasts * 0.3D) end as int) "
+        "as fee_fen",
         f"case service when 2 then cast(8000 + round(22000 * -ln(1 - {dice.u('bytes', *EVENT)})) as bigint) "
         f"when 3 then cast(2000 + lasts * 150 as bigint) end as bytes",
-        f"if(service = 3, element_at({sites}, cast(1 + floor({len(SITES)} * pow({dice.u('site', *EVENT)}, 1.6)) as int)), null) as site",
+        f"if(service = 3, element_at({sites}, cast(1 + floor({len(SITES)} * pow({dice.u('site', *EVENT)}, 1.6)) as int)), "
+        "null) as site",
     )
 
 
 def _dialled(ip: str) -> str:
     """SQL of the other party's number as the switch wrote it: with country code, area code, IP prefix, or bare."""
     return (
-        f"case when peer_network in ('own', 'mobile') then case when form < 0.86 then peer when form < 0.90 then concat('+86', peer) "
+        "case when peer_network in ('own', 'mobile') then case when form < 0.86 then peer when form < 0.90 then "
+        "concat('+86', peer) "
         "when form < 0.94 then concat('0086', peer) when form < 0.97 then concat('86', peer) else concat('0', peer) end "
         "when peer_network in ('fixed', 'phs') then if(form < 0.7, substring(peer, 4), peer) "
-        f"when {ip} then concat(case when form < 0.24 then '17951' when form < 0.32 then '17911' else '12593' end, peer) else peer end"
+        f"when {ip} then concat(case when form < 0.24 then '17951' when form < 0.32 then '17911' else '12593' end, peer) "
+        "else peer end"
     )
 
 

@@ -39,18 +39,23 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     )
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "false as recycled"))
     orders = f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and cause <> 'arrears'"
-    ends = f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + {dice.below(90, 'closing', *key)} end"
+    ends = (
+        f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + "
+        f"{dice.below(90, 'closing', *key)} end"
+    )
     known = all_lives.join(about, on="person_id", how="inner").selectExpr(
         "*",
         f"cast(if(left_day is null, 99999, {ends}) as int) as closed",
-        f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), 99999) as int) as stopped",
+        f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), "
+        "99999) as int) as stopped",
     )
     weeks = "array_distinct(transform(filter(array(from_day, stopped, closed), d -> d < {days}), d -> if(d <= 0, -1, d div 7)))"
     due = known.selectExpr("*", f"explode({weeks.format(days=scenario.days)}) as week")
     first = scenario.first_day
     due = due.selectExpr(
         "*",
-        f"if(week < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(week, 0) + 1 as int))) as delivered",
+        f"if(week < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(week, 0) + 1 as int))) as "
+        "delivered",
         f"cast(if(week < 0, 0, least(week * 7 + 6, {scenario.days - 1})) as int) as today",
     )
     serial = f"(person_id * {SLOTS} + slot)"
@@ -78,7 +83,8 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"{date('from_day')} as OPEN_DATE",
         f"if(closed <= today, {date('closed')}, null) as CLOSE_DATE",
         "case when closed <= today then 'C' when stopped <= today then 'S' else 'A' end as STATE",
-        f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else {date('from_day')} end as STATE_DATE",
+        f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else "
+        f"{date('from_day')} end as STATE_DATE",
         f"{dice.pick({'counter': 4, 'dealer': 5, 'phone': 1, 'web': 0.5}, 'channel', *key)} as CHANNEL",
         f"concat('D', lpad({dice.below(40, 'dealer', *key)}, 3, '0')) as DEALER",
         f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0')) as BRANCH",

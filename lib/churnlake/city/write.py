@@ -26,13 +26,14 @@ def identity(scenario: CityScenario, seed: int) -> str:
 
 
 def made(landing: Path, truth: Path, scenario: CityScenario, seed: int) -> dict[str, int] | None:
-    """The counts of the city that lies in the folder, None when the folder is free. Raises ContractError when another one does."""
+    """The counts of the city in the folder, None when the folder is free. Raises ContractError when another one lies there."""
     manifest = landing / MANIFEST
     if manifest.is_file():
         known = json.loads(manifest.read_text(encoding="utf-8"))
         if known["identity"] != identity(scenario, seed):
             raise ContractError(
-                f"{landing} holds the city '{known['scenario']}' of seed {known['seed']}, not '{scenario.name}' as described now with seed {seed}; "
+                f"{landing} holds the city '{known['scenario']}' of seed {known['seed']}, not '{scenario.name}' as "
+                f"described now with seed {seed}; "
                 "remove that folder (and its truth), or choose another with --set store.landing=..."
             )
         if not (truth / "users").is_dir():

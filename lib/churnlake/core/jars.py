@@ -70,7 +70,7 @@ def fetch(folder: Path) -> list[Path]:
 def _resolve(coordinates: list[str], ivy: Path) -> list[Path]:
     from pyspark.java_gateway import launch_gateway
 
-    gateway = launch_gateway()
+    gateway = launch_gateway()  # type: ignore[no-untyped-call]
     jvm = gateway.jvm
     try:
         resolver = jvm.org.apache.spark.util.MavenUtils

@@ -29,6 +29,8 @@ from churnlake.core.session import get_session, require_java
 from churnlake.core.settings import CoreSettings
 
 logger = logging.getLogger("churnlake")
+# before a run knows where to log to, errors are one line on the screen and no more
+logger.addHandler(logging.NullHandler())
 Body = Callable[[Lake, "Run"], None]
 
 

@@ -30,16 +30,10 @@ def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
     frames = []
     for name, service in SERVICES.items():
         if name in records:
-            given = set(records[name].columns)
-            constants = {"service": F.lit(service), **({"direction": F.lit("out")} if service == "wap" else {})}
-            frames.append(
-                records[name].select(
-                    [
-                        (constants.get(c) if c in constants else F.col(c) if c in given else F.lit(None)).cast(t).alias(c)
-                        for c, t in EVENT.items()
-                    ]  # type: ignore[union-attr]
-                )
-            )
+            given = {c: F.col(c) for c in records[name].columns} | {"service": F.lit(service)}
+            if service == "wap":
+                given["direction"] = F.lit("out")
+            frames.append(records[name].select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in EVENT.items()]))
     all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
     if lives is None:
         return all_events.withColumn("user_id", F.col("number_key"))

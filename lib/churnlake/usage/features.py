@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator
@@ -69,11 +69,11 @@ def monthly(
     return rows.select("month", "user_id", *[F.col(i.name) for i in INDICATORS])
 
 
-def _over(source: str) -> list[F.Column]:
+def _over(source: str) -> list[Column]:
     return [F.expr(i.monthly).cast(i.type).alias(i.name) for i in MONTHLY if i.over == source]
 
 
-def _nulls(source: str) -> list[F.Column]:
+def _nulls(source: str) -> list[Column]:
     return [F.lit(None).cast(i.type).alias(i.name) for i in MONTHLY if i.over == source]
 
 

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from churnlake.city.generate import generate, scenario
+from churnlake.city.settings import CityScenario
+from churnlake.core.errors import ContractError
+from churnlake.core.feeds import load_feed
+from churnlake.core.settings import conf_folder
+from churnlake.tables.raw import RECORD_FEEDS, REFERENCE_FEEDS
+
+HAMLET = """
+like: tiny
+users: 90
+last_day: 2005-05-05
+leaving: {monthly: 0.12, joiners_monthly: 0.08}
+coming: {forward_old: 0.6, partial: 0.05}
+records: {per_user_day: 1.5}
+fault_share: 0.02
+"""
+
+
+@pytest.fixture(scope="module")
+def hamlet(tmp_path_factory: pytest.TempPathFactory) -> CityScenario:
+    path = tmp_path_factory.mktemp("scenario") / "hamlet.yaml"
+    path.write_text(HAMLET, encoding="utf-8")
+    return scenario(str(path))
+
+
+@pytest.fixture(scope="module")
+def made(
+    spark: SparkSession, hamlet: CityScenario, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, dict[str, int]]]:
+    folder = tmp_path_factory.mktemp("hamlet")
+    yield folder, generate(spark, hamlet, 7, folder / "landing", folder / "truth")
+
+
+def _digest(folder: Path) -> dict[str, str]:
+    files = sorted(folder.rglob("*.csv.gz"))
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _read(spark: SparkSession, folder: Path, feed: str) -> DataFrame:
+    return spark.read.option("header", True).csv(str(folder / "landing" / feed / "*" / "*.csv.gz"))
+
+
+def _truth(spark: SparkSession, folder: Path, name: str) -> DataFrame:
+    return spark.read.parquet(str(folder / "truth" / name))
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_partitioning(
+    spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", "5")
+    try:
+        counts = generate(spark, hamlet, 7, tmp_path / "landing", tmp_path / "truth")
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", before)
+    assert counts == made[1]
+    assert _digest(tmp_path / "landing") == _digest(made[0] / "landing")
+
+
+def test_a_city_that_is_there_is_left_alone_and_another_refused(
+    spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]]
+) -> None:
+    folder, counts = made
+    digest = _digest(folder / "landing")
+    assert generate(spark, hamlet, 7, folder / "landing", folder / "truth") == counts
+    assert _digest(folder / "landing") == digest
+    with pytest.raises(ContractError, match="seed 7"):
+        generate(spark, hamlet, 8, folder / "landing", folder / "truth")
+
+
+def test_a_folder_of_other_files_is_refused(spark: SparkSession, hamlet: CityScenario, tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "mine.csv").write_text("a\n", encoding="utf-8")
+    with pytest.raises(ContractError, match="not of a generated city"):
+        generate(spark, hamlet, 7, tmp_path / "landing", tmp_path / "truth")
+
+
+def test_files_lie_by_delivery_day_with_header_and_counted_lines(hamlet: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
+    folder, counts = made
+    found = sorted((folder / "landing" / "voice").rglob("*.csv.gz"))
+    assert [path.parent.name for path in found] == [f"date={day}" for day in hamlet.deliveries]
+    assert found[0].name == f"voice_{hamlet.deliveries[0]:%Y%m%d}.csv.gz"
+    lines = [gzip.decompress(path.read_bytes()).decode().splitlines() for path in found]
+    assert {text[0].split(",")[0] for text in lines} == {"RECORD_NO"}
+    assert sum(len(text) - 1 for text in lines) == counts["voice"]
+    assert found[0].read_bytes()[4:8] == b"\0\0\0\0"
+    assert not (folder / "landing" / "_building").exists()
+
+
+@pytest.mark.parametrize("table", [*RECORD_FEEDS, *REFERENCE_FEEDS], ids=lambda table: table.name)
+def test_each_feed_file_names_columns_that_are_delivered(made: tuple[Path, dict[str, int]], table: object) -> None:
+    feed = str(getattr(table, "name")).split(".")[1]  # noqa: B009
+    mapping = load_feed(conf_folder() / "feeds" / "city" / f"{feed}.yaml", table)  # type: ignore[arg-type]
+    first = min((made[0] / "landing" / feed).rglob("*.csv.gz"))
+    assert set(mapping.columns) <= set(gzip.decompress(first.read_bytes()).decode().splitlines()[0].split(","))
+    assert made[1][feed] > 0
+
+
+def test_an_on_net_call_is_two_records_of_the_same_moment(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:
+    voice = _read(spark, made[0], "voice").selectExpr(
+        "right(MSISDN, 11) as own", "right(OPP_NUMBER, 11) as peer", "START_TIME", "CALL_TYPE", "DURATION"
+    )
+    numbers = _read(spark, made[0], "subscribers").selectExpr("MSISDN as peer").distinct()
+    out = voice.where("CALL_TYPE = '0'").join(numbers, on="peer", how="left_semi")
+    back = voice.where("CALL_TYPE in ('1', '2')").selectExpr(
+        "peer as own", "own as peer", "START_TIME", "DURATION", "true as answered_by"
+    )
+    seen = (
+        out.join(back, on=["own", "peer", "START_TIME", "DURATION"], how="left")
+        .selectExpr("avg(if(answered_by, 1, 0)) as share")
+        .first()
+    )
+    assert seen is not None
+    assert seen["share"] > 0.95
+
+
+def test_what_is_left_falls_silent(spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
+    users = _truth(spark, made[0], "users").where("left_on is not null").selectExpr("user_id as USER_ID", "left_on")
+    held = _read(spark, made[0], "subscribers").selectExpr("USER_ID", "MSISDN as own", "OPEN_DATE").distinct()
+    shared = held.groupBy("own").count().where("count > 1").select("own")
+    held = held.join(shared, on="own", how="left_anti")
+    calls = (
+        _read(spark, made[0], "voice")
+        .where("CALL_TYPE = '0' and START_TIME rlike '^2005[01][0-9]{9}$'")
+        .selectExpr("right(MSISDN, 11) as own", "to_date(left(START_TIME, 8), 'yyyyMMdd') as day")
+    )
+    late = users.join(held, on="USER_ID", how="inner").join(calls, on="own", how="inner").where("day >= left_on")
+    assert late.isEmpty()
+    assert users.count() > 10
+
+
+def test_truth_names_users_that_were_delivered(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:
+    delivered = _read(spark, made[0], "subscribers").selectExpr("USER_ID as user_id").distinct()
+    users = _truth(spark, made[0], "users")
+    again = _truth(spark, made[0], "reentries")
+    decoys = _truth(spark, made[0], "decoys")
+    assert users.select("user_id").exceptAll(delivered).isEmpty()
+    assert users.count() == users.select("user_id").distinct().count() == delivered.count()
+    pairs = again.join(users.selectExpr("user_id as new_user_id", "person_id as new_person"), on="new_user_id", how="inner")
+    pairs = pairs.join(users.selectExpr("user_id as old_user_id", "person_id as old_person"), on="old_user_id", how="inner")
+    assert pairs.count() == again.count() > 3
+    assert pairs.where("new_person <> old_person").isEmpty()
+    assert again.where("gap_days not between -60 and 120").isEmpty()
+    assert {row["kind"] for row in again.select("kind").distinct().collect()} == {"full", "partial"}
+    assert decoys.join(again.selectExpr("new_user_id as user_id"), on="user_id", how="left_semi").isEmpty()
+    assert {"kin", "household", "second_number"} <= {row["kind"] for row in decoys.select("kind").distinct().collect()}
+
+
+def test_planted_faults_are_labelled_and_found_in_the_files(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:
+    folder, counts = made
+    faults = {row["kind"]: row["count"] for row in _truth(spark, folder, "faults").groupBy("kind").count().collect()}
+    assert sum(faults.values()) == counts["faults"] > 50
+    voice = _read(spark, folder, "voice")
+    planted = _truth(spark, folder, "faults").where("feed = 'voice'").groupBy("kind").count().collect()
+    of_voice = {row["kind"]: row["count"] for row in planted}
+    assert voice.where("CALL_TYPE = '9'").count() == of_voice["unknown_direction"]
+    assert voice.where("cast(DURATION as int) < 0").count() == of_voice["negative_seconds"]
+    assert voice.where("START_TIME like '%xx'").count() == of_voice["bad_time"]
+    twice = voice.groupBy("RECORD_NO").count().where("count = 2").count()
+    assert twice == of_voice["duplicate_in_file"] + of_voice["duplicate_across_files"] + of_voice["id_conflict"]
