@@ -28,7 +28,7 @@ REFERENCES = (LIVES, JOINERS, LABELS)
 @job(may_read=(*JUDGED, *REFERENCES), looks_back=(FILES,), writes=(CHECKS, SCORES))
 def check_quality(lake: Lake, run: Run) -> None:
     """One row per check, one per table and dimension, for the run's last day."""
-    settings, work, last = run.settings.quality, Path(run.settings.store.work), run.days.last
+    settings, work, last = run.settings.quality, Path(run.settings.store.work).resolve(), run.days.last
     there = [table for table in (*JUDGED, *REFERENCES, FILES) if lake.has(table)]
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in there}
     seen = reconciled({name: frame.toPandas() for name, frame in profiles(frames, last, settings).items()})

@@ -25,7 +25,7 @@ SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, MODELS, CHURN_SCORES, LIST
 @job(may_read=SHOWN, looks_back=(FILES,))
 def publish_site(lake: Lake, run: Run) -> None:
     """One HTML file a page, in the work folder's site/."""
-    work, last = Path(run.settings.store.work), run.days.last
+    work, last = Path(run.settings.store.work).resolve(), run.days.last
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
     lineage = Lineage.of_package()
     steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,9 +35,9 @@ def hamlet(tmp_path_factory: pytest.TempPathFactory) -> CityScenario:
 @pytest.fixture(scope="module")
 def made(
     spark: SparkSession, hamlet: CityScenario, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, dict[str, int]]]:
+) -> tuple[Path, dict[str, int]]:
     folder = tmp_path_factory.mktemp("hamlet")
-    yield folder, generate(spark, hamlet, 7, folder / "landing", folder / "truth")
+    return folder, generate(spark, hamlet, 7, folder / "landing", folder / "truth")
 
 
 def _digest(folder: Path) -> dict[str, str]:

@@ -124,7 +124,7 @@ def recharges(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice
     return each.selectExpr(
         "day",
         "user_id",
-        f"concat('R', lower(lpad(hex(xxhash64({dice.seed}L, 'recharge', user_id, card)), 16, '0'))) as recharge_id",
+        f"concat('R', lpad(hex(xxhash64({dice.seed}L, 'recharge', user_id, card)), 16, '0')) as recharge_id",
         f"cast(28800 + {dice.below(50400, 'recharge time', 'user_id', 'card')} as int) as second",
         "face",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -29,6 +31,8 @@ LIFE = (
 )
 TRAITS = ("activity", "sms_lean", "mms_lean", "wap_lean", "persona_no", "away_from", "away_to", "home_cell", "work_cell")
 EVENT = ("a", "b", "service", "n")
+MOST_LIVES = 5
+"""A newcomer from the competitor who comes back twice and then goes there holds five numbers."""
 SITES = ("news", "ring_tone", "picture", "game", "mail", "chat", "stock", "weather")
 
 
@@ -155,17 +159,21 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
     )
     dated = dated.where("day >= from_day and day < to_day")
     away = "(day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to)"
-    facts = ("day", "strength", "is_a", "persona_no", "someone_away")
-    lived = settled(
+    roles = settled(
         dated,
         (*EVENT, "day", "strength", "is_a"),
         persona_no="if(is_a, a_persona_no, b_persona_no)",
         someone_away=away,
-        calling=_active("if(is_a, a_lives, b_lives)", False),
-        ringing=_called(dice),
+        calls="if(is_a, a_lives, b_lives)",
+        rings="if(is_a, b_lives, a_lives)",
     )
-    lived = settled(lived, (*EVENT, *facts), from_life=_calling(dice), to_life="try_element_at(ringing, -1)")
-    lived = lived.where("from_life is not null and to_life is not null")
+    facts = (*EVENT, "day", "strength", "is_a", "persona_no", "someone_away")
+    found = settled(roles, (*facts, "calls", "rings"), newest=_last("calls", _in_use), told=_last("rings", _told(dice)))
+    older = _last("calls", lambda life, at: f"{at} < newest and {_in_use(life, at)}")
+    share = "get(calls, newest).share * least(1.0D, (day - get(calls, newest).from_day + 1) / get(calls, newest).ramp)"
+    chosen = f"case when {dice.u('which', *EVENT)} < {share} then newest else greatest({older}, if({older} < 0, newest, -1)) end"
+    lived = found.where("newest >= 0 and told >= 0")
+    lived = settled(lived, facts, from_life=f"get(calls, {chosen})", to_life="get(rings, told)")
     keeps = f"{_level('from_life')} * (1 - 0.5D * (1 - {_level('to_life')})) * if(someone_away, 0.6D, 1.0D)"
     lived = lived.where(f"{dice.u('thin', *EVENT)} < {keeps}")
     hour = (
@@ -185,8 +193,8 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
         "to_life.slot as called_slot",
         f"{forwarded} as is_forwarded",
         f"if({forwarded}, to_life.forward_slot, null) as third_slot",
-        f"filter(array(if(from_life.is_own, 0, -1), if(to_life.is_own, 1, -1), "
-        f"if({forwarded} and to_life.forward_slot is not null, 2, -1)), s -> s >= 0) as sides",
+        "from_life.is_own as from_own",
+        "to_life.is_own as to_own",
     )
 
 
@@ -200,33 +208,31 @@ def settled(frame: DataFrame, keep: tuple[str, ...], **columns: str) -> DataFram
     return frame.selectExpr(*keep, f"inline(array(struct({struct})))")
 
 
-def _active(lives: str, rings: bool) -> str:
-    """SQL of the numbers in use on the day, in order of time; one that forwards still ``rings``."""
-    used = "l.from_day <= day and day < l.to_day"
-    return (
-        f"filter({lives}, l -> ({used}) or (l.from_day <= day and l.forward_from <= day and day < l.forward_to))"
-        if rings
-        else (f"filter({lives}, l -> {used})")
-    )
+def _last(lives: str, holds: Callable[[str, int], str]) -> str:
+    """SQL of the place of the newest life for which a condition holds, -1 when none.
+
+    Written out for each place: a lambda would take the whole stage out of code generation, and this runs for every event.
+    """
+    cases = " ".join(f"when {holds(f'get({lives}, {at})', at)} then {at}" for at in reversed(range(MOST_LIVES)))
+    return f"(case {cases} else -1 end)"
 
 
-def _calling(dice: Dice) -> str:
-    """SQL of the life a caller calls from: the newest by its share of the traffic, else the one before."""
-    newest = "try_element_at(calling, -1)"
-    share = f"{newest}.share * least(1.0D, (day - {newest}.from_day + 1) / {newest}.ramp)"
-    return (
-        f"case when size(calling) < 2 then {newest} when {dice.u('which', *EVENT)} < {share} then {newest} else "
-        "try_element_at(calling, -2) end"
-    )
+def _in_use(life: str, at: int) -> str:
+    return f"({life}.from_day <= day and day < {life}.to_day)"
 
 
-def _called(dice: Dice) -> str:
-    """SQL of the lives that may be called: those in use that the caller was told of."""
-    return (
-        f"filter({_active('if(is_a, b_lives, a_lives)', True)}, l -> l.told_days = 0 or "
-        f"({dice.u('told', 'a', 'b', 'l.slot')} < l.told_share "
-        f"and day >= l.from_day + floor({dice.u('told day', 'a', 'b', 'l.slot')} * l.told_days)))"
-    )
+def _told(dice: Dice) -> Callable[[str, int], str]:
+    """A life that may be called: in use or forwarded, and the caller was told of it."""
+
+    def holds(life: str, at: int) -> str:
+        forwards = f"({life}.from_day <= day and {life}.forward_from <= day and day < {life}.forward_to)"
+        heard = (
+            f"({dice.u('told', 'a', 'b', f'{life}.slot')} < {life}.told_share "
+            f"and day >= {life}.from_day + floor({dice.u('told day', 'a', 'b', f'{life}.slot')} * {life}.told_days))"
+        )
+        return f"({_in_use(life, at)} or {forwards}) and ({life}.told_days = 0 or {heard})"
+
+    return holds
 
 
 def _level(life: str) -> str:
@@ -251,8 +257,11 @@ def records(events: DataFrame, numbers: DataFrame, scenario: CityScenario, dice:
         "called",
         "caller_slot",
         "called_slot",
-        "explode(sides) as side",
-    ).selectExpr(
+        "from_own",
+        "to_own",
+        "explode(array(0, 1, 2)) as side",
+    )
+    rung = rung.where("case side when 0 then from_own when 1 then to_own else third_slot is not null end").selectExpr(
         *EVENT,
         "day",
         "second",
@@ -314,7 +323,7 @@ def records(events: DataFrame, numbers: DataFrame, scenario: CityScenario, dice:
         "side",
         "user_id",
         "plan_no",
-        f"lower(lpad(hex(xxhash64({dice.seed}L, 'record', {', '.join(key)})), 16, '0')) as record_no",
+        f"lpad(hex(xxhash64({dice.seed}L, 'record', {', '.join(key)})), 16, '0') as record_no",
         f"case when {dice.u('own form', *key)} < 0.03 then concat('86', number) else number end as number",
         f"{_dialled(ip)} as peer",
         "if(is_forwarded, 2, if(side = 0, 0, 1)) as direction",
