@@ -31,8 +31,10 @@ def build_features(lake: Lake, run: Run) -> None:
             run.leaves_out(what, table)
     rows = features.monthly(
         months,
-        usage=lake.read(USAGE, first=since), edges=lake.read(EDGES, first=since), places=lake.read(PLACES, first=since), devices=lake.read(DEVICES, first=since),
-        subscribers=given[SUBSCRIBERS], plans=given[PLANS], bills=given[BILLS], recharges=given[RECHARGES], handsets=given[HANDSETS], leavings=lake.read(LEAVINGS),
+        usage=lake.read(USAGE, first=since), edges=lake.read(EDGES, first=since), places=lake.read(PLACES, first=since),
+        devices=lake.read(DEVICES, first=since),
+        subscribers=given[SUBSCRIBERS], plans=given[PLANS], bills=given[BILLS],
+        recharges=given[RECHARGES], handsets=given[HANDSETS], leavings=lake.read(LEAVINGS),
     )  # fmt: skip
     lake.write(MONTHLY, rows)
 

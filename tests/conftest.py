@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from churnlake.city.generate import scenario
+from churnlake.core.console import Console
+from churnlake.core.job import Report, log_to
+from churnlake.core.lake import Lake, Scope
+from churnlake.core.landing import FILES
+from churnlake.core.lineage import Lineage
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import Days
 from churnlake.core.session import get_session
 from churnlake.core.settings import load
+from churnlake.evaluate.content import content
 from churnlake.settings import Settings
 
 DATA = Path(os.environ.get("CHURNLAKE_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -32,3 +42,42 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session, _ = get_session(settings, tmp_path_factory.mktemp("logs"))
     yield session
     session.stop()
+
+
+LINEAGE = Lineage.of_package()
+TABLES = tuple(t for t in (FILES, *LINEAGE.tables) if t.stored)
+
+
+@dataclass
+class City:
+    """A tiny city that went through the chain."""
+
+    settings: Settings
+    overrides: list[str]
+    days: Days
+    reports: dict[str, Report]
+    before: dict[str, tuple[int, int]]
+
+    def lake(self, spark: SparkSession) -> Lake:
+        return Lake(spark, self.settings.store, Scope("test", self.days, TABLES, ()))
+
+
+@pytest.fixture(scope="session")
+def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
+    """Generated, its truth locked away, and run through every job."""
+    home = tmp_path_factory.mktemp("city")
+    overrides = [
+        f"store.landing={home}/landing", f"store.lake={home}/lake", f"store.work={home}/work", f"city.truth={home}/truth", "city.scenario=tiny",
+        f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3",
+    ]  # fmt: skip
+    settings = load(Settings, "local", overrides)
+    log_to(home / "work" / "logs")
+    tiny = scenario("tiny")
+    days = Days(tiny.first_day, tiny.last_day)
+    console = Console()
+    made = run_chain(spark, settings, LINEAGE.chain(only="generate_city"), days, console, makers=LINEAGE.makers)
+    # no job may read the truth: for them it is not there
+    (home / "truth").rename(home / "locked")
+    reports = run_chain(spark, settings, LINEAGE.chain(), days, console, makers=LINEAGE.makers)
+    (home / "locked").rename(home / "truth")
+    return City(settings, overrides, days, {r.job: r for r in (*made, *reports)}, content(spark, settings, days))

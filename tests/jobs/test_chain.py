@@ -10,26 +10,21 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import City
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.city.generate import scenario
 from churnlake.core.console import Console
-from churnlake.core.job import Report, log_to
-from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
-from churnlake.core.settings import load
 from churnlake.evaluate.content import content
 from churnlake.evaluate.truth import planted_pairs, reentry_found
-from churnlake.settings import Settings
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
@@ -39,42 +34,6 @@ from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
 from churnlake.tables.reference import LIVES, REFERENCE
 
 LINEAGE = Lineage.of_package()
-TABLES = tuple(t for t in (FILES, *LINEAGE.tables) if t.stored)
-
-
-@dataclass
-class City:
-    """A tiny city that went through the chain."""
-
-    settings: Settings
-    overrides: list[str]
-    days: Days
-    reports: dict[str, Report]
-    before: dict[str, tuple[int, int]]
-
-    def lake(self, spark: SparkSession) -> Lake:
-        return Lake(spark, self.settings.store, Scope("test", self.days, TABLES, ()))
-
-
-@pytest.fixture(scope="session")
-def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
-    """Generated, its truth locked away, and run through every job."""
-    home = tmp_path_factory.mktemp("city")
-    overrides = [
-        f"store.landing={home}/landing", f"store.lake={home}/lake", f"store.work={home}/work", f"city.truth={home}/truth", "city.scenario=tiny",
-        f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3",
-    ]  # fmt: skip
-    settings = load(Settings, "local", overrides)
-    log_to(home / "work" / "logs")
-    tiny = scenario("tiny")
-    days = Days(tiny.first_day, tiny.last_day)
-    console = Console()
-    made = run_chain(spark, settings, LINEAGE.chain(only="generate_city"), days, console, makers=LINEAGE.makers)
-    # no job may read the truth: for them it is not there
-    (home / "truth").rename(home / "locked")
-    reports = run_chain(spark, settings, LINEAGE.chain(), days, console, makers=LINEAGE.makers)
-    (home / "locked").rename(home / "truth")
-    return City(settings, overrides, days, {r.job: r for r in (*made, *reports)}, content(spark, settings, days))
 
 
 def test_every_line_of_every_file_is_good_bad_or_a_duplicate(spark: SparkSession, city: City) -> None:

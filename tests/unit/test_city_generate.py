@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from conftest import City
 from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city.generate import generate, scenario
@@ -14,30 +15,18 @@ from churnlake.core.feeds import load_feed
 from churnlake.core.settings import conf_folder
 from churnlake.tables.raw import RECORD_FEEDS, REFERENCE_FEEDS
 
-HAMLET = """
-like: tiny
-users: 90
-last_day: 2005-05-05
-leaving: {monthly: 0.12, joiners_monthly: 0.08}
-coming: {forward_old: 0.6, partial: 0.05}
-records: {per_user_day: 1.5}
-fault_share: 0.02
-"""
+SEED = 2005
 
 
-@pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> CityScenario:
-    path = tmp_path_factory.mktemp("scenario") / "hamlet.yaml"
-    path.write_text(HAMLET, encoding="utf-8")
-    return scenario(str(path))
+@pytest.fixture
+def tiny() -> CityScenario:
+    return scenario("tiny")
 
 
-@pytest.fixture(scope="module")
-def made(
-    spark: SparkSession, hamlet: CityScenario, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, int]]:
-    folder = tmp_path_factory.mktemp("hamlet")
-    return folder, generate(spark, hamlet, 7, folder / "landing", folder / "truth")
+@pytest.fixture
+def made(city: City) -> tuple[Path, dict[str, int]]:
+    """The landing and truth of the one tiny city, and the counts its making told."""
+    return Path(city.settings.store.landing).parent, city.reports["generate_city"].facts
 
 
 def _digest(folder: Path) -> dict[str, str]:
@@ -54,12 +43,12 @@ def _truth(spark: SparkSession, folder: Path, name: str) -> DataFrame:
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_partitioning(
-    spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]], tmp_path: Path
+    spark: SparkSession, tiny: CityScenario, made: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:
     before = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.shuffle.partitions", "5")
     try:
-        counts = generate(spark, hamlet, 7, tmp_path / "landing", tmp_path / "truth")
+        counts = generate(spark, tiny, SEED, tmp_path / "landing", tmp_path / "truth")
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", before)
     assert counts == made[1]
@@ -67,28 +56,28 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_partitioning(
 
 
 def test_a_city_that_is_there_is_left_alone_and_another_refused(
-    spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]]
+    spark: SparkSession, tiny: CityScenario, made: tuple[Path, dict[str, int]]
 ) -> None:
     folder, counts = made
     digest = _digest(folder / "landing")
-    assert generate(spark, hamlet, 7, folder / "landing", folder / "truth") == counts
+    assert generate(spark, tiny, SEED, folder / "landing", folder / "truth") == counts
     assert _digest(folder / "landing") == digest
-    with pytest.raises(ContractError, match="seed 7"):
-        generate(spark, hamlet, 8, folder / "landing", folder / "truth")
+    with pytest.raises(ContractError, match=f"seed {SEED}"):
+        generate(spark, tiny, SEED + 1, folder / "landing", folder / "truth")
 
 
-def test_a_folder_of_other_files_is_refused(spark: SparkSession, hamlet: CityScenario, tmp_path: Path) -> None:
+def test_a_folder_of_other_files_is_refused(spark: SparkSession, tiny: CityScenario, tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
     (tmp_path / "landing" / "mine.csv").write_text("a\n", encoding="utf-8")
     with pytest.raises(ContractError, match="not of a generated city"):
-        generate(spark, hamlet, 7, tmp_path / "landing", tmp_path / "truth")
+        generate(spark, tiny, SEED, tmp_path / "landing", tmp_path / "truth")
 
 
-def test_files_lie_by_delivery_day_with_header_and_counted_lines(hamlet: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
+def test_files_lie_by_delivery_day_with_header_and_counted_lines(tiny: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
     folder, counts = made
     found = sorted((folder / "landing" / "voice").rglob("*.csv.gz"))
-    assert [path.parent.name for path in found] == [f"date={day}" for day in hamlet.deliveries]
-    assert found[0].name == f"voice_{hamlet.deliveries[0]:%Y%m%d}.csv.gz"
+    assert [path.parent.name for path in found] == [f"date={day}" for day in tiny.deliveries]
+    assert found[0].name == f"voice_{tiny.deliveries[0]:%Y%m%d}.csv.gz"
     lines = [gzip.decompress(path.read_bytes()).decode().splitlines() for path in found]
     assert {text[0].split(",")[0] for text in lines} == {"RECORD_NO"}
     assert sum(len(text) - 1 for text in lines) == counts["voice"]
@@ -123,7 +112,7 @@ def test_an_on_net_call_is_two_records_of_the_same_moment(spark: SparkSession, m
     assert seen["share"] > 0.95
 
 
-def test_what_is_left_falls_silent(spark: SparkSession, hamlet: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
+def test_what_is_left_falls_silent(spark: SparkSession, tiny: CityScenario, made: tuple[Path, dict[str, int]]) -> None:
     users = _truth(spark, made[0], "users").where("left_on is not null").selectExpr("user_id as USER_ID", "left_on")
     held = _read(spark, made[0], "subscribers").selectExpr("USER_ID", "MSISDN as own", "OPEN_DATE").distinct()
     shared = held.groupBy("own").count().where("count > 1").select("own")
