@@ -35,8 +35,9 @@ def detect_reentry(lake: Lake, run: Run) -> None:
         document = candidates.by_document(due, lake.read(SUBSCRIBERS), settings)
     else:
         run.leaves_out("document evidence", SUBSCRIBERS)
-    circle = candidates.by_circle(met, lake.read(SIGNATURES), lake.read(PEERS), settings)
-    pairs = lake.checkpoint(evidence.gather(circle, candidates.by_handset(due, devices, settings), document))
+    told = lake.checkpoint(candidates.telling(met, lake.read(PEERS), settings))
+    circle = candidates.by_circle(told, lake.read(SIGNATURES), settings)
+    pairs = lake.checkpoint(evidence.gather(told, circle, candidates.by_handset(due, devices, settings), document, settings))
     weighed = lake.checkpoint(evidence.with_old_use(pairs, own, settings))
     weighed = evidence.with_talk(evidence.with_places(weighed, places), edges)
     likely = evidence.with_probability(weighed, settings).where(F.col("probability") >= settings.least_probability)

@@ -101,9 +101,11 @@ def _cns(argv: list[str]) -> int:
     )
     parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
     parser.add_argument("--work", default="build/cns", help="folder for its lake")
-    return guarded(
-        "cns", parser, argv, lambda arguments: find_again(Path(arguments.data), Path(arguments.work), Console()) and None
-    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        find_again(Path(arguments.data), Path(arguments.work), Console())
+
+    return guarded("cns", parser, argv, body)
 
 
 def _content(argv: list[str]) -> int:

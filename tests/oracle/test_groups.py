@@ -12,9 +12,7 @@ from churnlake.circles.groups import persons
 from churnlake.core.frames import frame_of
 from churnlake.reentry.assignment import assign
 
-PAIRS = StructType.fromDDL(
-    "stage_days int, user_id bigint, old_user_id bigint, known_on date, probability double, circle_score double"
-)
+PAIRS = "stage_days int, user_id bigint, old_user_id bigint, known_on date, probability double, circle_score double"
 
 
 def materialised(frame: DataFrame) -> DataFrame:
@@ -83,7 +81,7 @@ def test_assignment_is_the_greedy_matching_and_the_same_day_by_day(spark: SparkS
         }
         for s, n, o in sorted(keys)
     ]
-    frame = frame_of(spark, PAIRS, pairs)
+    frame = frame_of(spark, StructType.fromDDL(PAIRS), pairs)
     found = {(r.stage_days, r.user_id, r.old_user_id) for r in assign(frame.repartition(3), None, materialised).collect()}
     assert found == greedy(pairs)
     early = assign(frame.where("known_on <= '2005-05-02'"), None, materialised)

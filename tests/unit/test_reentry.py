@@ -86,7 +86,8 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
             for p, u, s in [(1, 2, 100), (2, 3, 300), (3, 1, 100), (9, 10_000, 500)]
         ],
     )
-    found = {r.old_user_id: r for r in candidates.by_circle(met, signatures, peers, SETTINGS).collect()}
+    told = candidates.telling(met, peers, SETTINGS)
+    found = {r.old_user_id: r for r in candidates.by_circle(told, signatures, SETTINGS).collect()}
     odds = SETTINGS.kept_mass / (1 - SETTINGS.kept_mass)
     assert set(found) == {7, 8}
     assert found[7].circle_score == pytest.approx(
@@ -94,7 +95,13 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     )
     assert found[8].circle_score == pytest.approx(3 * math.log(1 + odds * 1.0 / 0.3), abs=1e-6)
     assert (found[7].shared_peers, found[8].shared_peers) == (2, 1)
-    assert found[7].circle_llr == pytest.approx(found[7].circle_score + (2 + 3 + 1) * math.log(1 - SETTINGS.kept_mass), abs=1e-6)
+
+    # two users have a circle by April: a peer is worth ln(k / u) - ln(1 - k), never less than the peer not shared costs
+    def gain(users: int) -> float:
+        return max(math.log(SETTINGS.kept_mass / (users / 3)), 0) - math.log(1 - SETTINGS.kept_mass)
+
+    assert found[7].circle_gain == pytest.approx(gain(2) + gain(3), abs=1e-6)
+    assert found[8].circle_gain == pytest.approx(gain(3), abs=1e-6)
 
 
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:

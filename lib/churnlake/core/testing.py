@@ -42,7 +42,7 @@ def _allowed(column: Column, i: int) -> Any:
         return column.one_of[0]
     least = column.least if column.least is not None else 0
     if isinstance(kind, LongType | IntegerType):
-        return max(int(least), i + 1) if column.most is None else int(least)
+        return i + 1 if column.least is None else int(least)
     if isinstance(kind, DecimalType):
         return Decimal(str(least)).quantize(Decimal(1).scaleb(-kind.scale))
     if isinstance(kind, DoubleType):

@@ -11,36 +11,43 @@ UNIT = ["user_id", "stage_days", "joined_on", "known_on"]
 """What names one question: this joiner, asked at this stage."""
 
 
-def by_circle(met: DataFrame, signatures: DataFrame, peers: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept``: circle_score, circle_llr, shared_peers.
+def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, stage and peer that tells something: the joiner's circle without hubs, with ``as_of`` and what the city knows of the peer.
 
-    The old user's circle is its newest signature among months complete by ``known_on``. ``circle_score`` is the query
-    likelihood of the joiner's contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log
-    ratio over the city alone, contacts damped by the square root: sum of sqrt(n) ln((1-k) + k p_old / p_city) over shared
-    peers. ``circle_llr`` also charges ln(1-k) for each peer not shared. Peers in more than ``hub_users`` circles are left out.
+    ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are null
+    for a peer not in any circle of that month. Peers in more than ``hub_users`` circles are left out.
     """
     asked = met.withColumn(
         "as_of",
         F.expr("if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1))").cast("date"),
     )
-    k = settings.kept_mass
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
     common = common.select(F.col("month").alias("as_of"), "peer_id", F.col("users").alias("peer_users"), "city")
-    told = asked.join(common, on=["as_of", "peer_id"], how="left").where(
-        f"peer_users IS NULL OR peer_users <= {settings.hub_users}"
-    )
-    heard = told.groupBy(*UNIT).agg(F.sum(F.sqrt("contacts")).alias("mass"))
+    told = asked.join(common, on=["as_of", "peer_id"], how="left")
+    return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}")
+
+
+def by_circle(told: DataFrame, signatures: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept``: circle_score, circle_gain, shared_peers.
+
+    The old user's circle is its newest signature by ``as_of``. ``circle_score`` ranks: the query likelihood of the joiner's
+    contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log ratio over the city alone,
+    contacts damped by the square root: sum of sqrt(n) ln(1 + k/(1-k) p_old / p_city) over shared peers. ``circle_gain``
+    weighs: each shared peer counts once, by how rare it is (Fellegi and Sunter 1969): sum of ln(k / u) - ln(1-k), k the share
+    of peers a person keeps, u the share of users with the peer. Many calls to one peer are no more evidence than some.
+    """
+    k = settings.kept_mass
     old = _newest(signatures, settings).withColumnRenamed("user_id", "old_user_id")
-    shared = told.join(old, on=["as_of", "peer_id"], how="inner").where("old_user_id <> user_id AND peer_id <> old_user_id")
+    sizes = old.groupBy("as_of").agg(F.count_distinct("old_user_id").alias("users"))
+    asked = told.join(F.broadcast(sizes), on="as_of", how="inner")
+    shared = asked.join(old, on=["as_of", "peer_id"], how="inner").where("old_user_id <> user_id AND peer_id <> old_user_id")
     # a peer too rare to have a share in this month's city is as rare as the old user's own tie makes it
     weight = f"sqrt(contacts) * ln(1 + {k / (1 - k)!r} * share / coalesce(city, share))"
+    gain = f"greatest(ln({k!r}) - ln(coalesce(peer_users, 1) / users), 0) - ln({1 - k!r})"
     scored = shared.groupBy(*UNIT, "old_user_id").agg(
-        F.expr(f"round(sum({weight}), 6)").alias("circle_score"), F.count("*").alias("shared_peers")
-    )
-    scored = (
-        scored.join(heard, on=UNIT, how="inner")
-        .withColumn("circle_llr", F.expr(f"circle_score + mass * ln({1 - k!r})"))
-        .drop("mass")
+        F.expr(f"round(sum({weight}), 6)").alias("circle_score"),
+        F.expr(f"round(sum({gain}), 6)").alias("circle_gain"),
+        F.count("*").alias("shared_peers"),
     )
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
     return scored.withColumn("turn", F.row_number().over(best)).where(f"turn <= {settings.candidates_kept}").drop("turn")

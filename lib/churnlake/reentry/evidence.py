@@ -13,16 +13,29 @@ from churnlake.reentry.settings import ReentrySettings
 PAIR = [*UNIT, "old_user_id"]
 
 
-def gather(circle: DataFrame, handset: DataFrame, document: DataFrame | None) -> DataFrame:
-    """One row per joiner, stage and candidate found by any of the three, with what each says (null where it is silent)."""
+def gather(
+    told: DataFrame, circle: DataFrame, handset: DataFrame, document: DataFrame | None, settings: ReentrySettings
+) -> DataFrame:
+    """One row per joiner, stage and candidate found by any of the three, with what each says.
+
+    ``circle_llr`` is the gain of the shared peers less ln(1-k) for each of the joiner's peers: a peer not shared speaks
+    against, also for a candidate that a handset or document alone points to.
+    """
     frames = [circle, handset] if document is None else [circle, handset, document]
     pairs = reduce(lambda left, right: left.join(right, on=PAIR, how="full"), frames)
     if document is None:
         pairs = pairs.withColumn("has_same_document", F.lit(False))
+    sizes = told.groupBy("user_id", "stage_days").agg(F.count("*").alias("telling_peers"))
+    pairs = pairs.join(sizes, on=["user_id", "stage_days"], how="left")
     return pairs.select(
-        *PAIR, F.expr("coalesce(circle_score, 0D)").alias("circle_score"), "circle_llr", F.expr("coalesce(shared_peers, 0L)").alias("shared_peers"),
-        F.expr("imei_users IS NOT NULL").alias("has_same_imei"), "imei_users", F.expr("coalesce(has_same_document, false)").alias("has_same_document"),
-    )  # fmt: skip
+        *PAIR,
+        F.expr("coalesce(circle_score, 0D)").alias("circle_score"),
+        F.expr(f"coalesce(circle_gain, 0D) + coalesce(telling_peers, 0) * ln({1 - settings.kept_mass!r})").alias("circle_llr"),
+        F.expr("coalesce(shared_peers, 0L)").alias("shared_peers"),
+        F.expr("imei_users IS NOT NULL").alias("has_same_imei"),
+        "imei_users",
+        F.expr("coalesce(has_same_document, false)").alias("has_same_document"),
+    )
 
 
 def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -106,8 +119,8 @@ def with_probability(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
         f"{settings.circle_temper} * coalesce(circle_llr, 0)",
         f"if(has_same_imei, {settings.imei_weight} - ln(imei_users), 0)",
         f"if(has_same_document, {settings.document_weight}, 0)",
-        f"{settings.place_weight} * coalesce(place_overlap - 0.5, 0)",
-        f"coalesce({settings.quiet_weight} * (0.5 - least(level_share, 1.5)), 0)",
+        f"{settings.place_weight} * coalesce(place_overlap - {settings.place_level}, 0)",
+        f"coalesce({settings.quiet_weight} * ({settings.quiet_level} - least(level_share, 1.5)), 0)",
         f"if(talked, -{settings.talk_weight}, 0)",
     ]
     scored = pairs.withColumn("log_odds", F.expr(" + ".join(f"({term})" for term in terms)))

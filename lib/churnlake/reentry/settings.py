@@ -25,6 +25,8 @@ class ReentrySettings(Model):
     imei_weight: float
     document_weight: float
     place_weight: float
+    place_level: float
     quiet_weight: float
+    quiet_level: float
     talk_weight: float
     least_probability: float
