@@ -46,7 +46,7 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     assigned = assignment.assign(likely, before, lake.checkpoint)
     lake.write(JOINERS, joiners.scopes(due, met, pairs, settings))
     lake.write(MATCHES, assignment.matches(assigned, lake.read(LEAVINGS)))
-    final = lake.read(MATCHES).where(F.col("stage_days") == max(settings.stages))
+    final = lake.read(MATCHES, as_of_run=False).where(F.col("stage_days") == max(settings.stages))
     lake.write(PERSONS, groups.persons(final, lake.checkpoint))
 
 

@@ -22,7 +22,7 @@ def ingest_reference(lake: Lake, run: Run) -> None:
             opaque = lake.landing.feed(raw).numbers == "opaque"
             lake.write(table, cleaned(lake.read(raw), lake.key, run.settings.landing, run.settings.store.city_zone, opaque))
     if lake.has(RAW_SUBSCRIBERS):
-        lake.write(LIVES, lives(lake.read(SUBSCRIBERS)))
+        lake.write(LIVES, lives(lake.read(SUBSCRIBERS, as_of_run=False)))
 
 
 if __name__ == "__main__":

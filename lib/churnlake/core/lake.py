@@ -91,11 +91,12 @@ class Lake:
             return bool(self.landing.files(table))
         return self._exists(table)
 
-    def read(self, table: Table, first: dt.date | None = None, last: dt.date | None = None) -> DataFrame:
+    def read(self, table: Table, first: dt.date | None = None, last: dt.date | None = None, as_of_run: bool = True) -> DataFrame:
         """The table's declared columns: one row per what the table says, visible slices and good rows only.
 
         A table dated by ``at`` is cut at the run's last day (or ``last``, if earlier) and, when given, from ``first``.
-        A landing feed gives the canonical columns of this run's files, with their trace.
+        ``as_of_run=False`` lifts that cut for a table that is made anew as a whole, so that running an earlier day again does
+        not take back what later days added. A landing feed gives the canonical columns of this run's files, with their trace.
         Raises LineageError for a table the job did not declare, MissingInputError when it does not exist yet.
         """
         self._declared(table, reading=True)
@@ -104,7 +105,7 @@ class Lake:
         rows = self.ledger(table) if table.ledger else self._stored(table)
         if table.ledger:
             rows = rows.where("state = 'good'")
-        if table.at:
+        if table.at and as_of_run:
             until = min(last, self._scope.days.last) if last else self._scope.days.last
             rows = rows.where(F.col(table.at) <= F.lit(until))
             if first:
