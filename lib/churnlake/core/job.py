@@ -319,7 +319,8 @@ def log_to(folder: Path) -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     # pyspark repeats every analysis error on the screen as JSON; the trace is in our log already
-    logging.getLogger("SQLQueryContextLogger").disabled = True
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).disabled = True
 
 
 @cache

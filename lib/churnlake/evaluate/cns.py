@@ -37,14 +37,14 @@ from jobs.label_leaving import label_leaving
 
 LEAST_EVENTS = 5
 DELIVERED = dt.date(2005, 1, 31)
-DAYS = Days(dt.date(2005, 1, 4), dt.date(2005, 3, 31))
-"""The feed files let the study's 28 days begin on 2005-01-04; the days after them are those the final stage waits for."""
+DAYS = Days(dt.date(2004, 12, 31), dt.date(2005, 3, 31))
+"""The feed files let the study's 28 days begin with 2005; the days after them are those the final stage waits for."""
 
 
 def halves(events: DataFrame) -> DataFrame:
     """One row per person with at least five events on each side of its median: number_key, median_at, second_id."""
     medians = events.groupBy("number_key").agg(
-        F.expr("percentile_disc(0.5) within group (order by unix_micros(started_at))").alias("median")
+        F.expr("cast(percentile_disc(0.5) within group (order by unix_micros(started_at)) as bigint)").alias("median")
     )
     sides = (
         events.join(medians, on="number_key", how="inner")
