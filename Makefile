@@ -1,10 +1,11 @@
 # Two commands matter: make demo, make test. Each sets up what a fresh machine lacks: .venv, the locked packages, the jars.
 PYTHON ?= python3
+JAVA := $(if $(JAVA_HOME),$(JAVA_HOME)/bin/java,java)
 VENV := .venv
 PY := $(VENV)/bin/python
 JARS ?= $(HOME)/.cache/churnlake/jars
 
-.PHONY: demo test lint docs clean jars setup evaluate
+.PHONY: demo test lint docs clean java jars setup evaluate
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -24,7 +25,7 @@ docs: setup
 evaluate: setup
 	@$(PY) -m churnlake cns
 
-setup: $(VENV)/.ready jars
+setup: java $(VENV)/.ready jars
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("churnlake: Python %d.%d found; install Python 3.11 or newer (with venv) and run make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)' || { command -v $(PYTHON) >/dev/null || echo "churnlake: no $(PYTHON); install Python 3.11 or newer (with venv)" >&2; exit 2; }
@@ -33,6 +34,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PY) -m pip install -q --disable-pip-version-check -r requirements.lock
 	@$(PY) -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
+
+java:
+	@$(JAVA) -version 2>&1 | grep -Eq 'version "(17|21)[."]' || { echo "churnlake: no Java 17 or 21; install one (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME" >&2; exit 2; }
 
 jars: $(VENV)/.ready
 	@$(PY) -m churnlake.core.jars "$(JARS)"

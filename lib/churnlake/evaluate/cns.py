@@ -68,7 +68,7 @@ def split_events(events: DataFrame) -> DataFrame:
     return split.withColumn("user_id", F.expr("if(started_at > median_at, second_id, user_id)")).drop("median_at", "second_id")
 
 
-def _split_daily(lake: Lake, run: Run) -> None:
+def split_daily(lake: Lake, run: Run) -> None:
     """Daily partials of the split people."""
     events = lake.checkpoint(split_events(daily.events({t.name: lake.read(t) for t in (VOICE, SMS) if lake.has(t)}, None)))
     lake.write(USAGE, daily.usage(events))
@@ -77,7 +77,7 @@ def _split_daily(lake: Lake, run: Run) -> None:
     lake.write(DEVICES, daily.devices(events))
 
 
-SPLIT: Job = declare(Settings, may_read=(VOICE, SMS), writes=(USAGE, EDGES, PLACES, DEVICES))(_split_daily)
+SPLIT: Job = declare(Settings, may_read=(VOICE, SMS), writes=(USAGE, EDGES, PLACES, DEVICES))(split_daily)
 
 
 def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
