@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -56,8 +58,22 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
     for key, value in {**settings.conf, **ALWAYS}.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    return spark, True
+    quiet = log_folder is not None and not submitted
+    with _errors_to(log_folder / "jvm.log") if quiet and log_folder else nullcontext():
+        return builder.getOrCreate(), True
+
+
+@contextmanager
+def _errors_to(path: Path) -> Iterator[None]:
+    """Let a process that is started meanwhile write its errors to a file: the JVM greets with warnings nobody can act on."""
+    kept = os.dup(2)
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def require_java() -> None:
