@@ -24,7 +24,7 @@ from churnlake.core.contract import Table
 from churnlake.core.errors import ChurnlakeError, ContractError
 from churnlake.core.lake import Lake, Scope, Written
 from churnlake.core.landing import FILES
-from churnlake.core.runs import RUNS, Days, parse_days
+from churnlake.core.runs import Days, parse_days
 from churnlake.core.session import get_session, require_java
 from churnlake.core.settings import CoreSettings
 
@@ -81,7 +81,6 @@ class Job:
     looks_back: tuple[Table, ...]
     body: Body
     settings_model: type[CoreSettings]
-    needs_lake: bool = True
 
     @property
     def lands(self) -> tuple[Table, ...]:
@@ -343,6 +342,3 @@ def revision() -> str | None:
 def _one_line(error: BaseException) -> str:
     text = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
     return text[:300]
-
-
-__all__ = ["RUNS", "Job", "Report", "Run", "argument_parser", "declare", "guarded", "log_to"]

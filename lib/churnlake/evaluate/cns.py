@@ -22,7 +22,7 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import get_session
 from churnlake.core.settings import load
-from churnlake.evaluate.demo import lake_of
+from churnlake.evaluate.content import lake_of
 from churnlake.reentry import candidates, joiners
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES

@@ -6,11 +6,17 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DoubleType, StructField
 
+from churnlake.core.contract import Table
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import Days
 from churnlake.settings import Settings
+
+
+def lake_of(spark: SparkSession, settings: Settings, days: Days, *tables: Table) -> Lake:
+    """A lake to look at tables with, as of the last day."""
+    return Lake(spark, settings.store, Scope("evaluation", days, tables, ()))
 
 
 def content(spark: SparkSession, settings: Settings, days: Days) -> dict[str, tuple[int, int]]:
@@ -19,7 +25,7 @@ def content(spark: SparkSession, settings: Settings, days: Days) -> dict[str, tu
     Equal means: keys, counts and money exactly, doubles within 1e-6. When a file was taken in is no content.
     """
     tables = [table for table in (FILES, *Lineage.of_package().tables) if table.stored]
-    lake = Lake(spark, settings.store, Scope("content", days, tuple(tables), ()))
+    lake = lake_of(spark, settings, days, *tables)
     found = {}
     for table in tables:
         if lake.has(table):

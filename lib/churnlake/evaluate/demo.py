@@ -12,12 +12,12 @@ from pyspark.sql import functions as F
 from churnlake.city.generate import scenario
 from churnlake.core.console import Console
 from churnlake.core.job import Report, log_to
-from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import get_session
+from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
 from churnlake.settings import Settings
 from churnlake.tables.churn import MODELS
@@ -53,11 +53,6 @@ def demo(settings: Settings, console: Console) -> None:
     finally:
         if started:
             spark.stop()
-
-
-def lake_of(spark: SparkSession, settings: Settings, days: Days, *tables: object) -> Lake:
-    """A lake to look at tables with, as of the last day."""
-    return Lake(spark, settings.store, Scope("evaluation", days, tables, ()))  # type: ignore[arg-type]
 
 
 def _evaluate(spark: SparkSession, settings: Settings, days: Days) -> tuple[Found, list[dict[str, object]]]:
