@@ -198,7 +198,8 @@ RECORDS = Table(
     "clean.records", "One row per record.", key=("record_key",), slice="batch", at="day", ledger=True,
     columns=(
         Column("batch", STRING, "Batch."), Column("record_key", LONG, "Key."), DAY, Column("delivered_on", DATE, "Delivered."),
-        Column("kind", STRING, "Kind.", one_of=("a", "b")), Column("n", INT, "N.", least=0, most=9), Column("w", INT, "W.", optional=True, most=5, severity="warn"),
+        Column("kind", STRING, "Kind.", one_of=("a", "b")), Column("n", INT, "N.", least=0, most=9),
+        Column("n_key", LONG, "Pseudonym of n."), Column("half", INT, "Half of n.", made_of="n"), Column("w", INT, "W.", optional=True, most=5, severity="warn"),
     ),
 )  # fmt: skip
 GOOD = {
@@ -207,12 +208,14 @@ GOOD = {
     "delivered_on": day(2),
     "kind": "a",
     "n": 1,
+    "n_key": 5,
+    "half": 0,
     "w": 1,
     "file_id": "f1",
     "raw_text": "line",
     "unreadable": [],
 }
-SCHEMA = "batch string, record_key bigint, day date, delivered_on date, kind string, n int, w int, file_id string, raw_text string, unreadable array<string>"
+SCHEMA = "batch string, record_key bigint, day date, delivered_on date, kind string, n int, n_key bigint, half int, w int, file_id string, raw_text string, unreadable array<string>"
 
 
 def delivered(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
@@ -227,7 +230,9 @@ def delivered(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
         ({"kind": None}, "bad", ["kind missing"]),
         ({"n": -1}, "bad", ["n below 0"]),
         ({"n": 10}, "bad", ["n above 9"]),
-        ({"n": None, "unreadable": ["n"]}, "bad", ["n unreadable"]),
+        ({"n": None, "n_key": None, "half": None, "unreadable": ["n"]}, "bad", ["n unreadable"]),
+        ({"n": None, "half": None}, "bad", ["n missing"]),
+        ({"half": None}, "bad", ["half missing"]),
         ({"w": 6}, "good", ["w above 5"]),
         ({"w": None}, "good", []),
         ({"n": 10, "kind": "c"}, "bad", ["kind not one of a, b", "n above 9"]),

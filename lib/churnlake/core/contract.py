@@ -50,6 +50,7 @@ class Column:
 
     ``optional`` columns may be null. ``least``/``most`` are inclusive bounds, ``one_of`` the codes allowed and ``rule``
     any further SQL condition on this row. A broken rule of severity ``error`` sets the row aside; ``warn`` only marks it.
+    ``made_of`` names the column it is worked out from: where that one is missing, only that one is called missing.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Column:
     most: float | None = None
     rule: str = ""
     severity: Severity = "error"
+    made_of: str = ""
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):
@@ -100,7 +102,8 @@ class Table:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ContractError(f"{self.name} declares {', '.join(twice)} twice")
-        named = (*self.key, *self.sort, *([self.slice] if self.slice else []), *([self.at] if self.at else []))
+        made_of = [column.made_of for column in self.columns if column.made_of]
+        named = (*self.key, *self.sort, *made_of, *([self.slice] if self.slice else []), *([self.at] if self.at else []))
         missing = sorted(set(named) - set(names))
         if missing:
             raise ContractError(f"{self.name} names {', '.join(missing)}, which it does not declare")

@@ -24,14 +24,12 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
     ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
     """
     rules = row_rules(table)
-    unreadable = F.expr(
-        "transform(coalesce(unreadable, cast(array() AS array<string>)), field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))"
-    )
-    # a field that could not be read is null, and would be called missing as well: say the truer of the two
+    fields = "coalesce(unreadable, cast(array() AS array<string>))"
+    unreadable = F.expr(f"transform({fields}, field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))")
+    # a field that could not be read is null, as is its pseudonym, and would be called missing as well: say the truer of the two
     errors = F.expr(reasons_sql(rules, "error"))
-    errors = F.array_except(
-        errors, F.expr("transform(coalesce(unreadable, cast(array() AS array<string>)), field -> concat(field, ' missing'))")
-    )
+    said = F.expr(f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))")
+    errors = F.array_except(errors, said)
     marked = rows.withColumn("errors", F.concat(unreadable, errors)).withColumn("warnings", F.expr(reasons_sql(rules, "warn")))
     return marked.withColumn("state", F.expr("if(size(errors) > 0, 'bad', 'good')")).withColumn(
         "reasons", F.expr("if(size(errors) > 0, errors, warnings)")

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -136,31 +137,34 @@ def run_checks(
     site = docs_folder / re.sub(r"[^A-Za-z0-9_.-]", "_", name)
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
-    found: dict[int, CheckResult] = {}
-    context = _context(site)
-    source = context.data_sources.add_pandas(name="profiles")
-    run_id = _run_id(name)
-    for table, asked in by_table.items():
-        if asked:
-            found.update(_validate(context, source, run_id, table, _plain(frames[table]), asked))
-    context.build_data_docs(site_names=["run"])
+    with tempfile.TemporaryDirectory() as folder:
+        for table, frame in frames.items():
+            _plain(frame).to_parquet(Path(folder) / f"{table}.parquet")
+        outcome = _checkpoint(_context(site), Path(folder), {table: asked for table, asked in by_table.items() if asked}, name)
+    # results come grouped by table and column, not as asked: the check's place travels in the expectation's meta
+    by_place = {
+        result.expectation_config.meta["place"]: result for table in outcome.run_results.values() for result in table.results
+    }
     for old in sorted(folder for folder in docs_folder.iterdir() if folder.is_dir() and folder != site)[: -(keep - 1) or None]:
         shutil.rmtree(old, ignore_errors=True)
-    return [found[place] for place in sorted(found)]
+    return [_result(checks[place], by_place[place]) for place in sorted(by_place)]
 
 
-def _validate(
-    context: Any, source: Any, run_id: Any, table: str, frame: pd.DataFrame, asked: Sequence[tuple[int, Check]]
-) -> dict[int, CheckResult]:
+def _checkpoint(context: Any, folder: Path, by_table: Mapping[str, Sequence[tuple[int, Check]]], name: str) -> Any:
+    """Run one checkpoint over the profiles in the folder, a suite for each table, and leave its Data Docs."""
     import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.core.run_identifier import RunIdentifier
 
-    batch = source.add_dataframe_asset(name=table).add_batch_definition_whole_dataframe("slices")
-    suite = context.suites.add(gx.ExpectationSuite(name=table, expectations=[_expectation(*one) for one in asked]))
-    validation = context.validation_definitions.add(gx.ValidationDefinition(name=table, data=batch, suite=suite))
-    outcome = validation.run(batch_parameters={"dataframe": frame}, result_format=RESULT_FORMAT, run_id=run_id)
-    # results come grouped by column, not as asked: the check's place travels in the expectation's meta
-    by_place = {result.expectation_config.meta["place"]: result for result in outcome.results}
-    return {place: _result(check, by_place[place]) for place, check in asked}
+    source = context.data_sources.add_pandas_filesystem(name="profiles", base_directory=folder)
+    validations = []
+    for table, asked in by_table.items():
+        batch = source.add_parquet_asset(name=table).add_batch_definition_path("slices", path=f"{table}.parquet")
+        suite = context.suites.add(gx.ExpectationSuite(name=table, expectations=[_expectation(*one) for one in asked]))
+        validations.append(context.validation_definitions.add(gx.ValidationDefinition(name=table, data=batch, suite=suite)))
+    pages = [UpdateDataDocsAction(name="pages", site_names=["run"])]
+    checkpoint = gx.Checkpoint(name="tables", validation_definitions=validations, actions=pages, result_format=RESULT_FORMAT)
+    return context.checkpoints.add(checkpoint).run(run_id=RunIdentifier(run_name=name))
 
 
 def _expectation(place: int, check: Check) -> Any:
@@ -258,9 +262,3 @@ def _context(site: Path) -> Any:
     index = {"class_name": "DefaultSiteIndexBuilder"}
     context.add_data_docs_site("run", {**builder, "store_backend": store, "site_index_builder": index})
     return context
-
-
-def _run_id(name: str) -> Any:
-    from great_expectations.core.run_identifier import RunIdentifier
-
-    return RunIdentifier(run_name=name)

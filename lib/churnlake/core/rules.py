@@ -33,7 +33,8 @@ def _column_rules(column: Column) -> list[Rule]:
         found.append(Rule(name, f"{name} {reason}", holds, column.severity))
 
     if not column.optional:
-        found.append(Rule(name, f"{name} missing", f"{name} IS NOT NULL", ERROR))
+        or_said = f" OR {column.made_of} IS NULL" if column.made_of else ""
+        found.append(Rule(name, f"{name} missing", f"{name} IS NOT NULL{or_said}", ERROR))
     if column.one_of:
         add(f"not one of {', '.join(column.one_of)}", f"{name} IS NULL OR {name} IN ({', '.join(map(_literal, column.one_of))})")
     if column.least is not None:

@@ -17,8 +17,14 @@ PEER = (
 )
 TIME = (
     Column("started_at", TIMESTAMP, "Start, UTC."),
-    Column("day", DATE, "Day in the city's zone.", rule="day between date'1995-01-01' and date_add(delivered_on, 1)"),
-    Column("hour", INT, "Hour in the city's zone.", least=0, most=23),
+    Column(
+        "day",
+        DATE,
+        "Day in the city's zone.",
+        rule="day between date'1995-01-01' and date_add(delivered_on, 1)",
+        made_of="started_at",
+    ),
+    Column("hour", INT, "Hour in the city's zone.", least=0, most=23, made_of="started_at"),
     Column("delivered_on", DATE, "Delivery day."),
 )
 FEE = Column("fee_yuan", MONEY, "Fee charged for this record.", optional=True, least=0, most=10_000, severity="warn")

@@ -112,7 +112,7 @@ RECHARGES = Table(
         Column("recharge_key", LONG, "64-bit key of the operator's id of the recharge."),
         USER_ID,
         Column("recharged_at", TIMESTAMP, "When, UTC."),
-        Column("day", DATE, "Day in the city's zone."),
+        Column("day", DATE, "Day in the city's zone.", made_of="recharged_at"),
         Column("amount_yuan", MONEY, "Face value.", least=0, most=100_000),
     ),
 )
