@@ -287,4 +287,4 @@ def _content(spark: SparkSession) -> Any:
     from pyspark.sql import functions as F
 
     # what the earlier rows 7 and 8 said: as GOOD, key aside
-    return F.xxhash64(F.col("record_key"), F.lit(day(1)), F.lit("a"), F.lit(1), F.lit(1))
+    return F.xxhash64(F.col("record_key"), F.lit(day(1)), F.lit("a"), F.lit(1), F.lit(5).cast("bigint"), F.lit(0), F.lit(1))
