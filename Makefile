@@ -3,9 +3,13 @@ PYTHON ?= python3
 JAVA := $(if $(JAVA_HOME),$(JAVA_HOME)/bin/java,java)
 VENV := .venv
 PY := $(VENV)/bin/python
+CITY ?= standard
+SEED ?= 2005
+SEEDS ?= 2006
+MADE := build/city/$(notdir $(basename $(CITY)))-$(SEED)
 JARS ?= $(HOME)/.cache/churnlake/jars
 
-.PHONY: demo test lint docs clean java jars setup evaluate
+.PHONY: demo test lint docs clean java jars setup evaluate city
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -24,6 +28,11 @@ docs: setup
 
 evaluate: setup
 	@$(PY) -m churnlake cns
+	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)
+
+city: setup
+	@$(PY) -m jobs.generate_city --set city.scenario=$(CITY) --set city.seed=$(SEED) --set store.landing=$(MADE)/landing --set city.truth=$(MADE)/truth
+	@echo "landing files in $(MADE)/landing, the truth apart in $(MADE)/truth"
 
 setup: java $(VENV)/.ready jars
 

@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         "run": (_run, "run the chain of jobs in lineage order in one process"),
         "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
         "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
+        "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
         "tables": (_tables, "list the tables; with a name, its columns"),
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
@@ -106,6 +107,30 @@ def _cns(argv: list[str]) -> int:
         find_again(Path(arguments.data), Path(arguments.work), Console())
 
     return guarded("cns", parser, argv, body)
+
+
+def _evaluate(argv: list[str]) -> int:
+    from churnlake.evaluate.cities import judge, overrides
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake evaluate",
+        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines.",
+    )
+    parser.add_argument("--city", default="standard", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
+    parser.add_argument("--work", default="build/evaluate", help="folder for the cities, their lakes and evaluation.json")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
+            raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
+        for seed in arguments.seeds.split(","):
+            given = [*overrides(arguments.city, int(seed), Path(arguments.work)), *arguments.set]
+            judge(load(Settings, "local", given), Console())
+
+    return guarded("evaluate", parser, argv, body)
 
 
 def _content(argv: list[str]) -> int:

@@ -77,6 +77,18 @@ class Lineage:
         makers = self.makers
         return sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name})
 
+    def needed_by(self, *names: str) -> set[str]:
+        """The named jobs and all that must have run before them."""
+        by_name = {job.name: job for job in self.jobs}
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.upstream(by_name[name])
+        return found
+
     def chain(self, first: str | None = None, only: str | None = None) -> tuple[Job, ...]:
         """The jobs to run: all, all from ``first`` on in this order, or ``only`` one.
 

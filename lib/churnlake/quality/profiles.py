@@ -61,7 +61,7 @@ def profiles(frames: Mapping[Table, DataFrame], last: dt.date, settings: Quality
 
 
 def record_days(table: Table, ledger: DataFrame, late_days: int, least_rows: int) -> DataFrame:
-    """One row per event day of a record table: rows by state, users, shares, first and last hour.
+    """One row per event day of a record table: rows by state, users, shares.
 
     Shares are of good rows, but ``bad_share`` and ``duplicate_share`` of all. Days with fewer than ``least_rows`` to take
     a share of are pooled and all bear the pooled share: two faults in a hundred rows are chance, not a broken feed.
@@ -94,8 +94,6 @@ def record_days(table: Table, ledger: DataFrame, late_days: int, least_rows: int
     days = rows.groupBy("day").agg(
         F.expr(f"{whole} as rows"),
         F.expr(f"{part(COUNTABLE) if table == VOICE else whole} as countable_rows"),
-        F.expr("min(if(state = 'good', hour, null)) as first_hour"),
-        F.expr("max(if(state = 'good', hour, null)) as last_hour"),
         *[F.expr(some).alias(f"some_{name}") for name, (some, _) in shares.items()],
         *[F.expr(of).alias(f"of_{name}") for name, (_, of) in shares.items()],
     )

@@ -1,6 +1,6 @@
 """Daily partials: what each user did on each day. Everything later is built from these, never from records again."""
 
-from churnlake.core.contract import COUNT, DATE, INT, LONG, STRING, Column, Table, columns_of
+from churnlake.core.contract import COUNT, DATE, LONG, STRING, Column, Table, columns_of
 from churnlake.indicators import DAILY
 
 DAY = Column("day", DATE, "Day in the city's zone.")
@@ -33,8 +33,6 @@ EDGES = Table(
         Column("peer_area", STRING, "Area code of the peer.", optional=True),
         Column("voice_out_calls", COUNT, "Calls made to the peer.", least=0),
         Column("voice_in_calls", COUNT, "Calls received from the peer.", least=0),
-        Column("voice_out_seconds", COUNT, "Seconds of calls made.", least=0),
-        Column("voice_in_seconds", COUNT, "Seconds of calls received.", least=0),
         Column("message_out", COUNT, "SMS and MMS sent to the peer.", least=0),
         Column("message_in", COUNT, "SMS and MMS received.", least=0),
     ),
@@ -67,6 +65,5 @@ DEVICES = Table(
         Column("imei_key", LONG, "Pseudonym of the equipment identity."),
         Column("tac", STRING, "Type allocation code."),
         Column("voice_calls", COUNT, "Calls made or received on it.", least=1),
-        Column("first_hour", INT, "Hour of the day's first call on it.", least=0, most=23),
     ),
 )

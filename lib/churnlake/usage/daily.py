@@ -64,8 +64,6 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
         F.expr("min(peer_area)").alias("peer_area"),
         F.expr(f"count_if({answered} AND direction = 'out')").alias("voice_out_calls"),
         F.expr(f"count_if({answered} AND direction = 'in')").alias("voice_in_calls"),
-        F.expr("coalesce(sum(if(service = 'voice' AND direction = 'out', seconds, 0)), 0)").alias("voice_out_seconds"),
-        F.expr("coalesce(sum(if(service = 'voice' AND direction = 'in', seconds, 0)), 0)").alias("voice_in_seconds"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
     )
@@ -95,6 +93,4 @@ def places(all_events: DataFrame, settings: UsageSettings) -> DataFrame:
 def devices(all_events: DataFrame) -> DataFrame:
     """One row per user, day and handset: calls on it."""
     seen = all_events.where("imei_key IS NOT NULL")
-    return seen.groupBy("day", "user_id", "imei_key").agg(
-        F.min("tac").alias("tac"), F.count("*").alias("voice_calls"), F.min("hour").alias("first_hour")
-    )
+    return seen.groupBy("day", "user_id", "imei_key").agg(F.min("tac").alias("tac"), F.count("*").alias("voice_calls"))

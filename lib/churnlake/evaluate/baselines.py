@@ -1,0 +1,160 @@
+"""Plain ways to find re-entrants, to measure the detector against: likeness of circles, handset alone, document alone.
+
+Each names at most one old user for each joiner, and how sure it is. They see the same tables as the detector, as they stand at
+the end of the data, which is more than it had at the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from churnlake.reentry import joiners
+from churnlake.reentry.settings import ReentrySettings
+
+CIRCLE_DAYS = 90
+"""The old circle is what was met in so many days before the last own event."""
+SILENT_DAYS = 15
+"""An old user without an own event for so long at the end of the data counts as gone."""
+LIKENESS = {
+    "Jaccard": "shared / (peers + old_peers - shared)",
+    "Dice": "2 * shared / (peers + old_peers)",
+    "tf-idf cosine": "product / (length * old_length)",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How well a way of naming old users does: at its best F1, and the precision where it finds 80 % of those planted.
+
+    ``precision_at_80`` is None where it never finds as many.
+    """
+
+    name: str
+    named: int
+    precision: float
+    recall: float
+    precision_at_80: float | None
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-12)
+
+
+def curve(name: str, named: pd.DataFrame, planted: int) -> Curve:
+    """The curve of one way: ``named`` has one row per joiner named (score, is_right), cut at every score from the highest down.
+
+    Rows of one score stand or fall together.
+    """
+    if named.empty or not planted:
+        return Curve(name, len(named), 0.0, 0.0, None)
+    steps = named.groupby("score", sort=True)["is_right"].agg(["sum", "count"]).iloc[::-1].cumsum()
+    precision, recall = steps["sum"] / steps["count"], steps["sum"] / planted
+    f1 = 2 * precision * recall / (precision + recall).clip(lower=1e-12)
+    best = int(f1.to_numpy().argmax())
+    enough = precision[recall >= 0.8]
+    return Curve(
+        name,
+        int(steps["count"].iloc[best]),
+        float(precision.iloc[best]),
+        float(recall.iloc[best]),
+        float(enough.max()) if len(enough) else None,
+    )
+
+
+def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, old user with a shared peer and likeness: user_id, old_user_id, name, score.
+
+    ``asked`` has one row per joiner of the final stage (user_id, joined_on, known_on). Old users are those whose last own
+    event fits the gap. tf is the number of contacts, idf as in Salton and Buckley 1988, smoothed.
+    """
+    own = joiners.own_days(usage)
+    ends = own.agg(F.max("day").alias("ends"))
+    last = own.groupBy("user_id").agg(F.max("day").alias("last_on")).join(F.broadcast(ends), how="cross")
+    gone = last.where(f"last_on <= date_sub(ends, {SILENT_DAYS})").select(F.col("user_id").alias("old_user_id"), "last_on")
+    contacts = edges.select(
+        "user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n")
+    )
+    old = (
+        gone.join(contacts.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
+        .where(f"day <= last_on AND day > date_sub(last_on, {CIRCLE_DAYS})")
+        .groupBy("old_user_id", "last_on", "peer_id")
+        .agg(F.sum("n").alias("old_n"))
+    )
+    new = (
+        asked.join(contacts, on="user_id", how="inner")
+        .where("day >= joined_on AND day <= known_on")
+        .groupBy("user_id", "joined_on", "peer_id")
+        .agg(F.sum("n").alias("n"))
+    )
+    circles = edges.select("user_id", "peer_id").distinct()
+    users = circles.agg(F.count_distinct("user_id").alias("users"))
+    rarity = circles.groupBy("peer_id").agg(F.count("*").alias("known")).join(F.broadcast(users), how="cross")
+    rarity = rarity.select("peer_id", "known", F.expr("ln((1 + users) / (1 + known)) + 1").alias("idf"))
+    old, new = old.join(rarity, on="peer_id", how="inner"), new.join(rarity, on="peer_id", how="inner")
+    whole = Window.partitionBy("old_user_id")
+    old = old.withColumns(
+        {"old_peers": F.count("*").over(whole), "old_length": F.sqrt(F.sum(F.expr("old_n * idf * old_n * idf")).over(whole))}
+    )
+    mine = Window.partitionBy("user_id")
+    new = new.withColumns({"peers": F.count("*").over(mine), "length": F.sqrt(F.sum(F.expr("n * idf * n * idf")).over(mine))})
+    # hubs are in every circle: their idf is near nothing, and the join would grow with the square of their users
+    new, old = new.where(f"known <= {settings.hub_users}"), old.drop("idf").where(f"known <= {settings.hub_users}").drop("known")
+    gap = "datediff(joined_on, last_on)"
+    pairs = new.join(old, on="peer_id", how="inner").where(
+        f"user_id <> old_user_id AND {gap} BETWEEN {settings.gap_least_days} AND {settings.gap_most_days}"
+    )
+    scored = pairs.groupBy("user_id", "old_user_id", "peers", "old_peers", "length", "old_length").agg(
+        F.count("*").alias("shared"), F.sum(F.expr("n * idf * old_n * idf")).alias("product")
+    )
+    ways = ", ".join(f"struct('{name}' as name, round(cast({sql} as double), 9) as score)" for name, sql in LIKENESS.items())
+    return scored.select("user_id", "old_user_id", F.expr(f"inline(array({ways}))"))
+
+
+def by_handset(asked: DataFrame, devices: DataFrame) -> DataFrame:
+    """One row per joiner and user seen on one of its handsets before, as ``by_likeness``; surer the later it was."""
+    new = asked.join(devices.select("user_id", "day", "imei_key"), on="user_id", how="inner").where("day <= known_on")
+    new = new.groupBy("user_id", "imei_key").agg(F.min("day").alias("new_from"))
+    old = devices.select(F.col("user_id").alias("old_user_id"), "day", "imei_key")
+    met = new.join(old, on="imei_key", how="inner").where("old_user_id <> user_id AND day <= new_from")
+    near = met.groupBy("user_id", "old_user_id").agg(F.max(F.expr("-datediff(new_from, day)")).cast("double").alias("score"))
+    return near.select("user_id", "old_user_id", F.lit("handset alone").alias("name"), "score")
+
+
+def by_document(asked: DataFrame, subscribers: DataFrame) -> DataFrame:
+    """One row per joiner and earlier user with the same document, as ``by_likeness``; surer the fewer have it."""
+    papers = (
+        subscribers.where("document_key IS NOT NULL").groupBy("user_id", "document_key").agg(F.min("joined_on").alias("on_paper"))
+    )
+    papers = papers.withColumn("holders", F.count("*").over(Window.partitionBy("document_key")))
+    old = papers.select(F.col("user_id").alias("old_user_id"), "document_key", F.col("on_paper").alias("old_on_paper"))
+    new = asked.select("user_id").join(papers, on="user_id", how="inner")
+    met = new.join(old, on="document_key", how="inner").where("old_user_id <> user_id AND old_on_paper <= on_paper")
+    score = F.max(F.expr("1 / holders")).cast("double").alias("score")
+    return (
+        met.groupBy("user_id", "old_user_id")
+        .agg(score)
+        .select("user_id", "old_user_id", F.lit("document alone").alias("name"), "score")
+    )
+
+
+def curves(named: DataFrame, planted: DataFrame, total: int) -> list[Curve]:
+    """The curve of each way in ``named`` (rows as ``by_likeness`` gives them), each joiner under the old user most like it.
+
+    ``planted`` has one row per true pair (user_id, old_user_id) among those asked, ``total`` of them.
+    """
+    best = Window.partitionBy("name", "user_id").orderBy(F.desc("score"), "old_user_id")
+    first = named.withColumn("turn", F.row_number().over(best)).where("turn = 1").drop("turn")
+    true = planted.select("user_id", "old_user_id", F.lit(True).alias("is_true"))
+    judged = first.join(true, on=["user_id", "old_user_id"], how="left").select(
+        "name", "score", F.expr("coalesce(is_true, false)").alias("is_right")
+    )
+    # one row per joiner and way
+    rows = judged.toPandas()
+    order: Callable[[str], int] = [*LIKENESS, "handset alone", "document alone", "detector"].index
+    return [curve(name, rows[rows["name"] == name], total) for name in sorted(set(rows["name"]), key=order)]

@@ -1,0 +1,141 @@
+"""The same questions on cities never seen: a scenario under several seeds, each through the chain, beside plain baselines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city.generate import scenario
+from churnlake.core.console import Console
+from churnlake.core.job import log_to
+from churnlake.core.lineage import Lineage
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import Days
+from churnlake.core.session import get_session
+from churnlake.evaluate import baselines
+from churnlake.evaluate.content import lake_of
+from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.settings import Settings
+from churnlake.tables.churn import MODELS
+from churnlake.tables.daily import DEVICES, EDGES, USAGE
+from churnlake.tables.reentry import JOINERS, MATCHES
+from churnlake.tables.reference import SUBSCRIBERS
+
+LAST = ("detect_reentry", "train_model")
+"""What is judged; jobs that neither of these needs are left out."""
+FIGURES = "evaluation.json"
+
+
+def overrides(city: str, seed: int, work: Path) -> list[str]:
+    """Settings that give one city and seed a folder of its own below ``work``."""
+    home = work / f"{Path(city).stem}-{seed}"
+    return [
+        f"city.scenario={city}", f"city.seed={seed}", f"city.truth={home / 'truth'}", f"store.landing={home / 'landing'}",
+        f"store.lake={home / 'lake'}", f"store.work={home / 'work'}", f"tracking.uri=sqlite:///{(home / 'mlflow.db').resolve()}",
+        f"tracking.artifacts={home / 'mlruns'}",
+    ]  # fmt: skip
+
+
+def judge(settings: Settings, console: Console) -> dict[str, Any]:
+    """Make one city, run the jobs that find re-entrants and teach the model, and print and return what they reached.
+
+    The figures are left in ``evaluation.json`` in the work folder.
+    """
+    work = Path(settings.store.work).resolve()
+    log_to(work / "logs")
+    city = scenario(settings.city.scenario)
+    days = Days(city.first_day, city.last_day)
+    console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
+    spark, started = get_session(settings.spark, work / "logs")
+    try:
+        lineage = Lineage.of_package()
+        needed = lineage.needed_by(*LAST)
+        jobs = [job for job in lineage.jobs if job.name == "generate_city" or job.name in needed]
+        run_chain(spark, settings, jobs, days, console, makers=lineage.makers)
+        found = {
+            "city": city.name,
+            "seed": settings.city.seed,
+            **_reentry(spark, settings, days),
+            **_churn(spark, settings, days),
+        }
+    finally:
+        if started:
+            spark.stop()
+    work.mkdir(parents=True, exist_ok=True)
+    (work / FIGURES).write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
+    console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))
+    return found
+
+
+def _reentry(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+    lake = lake_of(spark, settings, days, JOINERS, MATCHES, USAGE, EDGES, DEVICES, SUBSCRIBERS)
+    final = max(settings.reentry.stages)
+    planted = planted_pairs(spark, Path(settings.city.truth), lake.key)
+    found = reentry_found(lake.read(JOINERS), lake.read(MATCHES), planted, final)
+    asked = lake.checkpoint(lake.read(JOINERS).where(F.col("stage_days") == final).select("user_id", "joined_on", "known_on"))
+    due = lake.checkpoint(planted.join(asked.select("user_id"), on="user_id", how="inner"))
+    named = [baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry)]
+    if lake.has(DEVICES):
+        named.append(baselines.by_handset(asked, lake.read(DEVICES)))
+    if lake.has(SUBSCRIBERS):
+        named.append(baselines.by_document(asked, lake.read(SUBSCRIBERS)))
+    given = lake.read(MATCHES).where(F.col("stage_days") == final)
+    named.append(given.select("user_id", "old_user_id", F.lit("detector").alias("name"), F.col("probability").alias("score")))
+    rows = named[0]
+    for more in named[1:]:
+        rows = rows.unionByName(more)
+    total = found.planted
+    ways = [asdict(one) | {"f1": one.f1} for one in baselines.curves(rows, due, total)]
+    return {
+        "joiners": found.candidates, "planted": total, "matches": found.found, "right": found.right,
+        "precision": found.precision, "recall": found.recall, "ways": ways,
+        "same_handset_share": _share_of(due, "same_handset"), "same_document_share": _share_of(due, "same_document"),
+    }  # fmt: skip
+
+
+def _share_of(planted: Any, column: str) -> float | None:
+    row = planted.agg(F.avg(F.col(column).cast("double")).alias("share")).first()
+    return None if row is None else row["share"]
+
+
+def _churn(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+    lake = lake_of(spark, settings, days, MODELS)
+    rows = [row.asDict() for row in lake.read(MODELS).orderBy("learner").collect()] if lake.has(MODELS) else []
+    kept = ("learner", "test_month", "test_rows", "base_rate", "pr_auc", "roc_auc", "lift_top_decile", "is_champion")
+    return {"models": [{name: row[name] for name in kept} for row in rows]}
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        (
+            "re-entry",
+            f"{found['planted']} planted among {found['joiners']} joiners; {found['matches']} matches, {found['right']} right: "
+            f"precision {_text(found['precision'])}, recall {_text(found['recall'])}",
+        )
+    ]
+    for way in found["ways"]:
+        lines.append(
+            (
+                way["name"],
+                f"best F1 {way['f1']:.2f} (precision {way['precision']:.2f}, recall {way['recall']:.2f}); "
+                f"precision at 80 % recall {_text(way['precision_at_80'])}",
+            )
+        )
+    for model in found["models"]:
+        lines.append(
+            (
+                f"churn, {model['learner']}",
+                f"PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}; {model['test_rows']:,} users of "
+                f"{model['test_month']:%Y-%m}",
+            )
+        )
+    return lines
+
+
+def _text(value: float | None) -> str:
+    return "not reached" if value is None else f"{value:.2f}"
