@@ -22,6 +22,9 @@ from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
 
+_ASK = {"tables": "[TABLE]", "indicators": "[VIEW]", "ddl": "[TABLE]", "dictionary": "[--write]", "lineage": ""}
+"""Commands that answer without Spark, and what they take."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Dispatch; the exit code: 0 done, 2 bad arguments, settings or missing input, 3 contract or gate broken, 1 anything else."""
@@ -38,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
     }
+    if arguments and arguments[0] in _ASK and {"-h", "--help"} & set(arguments[1:]):
+        _say(f"usage: python -m churnlake {arguments[0]} {_ASK[arguments[0]]}\n\n{commands[arguments[0]][1]}\n")
+        return 0
     if arguments and arguments[0] in commands:
         return commands[arguments[0]][0](arguments[1:])
     listed = "\n".join(f"  {name:<11} {meaning}" for name, (_, meaning) in commands.items())

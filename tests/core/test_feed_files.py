@@ -95,7 +95,7 @@ CONTENTS = {
     "empty.csv": (b"", 0),
     "header_only.csv": (HEADER, 0),
     "header_without_end.csv": (HEADER.strip(), 0),
-    "nul.csv": (HEADER + b"a\0,b,1\n\0\n", 2),
+    "nul.csv": (HEADER + b"a\0,b,1\n\0\n", 1),
     "packed.csv.gz": (gzip.compress(HEADER + b"a,b,1\n") + gzip.compress(b"c,d,2\n"), 2),
     "long.csv": (HEADER + b"a,b,1\n" * (CHUNK // 3) + b"x" * (2 * CHUNK) + b"\n\nend", CHUNK // 3 + 2),
 }

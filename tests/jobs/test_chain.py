@@ -238,7 +238,7 @@ def test_a_job_on_its_own_does_what_the_chain_does(spark: SparkSession, city: Ci
     ("program", "sets", "told"),
     [
         ("ingest_usage", [], "landing folder .* is not there; put files under"),
-        ("ingest_usage", ["store.feeds=nobody"], "no files under .*no feed mapped"),
+        ("ingest_usage", ["store.feeds=nobody"], "no feed files in .*nobody; write one"),
         ("build_daily", [], "no clean records yet; run job ingest_usage first"),
         ("build_circles", [], r"daily\.edges does not exist yet; run job build_daily first"),
         ("detect_reentry", [], "does not exist yet; run job"),

@@ -153,7 +153,7 @@ def test_spark_reads_as_many_lines_as_were_counted(landed: Landed, tmp_path: Pat
     (file,) = landing_files(
         tmp_path / "stays", Feed.model_validate({"feed": "stays", "format": "csv", "numbers": "opaque", "rows": [ROW]})
     )
-    assert frame.count() == file.lines == 6
+    assert frame.count() == file.lines == 4
 
 
 def test_other_encodings_and_delimiters(landed: Landed) -> None:
@@ -263,3 +263,28 @@ def test_days_are_read_by_their_pattern(spark: SparkSession) -> None:
     found = frame.select(*(texts.to_day(F.col(c), p) for c, p in (("a", None), ("b", "yyyyMMdd"), ("c", "d MMM yyyy")))).collect()
     assert tuple(found[0]) == (dt.date(2005, 5, 1),) * 3
     assert tuple(found[1]) == (None, None, None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_blank_lines_are_counted_and_read_alike(landed: Landed, tmp_path: Path, encoding: str) -> None:
+    """Both the count and the reader leave out what holds no sign to be seen, whichever reader the encoding needs."""
+    line = "r{},Li,20050501080000,3,1250,2"
+    texts = [
+        line.format(1),
+        "",
+        "   ",
+        "\t\r",
+        "\x1a",
+        "\x00",
+        ' "unclosed',
+        line.format(2),
+        "x\x00y",
+        " " + line.format(3),
+        "   ",
+    ]
+    keys = {"encoding": encoding, "rows": [ROW]}
+    frame = landed({"a.csv": (HEADER + "\n".join(texts)).encode(encoding)}, **{"encoding": encoding})
+    feed = Feed.model_validate({"feed": "stays", "format": "csv", "numbers": "opaque", **keys})
+    (file,) = landing_files(tmp_path / "stays", feed)
+    assert file.lines == frame.count() == 5
+    assert sorted(r.record_id for r in frame.collect() if not r.unreadable) == ["r1", "r2", "r3"]

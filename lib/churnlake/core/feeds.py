@@ -247,10 +247,12 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
         one_field = {"sep": "\u0001", "quote": "", "escape": "", "lineSep": "\n", "encoding": feed.encoding, "header": "false"}
         lines = spark.read.schema("value string").options(**one_field).csv(paths).select("value", _file_name())
     # The filter compares the text as it is: Spark pushes it below the projection, and would trim every line twice.
-    bare = ["", *sorted({file.header_line for file in files})]
-    not_data = [f"{mark}{text}{end}" for text in dict.fromkeys(bare) for mark in ("", "\ufeff") for end in ("", "\r")]
+    heads = sorted({file.header_line for file in files})
+    not_data = [f"{mark}{text}{end}" for text in heads for mark in ("", "\ufeff") for end in ("", "\r")]
+    # a line that does not begin with a sign to be seen may hold none: few do, so that the pattern is seldom asked
+    is_blank = F.expr(r"(ascii(value) <= 32 OR ascii(value) = 65279) AND value RLIKE '^\\uFEFF?[\\x00-\\x20]*$'")
     line = F.ltrim(F.rtrim(F.make_valid_utf8("value"), F.lit("\r")), F.lit("\ufeff"))
-    lines = lines.where(~F.col("value").isin(not_data)).select(line.alias("raw_text"), "file")
+    lines = lines.where(~F.col("value").isin(not_data) & ~is_blank).select(line.alias("raw_text"), "file")
     if feed.has_record_id:
         lines = lines.withColumn("line_key", F.lit(None).cast("bigint"))
     else:

@@ -142,22 +142,38 @@ class Job:
         if not self.lands:
             self.body(lake, run)
             return
+        for feed in self.lands:
+            if not lake.landing.feed_file(feed).is_file():
+                run.leaves_out(f"{feed.name} records", feed)
         if not lake.landing.batch:
             logger.info("%s: no new file (%s taken in before)", self.name, lake.landing.seen_before)
             return
         batch = lake.landing.batch
-        for feed in self.lands:
-            if not lake.landing.feed_file(feed).is_file():
-                run.leaves_out(f"{feed.name} records", feed)
         lake.record_files(lake.landing.register(self.lands, "open"), FILES, batch)
         self.body(lake, run)
         # every row is accounted for: what Spark committed against lines counted without it
         expected, found = lake.landing.rows_in(), sum(w.rows + w.bad + w.duplicates for w in lake.written if w.table.ledger)
         if expected != found:
             raise ContractError(
-                f"{self.name}: the files hold {expected} rows by line count, but {found} were committed; look for quoted line breaks, then run again"
+                f"the files hold {expected} rows by line count, but {found} were committed; they differ in {self._unaccounted(lake)}; "
+                "mend or remove those files, then run again"
             )
         lake.record_files(lake.landing.register(self.lands, "done"), FILES, batch)
+
+    def _unaccounted(self, lake: Lake) -> str:
+        """The files whose rows committed are not those counted, the first few by name."""
+        found: dict[str, int] = {}
+        for written in lake.written:
+            if written.table.ledger:
+                rows = lake.ledger(written.table).where(F.col("batch") == lake.landing.batch)
+                found |= {row["file_id"]: int(row["count"]) for row in rows.groupBy("file_id").count().collect()}
+        listed = [row for row in lake.landing.register(self.lands, "open") if row["note"] is None]
+        wrong = [
+            f"{row['path']} ({row['lines'] * row['rows_per_line']} counted, {found.get(row['file_id'], 0)} committed)"
+            for row in listed
+            if row["lines"] * row["rows_per_line"] != found.get(row["file_id"], 0)
+        ]
+        return ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
 
     def _days_by_default(self, lake: Lake, makers: dict[str, str]) -> Days:
         if self.lands:

@@ -48,27 +48,36 @@ class Landing:
         self.unreadable: list[LandingFile] = []
         self.seen_before = 0
 
+    @property
+    def feed_folder(self) -> Path:
+        """The operator's folder of feed files: conf/feeds/<operator>, or anywhere when ``store.feeds`` is a path."""
+        named = Path(self._operator)
+        return named if len(named.parts) > 1 else conf_folder() / "feeds" / named
+
     def feed_file(self, table: Table) -> Path:
         """The feed file that maps the operator's files to this landing table."""
-        return conf_folder() / "feeds" / self._operator / f"{_noun(table)}.yaml"
+        return self.feed_folder / f"{_noun(table)}.yaml"
 
     def feed(self, table: Table) -> Feed:
         """The parsed feed file. Raises SettingsError when it is wrong, MissingInputError when there is none."""
         if table.name not in self._feeds:
             path = self.feed_file(table)
             if not path.is_file():
-                raise MissingInputError(
-                    f"no feed file conf/feeds/{self._operator}/{path.name}; write one to map the operator's {_noun(table)} files"
-                )
+                raise MissingInputError(f"no feed file {path}; write one to map the operator's {_noun(table)} files")
             self._feeds[table.name] = load_feed(path, table)
         return self._feeds[table.name]
 
     def choose(self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None) -> None:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
 
-        ``registered`` are the rows of raw.files. Raises MissingInputError when the landing folder is not there, or holds no
-        file of any of these feeds and none was ever taken in.
+        ``registered`` are the rows of raw.files. There is no batch where none of these feeds is mapped or delivered while
+        others are. Raises MissingInputError when the landing folder or the operator's feed files are not there, or no file of
+        any feed was ever delivered.
         """
+        if not any(self.feed_folder.glob("*.yaml")):
+            raise MissingInputError(
+                f"no feed files in {self.feed_folder}; write one for each feed delivered, or set store.feeds to the operator or folder that has them"
+            )
         if not self._root.is_dir():
             raise MissingInputError(
                 f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
@@ -99,10 +108,9 @@ class Landing:
                 f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: "
                 f"{', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back"
             )
-        if not delivered and not registered:
+        if not delivered and not registered and not any(self._root.glob("*/date=*/*")):
             raise MissingInputError(
-                f"no files under {self._root}/{{{','.join(sorted(mine)) or 'no feed mapped'}}}/date=YYYY-MM-DD/; "
-                "put the operator's files there or set store.landing"
+                f"no files under {self._root}/<feed>/date=YYYY-MM-DD/; put the operator's files there or set store.landing"
             )
         self._files = {}
         for table, landed in found.values():

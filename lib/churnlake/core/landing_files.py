@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BLANK = bytes(range(33))
+"""A line of nothing but blanks and control characters is empty, as it is for Spark's CSV reader."""
+STARTS_BLANK = re.compile(rb"\n[\x00-\x20]")
 UNFINISHED = (".part", ".tmp")
 OTHER_PACKING = (".bz2", ".zip", ".zst", ".lz4", ".xz", ".snappy", ".deflate")
 
@@ -31,7 +35,7 @@ class LandingFile:
     """One delivered file: where it lies, what it holds, and why it can not be read where that is so.
 
     ``name`` is feed/date=YYYY-MM-DD/file; ``file_id`` the first 32 hex digits of the SHA-256 of its bytes; ``lines`` its
-    data lines: neither empty nor the header. ``note`` is None for a readable file.
+    data lines: neither blank nor the header. ``note`` is None for a readable file.
     """
 
     path: Path
@@ -117,7 +121,7 @@ def _csv(raw: _Hashing, is_gzip: bool, feed: Feed) -> tuple[int, tuple[str, ...]
         if not is_gzip and count == 0 and chunk.startswith(b"\x1f\x8b"):
             raise ValueError("gzip content without the ending .gz")
         if not names:
-            header_bytes = next((text for line in chunk.split(b"\n") if (text := _bare(line))), b"")
+            header_bytes = next((text for line in chunk.split(b"\n") if (text := _bare(line)).strip(BLANK)), b"")
             if not header_bytes:
                 continue
             header_line = header_bytes.decode(feed.encoding)
@@ -146,11 +150,12 @@ def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _data_lines(chunk: bytes, header: bytes) -> int:
-    """Lines of a chunk that are neither empty nor the header (again)."""
-    may_have_others = any(sign in chunk for sign in (b"\n\n", b"\n\r", BYTE_ORDER_MARK, *([header] if header else [])))
-    if not may_have_others and chunk[:1] not in (b"\n", b"\r"):
+    """Lines of a chunk that are neither blank nor the header (again)."""
+    others = any(sign in chunk for sign in (BYTE_ORDER_MARK, *([header] if header else [])))
+    if not others and chunk[0] > 32 and STARTS_BLANK.search(chunk) is None:
         return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-    return sum(_bare(line) not in (b"", header) for line in chunk.removesuffix(b"\n").split(b"\n"))
+    bare = (_bare(line) for line in chunk.removesuffix(b"\n").split(b"\n"))
+    return sum(bool(line.strip(BLANK)) and line != header for line in bare)
 
 
 def _bare(line: bytes) -> bytes:

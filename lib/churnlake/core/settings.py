@@ -66,9 +66,7 @@ def conf_folder() -> Path:
     for folder in (Path(__file__).parents[3] / "conf", Path("conf")):
         if (folder / "base.yaml").is_file():
             return folder.resolve()
-    raise SettingsError(
-        "no conf/base.yaml beside the sources or in the current folder; run from the project's folder or pass --conf"
-    )
+    raise SettingsError("no conf/base.yaml beside the sources or in the current folder; run from the project's folder")
 
 
 def load(model: type[S], env: str, overrides: list[str] | None = None, folder: Path | None = None) -> S:

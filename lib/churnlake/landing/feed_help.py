@@ -5,7 +5,8 @@ FEED_HELP = """
 
 Files lie under `landing/<feed>/date=YYYY-MM-DD/`, CSV (plain or .gz) or Parquet. One YAML file a feed,
 `conf/feeds/<operator>/<feed>.yaml`, says how a line becomes a row of the landing contract (the `raw.*` tables below);
-`store.feeds` names the operator. No code is needed. Only one record feed is required; jobs say what they leave out.
+`store.feeds` names the operator, or is the path of a folder of feed files kept elsewhere.
+No code is needed. Only one record feed is required; jobs say what they leave out.
 
 | key | meaning |
 |---|---|
