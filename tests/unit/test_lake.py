@@ -2,18 +2,22 @@
 
 import datetime as dt
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
+from rich.console import Console as RichConsole
 
+from churnlake.core.console import Console
 from churnlake.core.contract import DATE, INT, LONG, STRING, Column, Table
 from churnlake.core.errors import ContractError, LineageError, MissingInputError
 from churnlake.core.frames import frame_of
 from churnlake.core.job import Job, Run, declare
 from churnlake.core.lake import Lake
+from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.settings import CoreSettings, load
 from churnlake.core.testing import rows as rows_of
@@ -288,3 +292,17 @@ def _content(spark: SparkSession) -> Any:
 
     # what the earlier rows 7 and 8 said: as GOOD, key aside
     return F.xxhash64(F.col("record_key"), F.lit(day(1)), F.lit("a"), F.lit(1), F.lit(5).cast("bigint"), F.lit(0), F.lit(1))
+
+
+def test_a_job_whose_input_is_not_due_yet_waits_and_the_chain_goes_on(spark: SparkSession, settings: CoreSettings) -> None:
+    def early(lake: Lake, run: Run) -> None: ...
+    def late(lake: Lake, run: Run) -> None:
+        lake.read(VISITS)
+
+    maker, reader = job(early, writes=(VISITS,)), job(late, reads=(VISITS,), writes=(TOTALS,))
+    console, makers = Console(RichConsole(file=(screen := StringIO()), width=120)), {VISITS.name: "early"}
+    reports = run_chain(spark, settings, (maker, reader), Days(day(1), day(1)), console, makers=makers)
+    assert [report.job for report in reports] == ["early"]
+    assert "late              waits: no daily.visits yet" in screen.getvalue()
+    with pytest.raises(MissingInputError, match="run job early first"):
+        run_chain(spark, settings, (reader,), Days(day(1), day(1)), console, makers=makers)

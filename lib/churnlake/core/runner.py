@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from churnlake.core.console import Console
 from churnlake.core.job import Job, Report
-from churnlake.core.runs import Days
+from churnlake.core.lake import Lake, Scope
+from churnlake.core.runs import Days, parse_days
 from churnlake.core.settings import CoreSettings
 
 
@@ -17,9 +18,19 @@ def run_chain(
     spark: SparkSession, settings: CoreSettings, jobs: Sequence[Job], days: Days | None, console: Console, *,
     makers: Mapping[str, str], budgets: Mapping[str, float] | None = None, restate: bool = False,
 ) -> list[Report]:  # fmt: skip
-    """Run the jobs one after the other; a line on the console for each. The first that fails stops the chain."""
-    reports = []
+    """Run the jobs one after the other; a line on the console for each. The first that fails stops the chain.
+
+    A job whose input an earlier one of the chain had no reason to make yet (no month is over) waits for another run.
+    """
+    reports: list[Report] = []
+    done: set[str] = set()
     for job in jobs:
+        lake = Lake(spark, settings.store, Scope("", days or parse_days("9999-12-30"), job.reads, ()))
+        lacks = [t.name for t in job.reads if t.stored and makers.get(t.name) in done and not lake.has(t)]
+        done.add(job.name)
+        if lacks:
+            console.say(f"[dim]–[/dim] {job.name:<17} waits: no {', '.join(lacks)} yet")
+            continue
         with console.job(job.name), as_it_was(spark):
             report = job.run(spark, settings, days, makers=dict(makers), restate=restate)
         console.done(report, (budgets or {}).get(job.name))
