@@ -14,16 +14,13 @@ from churnlake.core.errors import SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
-from churnlake.core.runs import RUNS, parse_days
-from churnlake.core.session import get_session
+from churnlake.core.runs import EVER, RUNS, parse_days
+from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.indicators import INDICATORS, VIEWS
 from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
-
-_ASK = {"tables": "[TABLE]", "indicators": "[VIEW]", "ddl": "[TABLE]", "dictionary": "[--write]", "lineage": ""}
-"""Commands that answer without Spark, and what they take."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,11 +38,11 @@ def main(argv: list[str] | None = None) -> int:
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
     }
-    if arguments and arguments[0] in _ASK and {"-h", "--help"} & set(arguments[1:]):
-        _say(f"usage: python -m churnlake {arguments[0]} {_ASK[arguments[0]]}\n\n{commands[arguments[0]][1]}\n")
-        return 0
     if arguments and arguments[0] in commands:
-        return commands[arguments[0]][0](arguments[1:])
+        try:
+            return commands[arguments[0]][0](arguments[1:])
+        except SystemExit as stop:
+            return int(stop.code or 0)
     listed = "\n".join(f"  {name:<11} {meaning}" for name, (_, meaning) in commands.items())
     text = f"usage: python -m churnlake COMMAND ...\n\n{listed}\n\nEach command answers --help.\n"
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -67,21 +64,11 @@ def _run(argv: list[str]) -> int:
         settings = load(Settings, arguments.env, arguments.set)
         logs = Path(settings.store.work).resolve() / "logs"
         log_to(logs)
-        spark, started = get_session(settings.spark, logs)
-        try:
-            run_chain(
-                spark,
-                settings,
-                jobs,
-                days,
-                Console(),
-                makers=lineage.makers,
-                budgets=settings.runner.budgets,
-                restate=arguments.restate,
-            )
-        finally:
-            if started:
-                spark.stop()
+        for job in jobs:
+            job.check(settings)
+        budgets = settings.runner.budgets
+        with session(settings.spark, logs) as spark:
+            run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
 
     return guarded("run", parser, argv, body)
 
@@ -146,39 +133,47 @@ def _content(argv: list[str]) -> int:
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
-        spark, started = get_session(settings.spark, Path(settings.store.work).resolve() / "logs")
-        try:
-            found = content(spark, settings, parse_days(arguments.dates or "9999-12-30"))
-        finally:
-            if started:
-                spark.stop()
+        days = parse_days(arguments.dates) if arguments.dates else EVER
+        with session(settings.spark, Path(settings.store.work).resolve() / "logs") as spark:
+            found = content(spark, settings, days)
         _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
 
     return guarded("content", parser, argv, body)
 
 
+def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:
+    """The parser of a command that answers without Spark; ``names`` are what it may be given."""
+    parser = argparse.ArgumentParser(prog=f"python -m churnlake {command}", description=meaning)
+    for name in names:
+        parser.add_argument(name, nargs="?")
+    return parser
+
+
 def _tables(argv: list[str]) -> int:
     tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS)}
-    if not argv:
+    asked = _asked("tables", "List the tables; with a name, its columns.", "table").parse_args(argv).table
+    if not asked:
         _say("".join(f"{name:<26} {table.meaning}\n" for name, table in tables.items()))
         return 0
-    if argv[0] not in tables:
-        sys.stderr.write(f"tables: no table '{argv[0]}'; python -m churnlake tables lists them\n")
+    if asked not in tables:
+        sys.stderr.write(f"tables: no table '{asked}'; python -m churnlake tables lists them\n")
         return 2
     _say(
         "".join(
             f"{c.name:<30} {sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n"
-            for c in tables[argv[0]].columns
+            for c in tables[asked].columns
         )
     )
     return 0
 
 
 def _indicators(argv: list[str]) -> int:
-    if not argv:
+    parser = _asked("indicators", "Count the indicators by view; with a view, list them.")
+    parser.add_argument("view", nargs="*", help="a view, for example call features")
+    view = " ".join(parser.parse_args(argv).view)
+    if not view:
         _say("".join(f"{view:<28} {len(found):>4}\n" for view, found in VIEWS.items()) + f"{'all':<28} {len(INDICATORS):>4}\n")
         return 0
-    view = " ".join(argv)
     if view not in VIEWS:
         sys.stderr.write(f"indicators: no view '{view}'; there are {', '.join(VIEWS)}\n")
         return 2
@@ -188,10 +183,11 @@ def _indicators(argv: list[str]) -> int:
 
 def _ddl(argv: list[str]) -> int:
     tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS) if table.stored}
-    if argv and argv[0] not in tables:
-        sys.stderr.write(f"ddl: no stored table '{argv[0]}'; python -m churnlake tables lists them\n")
+    asked = _asked("ddl", "Print CREATE TABLE of all tables or of one.", "table").parse_args(argv).table
+    if asked and asked not in tables:
+        sys.stderr.write(f"ddl: no stored table '{asked}'; python -m churnlake tables lists them\n")
         return 2
-    _say("\n\n".join(rules.ddl(table, table.name) + ";" for name, table in tables.items() if not argv or name == argv[0]) + "\n")
+    _say("\n\n".join(rules.ddl(table, table.name) + ";" for name, table in tables.items() if asked in (None, name)) + "\n")
     return 0
 
 
@@ -209,18 +205,18 @@ _LAYERS = ["raw", "clean", "reference", "daily", "features", "circles", "churn",
 
 
 def _dictionary(argv: list[str]) -> int:
-    if argv == ["--write"]:
+    parser = _asked("dictionary", "Print the dictionary.")
+    parser.add_argument("--write", action="store_true", help="rewrite the generated pages of the repository instead")
+    if parser.parse_args(argv).write:
         for path, text in pages().items():
             (Path(__file__).parents[2] / path).write_text(text, encoding="utf-8")
         return 0
-    if argv:
-        sys.stderr.write(f"dictionary: {SettingsError(f'unknown argument {argv[0]}; it takes --write or nothing')}\n")
-        return 2
     _say(next(iter(pages().values())))
     return 0
 
 
 def _lineage(argv: list[str]) -> int:
+    _asked("lineage", "Print which job makes what, in the order they run.").parse_args(argv)
     lineage = Lineage.of_package()
     _say(dictionary.lineage_text(lineage.jobs, lineage.makers))
     return 0

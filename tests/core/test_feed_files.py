@@ -59,7 +59,7 @@ def test_a_feed_file_is_read(tmp_path: Path) -> None:
         ({"rows": [{**ROW, "guest": {"column": "WHO", "scale": 0.1}}]}, "guest: scale: is for numbers only"),
         ({"rows": []}, "rows: list should have at least 1 item"),
         ({"format": "xml"}, "format: input should be 'csv' or 'parquet'"),
-        ({"feed": "stays"}, "feed: is 'stays', but it is read as visits"),
+        ({"feed": "stays"}, "feed: is 'stays', but visits.yaml maps visits"),
         ({"encoding": "UTF-61"}, "there is no encoding 'UTF-61'"),
         ({"encoding": "UTF-16"}, "does not write line ends as one byte"),
         ({"header": False}, "header: must be true or the list"),
@@ -70,7 +70,7 @@ def test_a_feed_file_is_read(tmp_path: Path) -> None:
 def test_a_wrong_feed_file_names_the_culprit(tmp_path: Path, change: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_feed(written(tmp_path, FEED | change), VISITS)
-    assert str(refused.value).startswith("feed file inn/visits.yaml: ")
+    assert str(refused.value).startswith(f"feed file {tmp_path / 'inn' / 'visits.yaml'}: ")
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 

@@ -54,6 +54,9 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["rum"], 2, "no command 'rum'"),
         (["ddl", "clean.voise"], 2, "no stored table"),
         (["indicators", "calls"], 0, ""),
+        (["tables", "--help"], 0, ""),
+        (["ddl", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (["dictionary", "--wright"], 2, "unrecognized arguments: --wright"),
         (["lineage"], 0, ""),
         (["tables"], 0, ""),
         (["ddl"], 0, ""),
@@ -66,6 +69,15 @@ def test_the_command_line_answers_without_a_trace(
     err = capsys.readouterr().err
     assert told in err
     assert "Traceback" not in err
+
+
+def test_a_wrong_feed_file_is_told_before_spark_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sms.yaml").write_text("feed: pigeon\nformat: csv\nnumbers: dialled\nrows: [{}]\n")
+    monkeypatch.setattr("churnlake.__main__.session", lambda *_: pytest.fail("Spark was started"))
+    assert main(["run", "--set", f"store.feeds={tmp_path}", "--set", f"store.work={tmp_path}"]) == 2
+    assert f"feed file {tmp_path}/sms.yaml: feed: is 'pigeon', but sms.yaml maps sms" in capsys.readouterr().err
 
 
 def test_a_missing_java_gets_one_line_that_says_what_to_install(tmp_path: Path) -> None:

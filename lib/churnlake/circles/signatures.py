@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.circles.settings import CircleSettings
+from churnlake.tables.daily import CONTACTS
 
 THOUSANDTHS = 1000
 
@@ -33,7 +34,7 @@ def signatures(edges: DataFrame, months: list[dt.date], settings: CircleSettings
         "weight", F.expr(f"element_at(array({powers}), cast(age as int) + 1)")
     )
     strengths = spread.groupBy("month", "user_id", "peer_id").agg(
-        F.expr("sum(weight * (voice_out_calls + voice_in_calls + message_out + message_in))").alias("strength"),
+        F.expr(f"sum(weight * ({CONTACTS}))").alias("strength"),
         F.expr("sum(weight * (voice_out_calls + message_out))").alias("strength_out"),
         F.expr("max(day >= month)").alias("met_this_month"),
     )

@@ -128,7 +128,7 @@ def load_feed(path: Path, table: Table) -> Feed:
     """
 
     def wrong(what: str) -> SettingsError:
-        return SettingsError(f"feed file {path.parent.name}/{path.name}: {what}")
+        return SettingsError(f"feed file {path}: {what}")
 
     if not path.is_file():
         raise wrong(f"does not exist; write it to map an operator's files to {table.name}")
@@ -139,9 +139,9 @@ def load_feed(path: Path, table: Table) -> Feed:
         raise wrong(f"not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise wrong("; ".join(_explain(e["loc"], e["type"], e["msg"]) for e in error.errors())) from error
-    layer_and_noun = table.name.split(".")
-    if feed.feed != layer_and_noun[-1]:
-        raise wrong(f"feed: is '{feed.feed}', but it is read as {layer_and_noun[-1]}")
+    noun = table.name.partition(".")[2]
+    if feed.feed != noun:
+        raise wrong(f"feed: is '{feed.feed}', but {path.name} maps {noun}; write feed: {noun}, or rename the file")
     given = feed.header if isinstance(feed.header, list) else None
     for place, entry in enumerate(feed.rows, start=1):
         unknown = sorted(set(entry) - set(table.names))

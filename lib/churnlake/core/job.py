@@ -23,9 +23,9 @@ from churnlake.core import settings as layered
 from churnlake.core.contract import Table
 from churnlake.core.errors import ChurnlakeError, ContractError
 from churnlake.core.lake import Lake, Scope, Written
-from churnlake.core.landing import FILES
-from churnlake.core.runs import Days, parse_days
-from churnlake.core.session import get_session, require_java
+from churnlake.core.landing import FILES, Landing
+from churnlake.core.runs import EVER, Days, parse_days
+from churnlake.core.session import require_java, session
 from churnlake.core.settings import CoreSettings
 
 logger = logging.getLogger("churnlake")
@@ -92,6 +92,11 @@ class Job:
         """Tables whose makers must run before: what it reads or may read, without what it only looks back at."""
         return (*self.reads, *self.may_read)
 
+    def check(self, settings: CoreSettings) -> None:
+        """Raise what is wrong with the feed files of what it lands, before anything is started."""
+        if self.lands:
+            Landing(settings.store).mapped(self.lands)
+
     def run(
         self,
         spark: SparkSession,
@@ -112,7 +117,7 @@ class Job:
         looking = Lake(
             spark,
             settings.store,
-            Scope(run_id, days or _EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
+            Scope(run_id, days or EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
         )
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
@@ -229,9 +234,10 @@ class Job:
         def body(arguments: argparse.Namespace) -> None:
             days = parse_days(arguments.dates) if arguments.dates else None
             settings = layered.load(self.settings_model, arguments.env, arguments.set)
-            log_to(Path(settings.store.work) / "logs")
-            spark, started = get_session(settings.spark, Path(settings.store.work).resolve() / "logs")
-            try:
+            logs = Path(settings.store.work).resolve() / "logs"
+            log_to(logs)
+            self.check(settings)
+            with session(settings.spark, logs) as spark:
                 from churnlake.core.lineage import Lineage
 
                 report = self.run(spark, settings, days, makers=Lineage.of_package().makers, restate=arguments.restate)
@@ -240,9 +246,6 @@ class Job:
                 )
                 for line in report.left_out:
                     sys.stderr.write(f"  left out: {line}\n")
-            finally:
-                if started:
-                    spark.stop()
 
         return guarded(self.name, argument_parser(self.name, self.meaning), argv, body)
 
@@ -251,9 +254,6 @@ class Job:
         code = self.command(sys.argv[1:])
         if code:
             sys.exit(code)
-
-
-_EVER = Days(dt.date(1900, 1, 1), dt.date(9999, 12, 30))
 
 
 def declare(

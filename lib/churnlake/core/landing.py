@@ -59,13 +59,24 @@ class Landing:
         return self.feed_folder / f"{_noun(table)}.yaml"
 
     def feed(self, table: Table) -> Feed:
-        """The parsed feed file. Raises SettingsError when it is wrong, MissingInputError when there is none."""
+        """The parsed feed file. Raises SettingsError when it is wrong or not there."""
         if table.name not in self._feeds:
-            path = self.feed_file(table)
-            if not path.is_file():
-                raise MissingInputError(f"no feed file {path}; write one to map the operator's {_noun(table)} files")
-            self._feeds[table.name] = load_feed(path, table)
+            self._feeds[table.name] = load_feed(self.feed_file(table), table)
         return self._feeds[table.name]
+
+    def mapped(self, tables: tuple[Table, ...]) -> dict[str, Table]:
+        """Those of these feeds that have a feed file, by name, each parsed. Needs no Spark.
+
+        Raises SettingsError when one is wrong, MissingInputError when the operator has none at all.
+        """
+        if not any(self.feed_folder.glob("*.yaml")):
+            raise MissingInputError(
+                f"no feed files in {self.feed_folder}; write one for each feed delivered, or set store.feeds to the operator or folder that has them"
+            )
+        found = {_noun(table): table for table in tables if self.feed_file(table).is_file()}
+        for table in found.values():
+            self.feed(table)
+        return found
 
     def choose(self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None) -> None:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
@@ -74,15 +85,11 @@ class Landing:
         others are. Raises MissingInputError when the landing folder or the operator's feed files are not there, or no file of
         any feed was ever delivered.
         """
-        if not any(self.feed_folder.glob("*.yaml")):
-            raise MissingInputError(
-                f"no feed files in {self.feed_folder}; write one for each feed delivered, or set store.feeds to the operator or folder that has them"
-            )
+        mine = self.mapped(tables)
         if not self._root.is_dir():
             raise MissingInputError(
                 f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
             )
-        mine = {_noun(table): table for table in tables if self.feed_file(table).is_file()}
         known = {row["file_id"]: row for row in registered}
         half_way = {row["file_id"] for row in registered if row["batch_state"] == "open" and row["feed"] in mine}
         for row in registered:

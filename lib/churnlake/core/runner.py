@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from churnlake.core.console import Console
 from churnlake.core.job import Job, Report
 from churnlake.core.lake import Lake, Scope
-from churnlake.core.runs import Days, parse_days
+from churnlake.core.runs import EVER, Days
 from churnlake.core.settings import CoreSettings
 
 
@@ -25,7 +25,7 @@ def run_chain(
     reports: list[Report] = []
     done: set[str] = set()
     for job in jobs:
-        lake = Lake(spark, settings.store, Scope("", days or parse_days("9999-12-30"), job.reads, ()))
+        lake = Lake(spark, settings.store, Scope("", days or EVER, job.reads, ()))
         lacks = [t.name for t in job.reads if t.stored and makers.get(t.name) in done and not lake.has(t)]
         done.add(job.name)
         if lacks:

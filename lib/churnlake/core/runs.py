@@ -71,6 +71,10 @@ class Days:
         return [day.replace(day=1) for day in self.each() if (day + dt.timedelta(days=1)).day == 1]
 
 
+EVER = Days(dt.date(1900, 1, 1), dt.date(9999, 12, 30))
+"""Every day there is: to look at all that has been written."""
+
+
 def parse_days(text: str) -> Days:
     """``2005-05-01`` or ``2005-05-01..2005-05-31``. Raises SettingsError on anything else."""
     parts = text.split("..")

@@ -76,6 +76,17 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
 
 
 @contextmanager
+def session(settings: SparkSettings, log_folder: Path | None = None) -> Iterator[SparkSession]:
+    """The session of ``get_session`` for a while; stopped at the end if it was started for it."""
+    spark, started = get_session(settings, log_folder)
+    try:
+        yield spark
+    finally:
+        if started:
+            spark.stop()
+
+
+@contextmanager
 def _errors_to(path: Path) -> Iterator[None]:
     """Let a process that is started meanwhile write its errors to a file: the JVM greets with warnings nobody can act on."""
     kept = os.dup(2)

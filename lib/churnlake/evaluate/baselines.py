@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from churnlake.reentry import joiners
 from churnlake.reentry.settings import ReentrySettings
+from churnlake.tables.daily import CONTACTS
 
 CIRCLE_DAYS = 90
 """The old circle is what was met in so many days before the last own event."""
@@ -77,9 +78,7 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
     ends = own.agg(F.max("day").alias("ends"))
     last = own.groupBy("user_id").agg(F.max("day").alias("last_on")).join(F.broadcast(ends), how="cross")
     gone = last.where(f"last_on <= date_sub(ends, {SILENT_DAYS})").select(F.col("user_id").alias("old_user_id"), "last_on")
-    contacts = edges.select(
-        "user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n")
-    )
+    contacts = edges.select("user_id", "day", "peer_id", F.expr(CONTACTS).alias("n"))
     old = (
         gone.join(contacts.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
         .where(f"day <= last_on AND day > date_sub(last_on, {CIRCLE_DAYS})")

@@ -16,7 +16,7 @@ from churnlake.core.job import log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
-from churnlake.core.session import get_session
+from churnlake.core.session import session
 from churnlake.evaluate import baselines
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_pairs, reentry_found
@@ -26,7 +26,7 @@ from churnlake.tables.daily import DEVICES, EDGES, USAGE
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import SUBSCRIBERS
 
-LAST = ("detect_reentry", "train_model")
+JUDGED = ("detect_reentry", "train_model")
 """What is judged; jobs that neither of these needs are left out."""
 FIGURES = "evaluation.json"
 
@@ -51,11 +51,10 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
-    spark, started = get_session(settings.spark, work / "logs")
-    try:
+    with session(settings.spark, work / "logs") as spark:
         lineage = Lineage.of_package()
-        needed = lineage.needed_by(*LAST)
-        jobs = [job for job in lineage.jobs if job.name == "generate_city" or job.name in needed]
+        needed = lineage.needed_by("generate_city", *JUDGED)
+        jobs = [job for job in lineage.jobs if job.name in needed]
         run_chain(spark, settings, jobs, days, console, makers=lineage.makers)
         found = {
             "city": city.name,
@@ -63,9 +62,6 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             **_reentry(spark, settings, days),
             **_churn(spark, settings, days),
         }
-    finally:
-        if started:
-            spark.stop()
     work.mkdir(parents=True, exist_ok=True)
     (work / FIGURES).write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
     console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))
@@ -92,7 +88,7 @@ def _reentry(spark: SparkSession, settings: Settings, days: Days) -> dict[str, A
     total = found.planted
     ways = [asdict(one) | {"f1": one.f1} for one in baselines.curves(rows, due, total)]
     return {
-        "joiners": found.candidates, "planted": total, "matches": found.found, "right": found.right,
+        "reentry": str(found), "joiners": found.candidates, "planted": total, "matches": found.found, "right": found.right,
         "precision": found.precision, "recall": found.recall, "ways": ways,
         "same_handset_share": _share_of(due, "same_handset"), "same_document_share": _share_of(due, "same_document"),
     }  # fmt: skip
@@ -111,13 +107,7 @@ def _churn(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    lines = [
-        (
-            "re-entry",
-            f"{found['planted']} planted among {found['joiners']} joiners; {found['matches']} matches, {found['right']} right: "
-            f"precision {_text(found['precision'])}, recall {_text(found['recall'])}",
-        )
-    ]
+    lines = [("re-entry", found["reentry"])]
     for way in found["ways"]:
         lines.append(
             (

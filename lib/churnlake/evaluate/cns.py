@@ -20,7 +20,7 @@ from churnlake.core.job import Job, Run, declare, log_to
 from churnlake.core.lake import Lake
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
-from churnlake.core.session import get_session
+from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate.content import lake_of
 from churnlake.reentry import candidates, joiners
@@ -87,8 +87,7 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
     """
     settings = _settings(data, work)
     log_to(work / "logs")
-    spark, started = get_session(settings.spark, work.resolve() / "logs")
-    try:
+    with session(settings.spark, work.resolve() / "logs") as spark:
         jobs = [ingest_usage, SPLIT, build_circles, label_leaving, detect_reentry]
         makers = {table.name: job.name for job in jobs for table in job.writes}
         run_chain(spark, settings, jobs, DAYS, console, makers=makers)
@@ -100,9 +99,6 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
             **_matched(lake, people, settings),
             **_baseline(split_events(events), people),
         }
-    finally:
-        if started:
-            spark.stop()
     console.summary(
         "Copenhagen Networks Study, split at each person's median event",
         [

@@ -16,7 +16,7 @@ from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
-from churnlake.core.session import get_session
+from churnlake.core.session import session
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
 from churnlake.settings import Settings
@@ -38,8 +38,7 @@ def demo(settings: Settings, console: Console) -> None:
     console.say(
         f"churnlake demo: a city of {city.users:,} people, {days}, on this machine; Spark's own log is in {work / 'logs'}"
     )
-    spark, started = get_session(settings.spark, work / "logs")
-    try:
+    with session(settings.spark, work / "logs") as spark:
         budgets, makers = settings.runner.budgets, lineage.makers
         jobs = [job for job in lineage.jobs if job.name != LAST]
         reports = run_chain(spark, settings, jobs, days, console, makers=makers, budgets=budgets)
@@ -50,9 +49,6 @@ def demo(settings: Settings, console: Console) -> None:
         console.summary(
             "Summary", _summary(settings, reports, found, models, _accounting(spark, settings, days), time.monotonic() - began)
         )
-    finally:
-        if started:
-            spark.stop()
 
 
 def _evaluate(spark: SparkSession, settings: Settings, days: Days) -> tuple[Found, list[dict[str, object]]]:
@@ -102,11 +98,7 @@ def _summary(
     late = [r.job for r in reports if r.seconds > settings.runner.budgets.get(r.job, float("inf"))]
     lines = [
         ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates"),
-        (
-            "re-entry",
-            f"{found.found} found, {found.planted} planted among {found.candidates} joiners; "
-            f"precision {_share(found.precision)}, recall {_share(found.recall)}",
-        ),
+        ("re-entry", str(found)),
     ]
     for model in models:
         serves = " (champion)" if model["is_champion"] else ""
@@ -123,10 +115,6 @@ def _summary(
         lines.append(("peak memory", f"{peak:,} MB"))
     lines.append(("pages", str(Path(settings.store.work).resolve() / "site" / "index.html")))
     return lines
-
-
-def _share(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"
 
 
 def peak_memory_mb() -> int | None:

@@ -29,6 +29,10 @@ class Found:
         """Right pairs among those found."""
         return self.right / self.found if self.found else None
 
+    def __str__(self) -> str:
+        shares = [f"{share:.2f}" if share is not None else "none" for share in (self.precision, self.recall)]
+        return f"{self.found} found, {self.planted} planted among {self.candidates} joiners; precision {shares[0]}, recall {shares[1]}"
+
     @property
     def recall(self) -> float | None:
         """Planted pairs found."""

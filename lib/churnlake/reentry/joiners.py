@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.runs import Days
 from churnlake.reentry.settings import ReentrySettings
+from churnlake.tables.daily import CONTACTS
 
 
 def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
@@ -44,9 +45,7 @@ def joiners(own: DataFrame, lives: DataFrame | None, data_begins: dt.date, days:
 
 def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
     """One row per joiner, stage and peer met by then: the joiner's row and ``contacts``."""
-    counted = edges.select(
-        "user_id", "day", "peer_id", F.expr("voice_out_calls + voice_in_calls + message_out + message_in").alias("n")
-    )
+    counted = edges.select("user_id", "day", "peer_id", F.expr(CONTACTS).alias("n"))
     met = due.join(counted, on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
     return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
 

@@ -3,6 +3,8 @@
 from churnlake.core.contract import COUNT, DATE, LONG, STRING, Column, Table, columns_of
 from churnlake.indicators import DAILY
 
+CONTACTS = "voice_out_calls + voice_in_calls + message_out + message_in"
+"""How often two met, on a row of daily.edges."""
 DAY = Column("day", DATE, "Day in the city's zone.")
 USER_ID = Column("user_id", LONG, "User: one life of a number; without a subscribers feed, the number's pseudonym.")
 PEER_ID = Column(

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from churnlake.indicators import DAILY
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
+from churnlake.tables.daily import CONTACTS
 from churnlake.usage.settings import UsageSettings
 
 EVENT = {
@@ -67,7 +68,7 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
     )
-    counted = counted.where("voice_out_calls + voice_in_calls + message_out + message_in > 0")
+    counted = counted.where(f"{CONTACTS} > 0")
     if lives is None:
         return counted.withColumnRenamed("peer_key", "peer_id")
     held = lives.select(

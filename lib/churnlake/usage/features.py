@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators import DAILY, INDICATORS, MONTHLY
+from churnlake.tables.daily import CONTACTS
 
 BEFORE = "before_"
 MONTHS_BACK = 2
@@ -95,7 +96,7 @@ def _with_before(per_month: DataFrame, thing: str) -> DataFrame:
 
 def _edges(edges: DataFrame, leavings: DataFrame | None) -> DataFrame:
     per_peer = _dated(edges).groupBy("user_id", "month", "peer_id").agg(
-        F.expr("sum(voice_out_calls + voice_in_calls + message_out + message_in)").alias("contacts"),
+        F.expr(f"sum({CONTACTS})").alias("contacts"),
         F.expr("sum(voice_out_calls + message_out)").alias("contacts_out"),
         F.min("peer_network").alias("peer_network"), F.min("peer_area").alias("peer_area"),
     )  # fmt: skip
