@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.city import people
 from churnlake.city.dice import Dice, Shuffle
-from churnlake.city.leaving import NEVER
+from churnlake.city.discontent import NEVER
 from churnlake.city.settings import CityScenario
 
 PAIR = ("a", "b", "kind", "from_day", "to_day")
 
 
-def ties(
-    persons: DataFrame,
-    lives: DataFrame,
-    hubs: DataFrame,
-    scenario: CityScenario,
-    dice: Dice,
-    checkpoint: Callable[[DataFrame, str], DataFrame],
-) -> DataFrame:
-    """One row per pair in touch: party ids a < b, kind, strength, and the days between which they are in touch."""
-    returns = lives.where("origin = 'reentry'").select("person_id", "slot", F.col("from_day").alias("join_day"), "kept")
+def contacts(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per pair in touch before anybody changes numbers: party ids a < b, kind, from_day, to_day."""
     sought = persons.select("person_id", "household", "neighbourhood", "stubs")
     drawn = _households(sought, scenario).unionByName(_sought(sought, scenario, dice))
-    old = checkpoint(_turnover(_pairs(drawn), scenario, dice), "contacts")
+    return _turnover(_pairs(drawn), scenario, dice)
+
+
+def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per pair in touch: party ids a < b, kind, strength, and the days between which they are in touch.
+
+    ``old`` are the ``contacts``; to them come those of decoys and returners, and those returners let go end.
+    """
+    returns = lives.where("origin = 'reentry'").select("person_id", "slot", F.col("from_day").alias("join_day"), "kept")
+    sought = persons.select("person_id", "household", "neighbourhood", "stubs")
     pairs = old.unionByName(_copied(old, lives, scenario, dice)).unionByName(_new(sought, returns, scenario, dice))
     pairs = _pairs(pairs)
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
@@ -39,7 +38,7 @@ def ties(
     known = pairs.where("to_day > from_day").selectExpr(
         *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b')}) as strength"
     )
-    return checkpoint(known.unionByName(_hubs(persons, lives, hubs, scenario, dice)), "ties")
+    return known.unionByName(_hubs(persons, lives, hubs, scenario, dice))
 
 
 def _pairs(drawn: DataFrame) -> DataFrame:
@@ -112,14 +111,16 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 
 def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per contact that a joiner shares with the person it is like: kin and household, the hardest decoys."""
-    like = lives.where("decoy in ('kin', 'household')").select("person_id", "like_person")
+    """One row per contact that a joiner shares with the person it is like: the hardest decoys."""
+    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in scenario.coming.copied.items())
+    like = lives.where("slot = 0 and like_person is not null").selectExpr(
+        "person_id", "like_person", f"case decoy {shares} else 0D end as copied"
+    )
+    like = like.where("copied > 0")
     sides = pairs.selectExpr("a as like_person", "b as contact", "from_day", "to_day").unionByName(
         pairs.selectExpr("b as like_person", "a as contact", "from_day", "to_day")
     )
-    shared = like.join(sides, on="like_person", how="inner").where(
-        f"{dice.u('copied', 'person_id', 'contact')} < {scenario.coming.copied!r}D"
-    )
+    shared = like.join(sides, on="like_person", how="inner").where(f"{dice.u('copied', 'person_id', 'contact')} < copied")
     copied = shared.selectExpr("person_id as a", "contact as b", "'copied' as kind", "from_day", "to_day")
     return copied.unionByName(_always(like, "person_id", "like_person", "'household'"))
 
@@ -172,6 +173,9 @@ def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityS
     return (
         _always(met, "person_id", "hub", "'hub'")
         .unionByName(asked.selectExpr("person_id as a", f"{rival}L as b", "'hub' as kind", "from_day", "to_day"))
+        .unionByName(
+            _always(persons.where("abnormal = 'sp_fraud'"), "person_id", f"{people.hub_id(scenario, 'provider')}L", "'sp'")
+        )
         .unionByName(_always(persons.where("wap_lean > 0"), "person_id", f"{wap}L", "'wap'"))
         .selectExpr(*PAIR, "1.0D as strength")
     )

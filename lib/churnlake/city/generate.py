@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from churnlake.city import circles, faults, handsets, leaving, money, people, records, registers, write
+from churnlake.city import ceiling, circles, discontent, faults, handsets, leaving, money, people, records, registers, write
 from churnlake.city.dice import Dice
 from churnlake.city.settings import CityScenario, scenario
 
@@ -33,9 +33,10 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
         return spark.read.schema(frame.schema).parquet(str(building / name))
 
     persons = kept(people.persons(spark, scenario, dice), "persons")
-    lives = kept(leaving.lives(persons, scenario, dice, kept), "lives")
+    contacts = kept(circles.contacts(persons, scenario, dice), "contacts")
+    lives = kept(leaving.lives(persons, contacts, scenario, dice, kept), "lives")
     hubs = people.hubs(spark, scenario)
-    pairs = circles.ties(persons, lives, hubs, scenario, dice, kept)
+    pairs = kept(circles.ties(contacts, persons, lives, hubs, scenario, dice), "ties")
     held = leaving.held(lives, scenario, dice)
     numbers = kept(records.numbers(persons, held, people.offnet(spark, scenario, dice), hubs, scenario, dice), "numbers")
     parties = kept(records.parties(numbers, scenario), "parties")
@@ -61,6 +62,8 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
         "users": registers.users_truth(lives, scenario),
         "reentries": registers.reentries_truth(lives, scenario),
         "decoys": registers.decoys_truth(lives),
+        "hazard": discontent.hazard(lives, scenario),
+        "visible": ceiling.visible(written, lives, contacts, scenario),
         "faults": wrong,
     }.items():
         frame.coalesce(1).sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))

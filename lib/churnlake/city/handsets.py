@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from churnlake.city.dice import Dice
 
@@ -48,17 +49,21 @@ def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
     """One row per life with ``imei``, and the handset ``imei_next`` that replaces it from ``swap_day`` (99999: never).
 
     The handset of the first life is the person's; a later life keeps it, or has its own; a joiner who bought a leaver's
-    handset (``handset_of``) has that one. Needs handset_of, same_handset, no_imei, person_id and slot.
+    handset (``handset_of``) has that one; who hands one down buys another that day. Needs handset_of, same_handset, no_imei,
+    decoy, like_person, person_id and slot.
     """
+    gifts = lives.where("decoy = 'hand_me_down'").selectExpr("like_person as person_id", "from_day as given_on")
+    gifts = gifts.groupBy("person_id").agg(F.min("given_on").alias("given_on"))
+    given = lives.join(gifts, on="person_id", how="left")
     swaps = f"{dice.u('swap', 'person_id', 'slot')} < 0.12"
-    return lives.selectExpr(
-        "*",
+    return given.selectExpr(
+        *lives.columns,
         f"case when no_imei then null when handset_of is not null then {imei(dice, 'handset', 'handset_of', '0')} "
         f"when same_handset or slot = 0 then {imei(dice, 'handset', 'person_id', '0')} "
         f"else {imei(dice, 'handset', 'person_id', 'cast(slot as int)')} end as imei",
         f"if(no_imei, null, {imei(dice, 'next handset', 'person_id', 'slot')}) as imei_next",
         # A handset passed on or kept for the next life was not replaced before: the swap is for the others.
-        f"cast(if({swaps} and slot = 0 and handset_of is null and left_day is null, "
-        f"{dice.below(days, 'swap day', 'person_id')}, 99999) as int) "
+        f"cast(case when given_on is not null and slot = 0 then given_on when {swaps} and slot = 0 and handset_of is null and left_day is null then "
+        f"{dice.below(days, 'swap day', 'person_id')} else 99999 end as int) "
         "as swap_day",
     )

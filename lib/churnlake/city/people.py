@@ -29,6 +29,7 @@ HUBS: tuple[tuple[str, str, float, float, float], ...] = (
     ("courier", "13301180021", 0.06, 0.03, 0.01),
     ("taxi", "01068373399", 0.12, 0.015, 0.0),
     ("wap", "10658001", 0.0, 0.0, 0.0),
+    ("provider", "10668866", 0.0, 0.0, 6.0),
 )
 """Numbers that very many people are in touch with; messages come from the hub."""
 
@@ -53,10 +54,30 @@ def workplace(scenario: CityScenario) -> Shuffle:
     return Shuffle(scenario.persons, 3)
 
 
+def drawn_decoy(scenario: CityScenario, newcomer: str) -> str:
+    """SQL of the kind of decoy a newcomer is to be, null for an honest one: the first of the mixed order, kind by kind."""
+    ends, reached = {}, 0.0
+    for kind, share in scenario.coming.decoys.items():
+        reached += share
+        ends[kind] = round(scenario.newcomers * reached)
+    return "case " + " ".join(f"when {newcomer} < {end} then '{kind}'" for kind, end in ends.items()) + " end"
+
+
+def _abnormal(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of the rule by which some live who are with us from the first day."""
+    draw, reached, kinds = dice.u("abnormal", "person_id"), 0.0, []
+    for kind, share in scenario.abnormal.items():
+        reached += share
+        kinds.append(f"when newcomer is null and {draw} < {reached!r}D then '{kind}'")
+    return "case when drawn_decoy = 'farmed' then 'farmed' " + " ".join(kinds) + " end"
+
+
 def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per person who holds one of our numbers at some time: way of life, home, work, brand, sociability.
 
     ``newcomer`` counts those who are not yet with us on the first day, in a mixed order; it is null for the others.
+    ``abnormal`` are spammers (messages to very many), SP fraud (messages to one provider), the silent, forwarders, fleas and
+    farmed cards; ``drawn_decoy`` is what a newcomer is to look like.
     """
     order = Shuffle(scenario.persons, 1)
     block = neighbourhood(scenario, "person_id")
@@ -80,6 +101,8 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
             f"cast({personas} as int) as persona_no",
         )
     )
+    frame = frame.selectExpr("*", f"{drawn_decoy(scenario, 'newcomer')} as drawn_decoy")
+    frame = frame.selectExpr("*", f"{_abnormal(scenario, dice)} as abnormal")
     age = _array([persona.ages[0] for persona in kinds])
     span = _array([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
     circles, year = scenario.circles, scenario.first_day.year
@@ -90,12 +113,15 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"cast({year} - ({age} + {dice.below(span, 'age', 'person_id')}) as int) as birth_year",
         f"if({dice.u('gender', 'person_id')} < 0.48, 'f', 'm') as gender",
         f"{dice.u('rural', 'person_id')} < {_array([persona.rural for persona in kinds])} as is_rural",
-        f"{_array([p.activity for p in kinds])} * exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
-        f"{_array([p.sms for p in kinds])} * exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
+        f"if(abnormal = 'silent', 0.002D, 1.0D) * {_array([p.activity for p in kinds])} * "
+        f"exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
+        f"if(abnormal = 'spammer', 16.0D, 1.0D) * {_array([p.sms for p in kinds])} * "
+        f"exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
         f"{_array([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) as mms_lean",
         f"{_array([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.25, 1, 0) as wap_lean",
-        f"1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
-        "as stubs",
+        f"case when abnormal = 'spammer' then 150 when drawn_decoy = 'courier' then 60 when abnormal in ('farmed', 'sp_fraud') then 2 "
+        f"else 1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
+        "end as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
         f"cast({dice.below(scenario.cells, 'work cell', 'workplace')} as int) as work_cell",
         *_away(scenario, dice),

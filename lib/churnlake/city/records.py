@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits
 from churnlake.city.dice import Dice
-from churnlake.city.leaving import NEVER, foreign
+from churnlake.city.discontent import NEVER
+from churnlake.city.leaving import foreign
 from churnlake.city.people import HUBS, SLOTS
 from churnlake.city.settings import CityScenario
 
@@ -25,6 +26,7 @@ LIFE = (
     "dip_from",
     "dip_to",
     "depth",
+    "pace",
     "forward_from",
     "forward_to",
     "forward_slot",
@@ -82,7 +84,7 @@ def rated(ties: DataFrame, parties: DataFrame, first_hub: int) -> DataFrame:
     a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in names])
     b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in names])
     touch = "strength * sqrt(a_activity * b_activity)"
-    people_touch = "kind not in ('hub', 'wap')"
+    people_touch = "kind not in ('hub', 'wap', 'sp')"
     rates = [f"element_at(array({', '.join(f'{hub[i]!r}D' for hub in HUBS)}), cast(b - {first_hub} + 1 as int))" for i in (3, 4)]
     return (
         ties.join(a, on="a", how="inner")
@@ -109,7 +111,7 @@ def rated(ties: DataFrame, parties: DataFrame, first_hub: int) -> DataFrame:
             f"if({people_touch}, {touch} * sqrt(a_mms_lean * b_mms_lean), 0.0D) as mms",
             "if(kind = 'wap', a_activity * a_wap_lean, 0.0D) as wap",
             f"if(kind = 'hub', {rates[0]}, 0.0D) as hub_voice",
-            f"if(kind = 'hub', {rates[1]}, 0.0D) as hub_sms",
+            f"if(kind in ('hub', 'sp'), {rates[1]}, 0.0D) as hub_sms",
         )
     )
 
@@ -150,7 +152,7 @@ def events(rated: DataFrame, level: list[float], scenario: CityScenario, dice: D
     each = each.where("times > 0").selectExpr("*", "explode(sequence(1, times)) as n")
     tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(services))
     slot = dice.below(habits.DAY_SLOTS, "day", *EVENT)
-    starts = f"case when kind = 'hub' then service = 0 when kind = 'wap' then true else {dice.u('caller', *EVENT)} < a_starts end"
+    starts = f"case when kind = 'hub' then service = 0 when kind in ('wap', 'sp') then true else {dice.u('caller', *EVENT)} < a_starts end"
     dated = settled(
         each,
         (*EVENT, "from_day", "to_day", "strength", *who),
@@ -236,7 +238,7 @@ def _told(dice: Dice) -> Callable[[str, int], str]:
 
 
 def _level(life: str) -> str:
-    dip = f"least(1.0D, (day - {life}.dip_from + 1) / greatest(1, {life}.dip_to - {life}.dip_from))"
+    dip = f"least(1.0D, (day - {life}.dip_from + 1) / {life}.pace)"
     return f"if(day >= {life}.dip_from and day < {life}.dip_to, 1 - {life}.depth * {dip}, 1.0D)"
 
 

@@ -38,7 +38,9 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         .selectExpr(*lives.columns, "coalesce(recycled, false) as recycled")
     )
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "false as recycled"))
-    orders = f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and cause <> 'arrears'"
+    orders = (
+        f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears'"
+    )
     ends = (
         f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + "
         f"{dice.below(90, 'closing', *key)} end"
@@ -60,7 +62,13 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     )
     serial = f"(person_id * {SLOTS} + slot)"
     is_new = "origin <> 'start'"
-    bonus = f"{is_new} and (cause = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
+    # fleas have found a bonus of two months; they and farmed cards come from a few dealers
+    term = "if(abnormal in ('flea', 'farmed'), 60, 180)"
+    dealer = (
+        f"case abnormal when 'flea' then {dice.below(3, 'flea dealer', 'person_id')} when 'farmed' then 39 else "
+        f"{dice.below(40, 'dealer', *key)} end"
+    )
+    bonus = f"{is_new} and (abnormal is not null or cause = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
     knows = f"(paper is not null or {dice.u('told age', *key)} < 0.35)"
     vip = "case plan when 'GT388' then 'gold' when 'GT98' then 'silver' end"
     brands = " ".join(f"when '{brand}' then '{code}'" for brand, code in BRAND_CODES.items())
@@ -86,10 +94,10 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else "
         f"{date('from_day')} end as STATE_DATE",
         f"{dice.pick({'counter': 4, 'dealer': 5, 'phone': 1, 'web': 0.5}, 'channel', *key)} as CHANNEL",
-        f"concat('D', lpad({dice.below(40, 'dealer', *key)}, 3, '0')) as DEALER",
+        f"concat('D', lpad({dealer}, 3, '0')) as DEALER",
         f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0')) as BRANCH",
         f"if({bonus}, cast(5000 * (1 + {dice.below(4, 'bonus size', *key)}) as int), null) as BONUS_FEN",
-        f"if({bonus}, {date('from_day + 180')}, null) as BONUS_END",
+        f"if({bonus}, {date(f'from_day + {term}')}, null) as BONUS_END",
         "if(persona = 'business' and pmod(workplace, 3) = 0, concat('G', lpad(workplace, 6, '0')), null) as GROUP_CODE",
         f"{vip} as VIP_LEVEL",
         f"if(brand = 'gotone', cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
@@ -113,6 +121,7 @@ def users_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on",
         "cause",
         "destination",
+        "abnormal",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -12,7 +12,15 @@ from pydantic import Field, ValidationError, model_validator
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder
 
-Share = float
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+DECOYS = (
+    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "cloned", "recycled", "courier", "farmed",
+)  # fmt: skip
+"""Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
+ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "flea")
+"""Kinds of users who live by another rule: see ``people.persons``."""
 
 
 class Persona(Model):
@@ -46,11 +54,32 @@ class Plan(Model):
 
 
 class Cause(Model):
-    """A cause of leaving: its weight among leavers and where it leads; the rest goes elsewhere."""
+    """A cause of discontent: how often it begins, how long it lasts on average (days), how many get over it and where the others go.
+
+    The rest of those goes elsewhere. ``fade``, ``hotline``, ``forward`` and ``complaint`` are the shares who show that sign meanwhile.
+    """
 
     weight: float
-    back: float
-    competitor: float
+    days: float
+    stays: Share
+    back: Share
+    competitor: Share
+    fade: Share
+    hotline: Share
+    forward: Share
+    complaint: Share
+
+
+class Occasion(Model):
+    """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events."""
+
+    what: str
+    kind: Literal["own_offer", "rival_offer", "tariff_change", "school"]
+    first: dt.date
+    last: dt.date
+    leaving: float = 1.0
+    joining: float = 1.0
+    brands: tuple[str, ...] = ()
 
 
 class Circles(Model):
@@ -71,23 +100,37 @@ class Circles(Model):
 class Leaving(Model):
     """Who leaves, who comes back, and which signs they show."""
 
-    monthly: float
-    joiners_monthly: float
-    fade: float
+    monthly: Share
+    person_risk: float
+    block_risk: float
+    brand_risk: dict[str, float]
+    new_risk: float
+    contagion: Share
     fade_days: tuple[int, int]
     fade_depth: tuple[float, float]
-    false_fade: float
-    hotline: float
-    false_hotline: float
-    forward: float
-    false_forward: float
-    cancel_order: float
+    false_fade: Share
+    false_hotline: Share
+    false_forward: Share
+    false_complaint: Share
+    cancel_order: Share
     causes: dict[str, Cause]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By cause, the share among those whom discontent makes leave."""
+        leave = {name: cause.weight * (1 - cause.stays) for name, cause in self.causes.items()}
+        return {name: weight / sum(leave.values()) for name, weight in leave.items()}
+
+    @property
+    def back(self) -> float:
+        """Share of leavers who come back."""
+        return sum(weight * self.causes[name].back for name, weight in self.weights.items())
 
 
 class Coming(Model):
     """How re-entrants come back and which joiners only look like them."""
 
+    reentry_share: Share
     gap_near: float
     gap_before: float
     gap_near_days: int
@@ -103,7 +146,8 @@ class Coming(Model):
     partial: float
     second_number: float
     decoys: dict[str, float]
-    copied: float
+    copied: dict[str, float]
+    renumbered: int
 
 
 class Records(Model):
@@ -115,6 +159,8 @@ class Records(Model):
     seconds_median: float
     seconds_sigma: float
     imei_missing: float
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
 
 
 class CityScenario(Model):
@@ -133,6 +179,8 @@ class CityScenario(Model):
     documents: dict[str, float]
     personas: dict[str, Persona]
     plans: dict[str, Plan]
+    abnormal: dict[str, float]
+    occasions: tuple[Occasion, ...]
     circles: Circles
     leaving: Leaving
     coming: Coming
@@ -146,6 +194,12 @@ class CityScenario(Model):
             raise ValueError("users must be at least 30")
         brands = {plan.brand for plan in self.plans.values()}
         named = {brand for persona in self.personas.values() for brand in persona.brands}
+        named |= {brand for occasion in self.occasions for brand in occasion.brands}
+        unknown = set(self.abnormal) - set(ABNORMAL) | set(self.coming.decoys) - set(DECOYS)
+        if unknown:
+            raise ValueError(f"no kind {', '.join(sorted(unknown))}; there are {', '.join((*ABNORMAL, *DECOYS))}")
+        if sum(self.coming.decoys.values()) > 1 or sum(self.abnormal.values()) > 1:
+            raise ValueError("the shares of decoys, and of abnormal users, must not add up to more than 1")
         if named - brands:
             raise ValueError(f"no plan for the brand {', '.join(sorted(named - brands))}")
         return self
@@ -157,8 +211,12 @@ class CityScenario(Model):
 
     @property
     def newcomers(self) -> int:
-        """Number of persons who join for the first time during those days."""
-        return round(self.users * self.leaving.joiners_monthly * self.days / 30.4)
+        """Number of persons who join for the first time during those days: as many as leave re-entrants their share of joiners."""
+        coming = self.coming
+        # who leaves in the last weeks comes back after the city's days
+        again = self.users * (self.leaving.monthly * self.leaving.back * max(0, self.days - 20) / 30.4 + coming.partial)
+        others = again * (1 - coming.reentry_share) / max(coming.reentry_share, 0.01)
+        return max(0, round(others - self.users * coming.second_number - coming.renumbered))
 
     @property
     def persons(self) -> int:

@@ -1,0 +1,222 @@
+"""The best that visible data allow: a filter that knows every parameter of this generator, but only sees what an operator sees.
+
+It bounds what any churn model can reach on a city, and is independent of the house's features: weekly counts of own events,
+calls to the rival's hotline, calls forwarded to the rival, and how many contacts fell silent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.city import habits
+from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
+from churnlake.city.settings import CityScenario
+
+WEEKS = 18
+"""Weeks before a month's end that the filter looks at, the newest first."""
+RECENT = 14
+"""Days in which a call to the rival's hotline, or one forwarded to it, counts."""
+RIVAL_HOTLINE = "10010"
+PACES, DEPTHS = 2, 3
+SIMULATED = 60_000
+Array = npt.NDArray[Any]
+
+
+def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user and month's end with what the operator could see of it by then.
+
+    ``events``: own calls and messages in each of the weeks before, newest first; ``days_seen`` since the first use, at most all of
+    them; ``is_active``: an own event in the last 15 days; ``asked_rival`` and ``forwarded`` in the last fortnight; ``gone``: contacts
+    who fell silent between 7 and 50 days ago; ``known_risk``: how much more often its brand and time with us make discontented.
+    """
+    spark, span = records.sparkSession, WEEKS * 7
+    ends = F.broadcast(
+        spark.createDataFrame(month_ends(scenario), "month date, end int, next int, after int").select("month", "end")
+    )
+    daily = records.groupBy("user_id", "day").agg(
+        F.expr("count_if(side = 0 and service < 3)").alias("own"),
+        F.expr(f"bool_or(side = 0 and service = 0 and peer = '{RIVAL_HOTLINE}')").alias("asked"),
+        F.expr("bool_or(forwarded_to rlike '^13[0-3]')").alias("forwarded"),
+    )
+    near = daily.join(ends, on=F.expr(f"day <= end and day > end - {span}"), how="inner")
+    weeks = ", ".join(f"cast(sum(if((end - day) div 7 = {week}, own, 0)) as int)" for week in range(WEEKS))
+    seen = near.groupBy("user_id", "month").agg(
+        F.expr(f"array({weeks})").alias("events"),
+        F.expr("bool_or(own > 0 and end - day < 15)").alias("is_active"),
+        F.expr(f"bool_or(asked and end - day < {RECENT})").alias("asked_rival"),
+        F.expr(f"coalesce(bool_or(forwarded and end - day < {RECENT}), false)").alias("forwarded"),
+    )
+    sides = contacts.selectExpr("a as person_id", "b as contact").unionByName(
+        contacts.selectExpr("b as person_id", "a as contact")
+    )
+    left = lives.where("left_day is not null").select(F.col("person_id").alias("contact"), "left_day")
+    silent = left.join(ends, on=F.expr("left_day <= end - 7 and left_day > end - 50"), how="inner")
+    gone = sides.join(silent, on="contact", how="inner").groupBy("person_id", "month").agg(F.count("*").alias("gone"))
+    shown = lives.selectExpr("user_id", "person_id", "from_day", f"{known_risk(scenario)} as known_risk")
+    known = shown.join(ends, on=F.expr("from_day <= end"), how="inner")
+    return (
+        known.join(gone, on=["person_id", "month"], how="left")
+        .join(seen, on=["user_id", "month"], how="inner")
+        .selectExpr(
+            "user_id", "month", "events", "is_active", "asked_rival", "forwarded", "coalesce(gone, 0) as gone", "known_risk",
+            f"least({span}, end + 1 - greatest(0, from_day)) as days_seen",
+        )
+    )  # fmt: skip
+
+
+def observable(seen: pd.DataFrame, scenario: CityScenario) -> pd.DataFrame:
+    """The filter's chance of leaving in the next month and in the one after: user_id, month, score_t1, score_t2.
+
+    ``seen`` has the rows of ``visible``. Bayes' rule over who is discontented, why, and since when fading, with priors from simulated
+    lives; a user's own rate is integrated out (gamma), its spread beyond Poisson taken from all users.
+    """
+    rng = np.random.default_rng(2005)
+    found = []
+    for month, end, after, later in month_ends(scenario):
+        rows = seen[pd.to_datetime(seen["month"]).dt.date == month]
+        if not len(rows):
+            continue
+        paths = _paths(scenario)
+        counts = np.stack(rows["events"].map(np.asarray).to_list()).astype(float)
+        worth = _worth(scenario, end) * _held(rows["days_seen"].to_numpy(float))
+        fits = _log_fit(counts, worth, paths, _spread(counts, worth))
+        fits = np.exp(fits - fits.max(axis=1, keepdims=True))
+        asked, forwarded = rows["asked_rival"].to_numpy(bool), rows["forwarded"].to_numpy(bool)
+        level = rows["known_risk"].to_numpy(float) + _caught(scenario) * rows["gone"].to_numpy(float)
+        score_t1, score_t2 = _posterior(fits, asked, forwarded, level, scenario, rng, (after, later))
+        found.append(pd.DataFrame({"user_id": rows["user_id"], "month": month, "score_t1": score_t1, "score_t2": score_t2}))
+    return pd.concat(found, ignore_index=True)
+
+
+def _paths(scenario: CityScenario) -> Array:
+    """Levels of use, week by week (newest first), one row per path: 0 as ever, then fading since each week, then faded and over it."""
+    leaving = scenario.leaving
+    days = np.arange(WEEKS * 7).reshape(WEEKS, 7) + 0.5
+    found = [np.ones(WEEKS)]
+    for began in range(WEEKS):
+        for pace in _middles(*leaving.fade_days, PACES):
+            for depth in _middles(*leaving.fade_depth, DEPTHS):
+                level = 1 - depth * np.clip(((began + 0.5) * 7 - days) / pace, 0, 1)
+                found.append(level.mean(axis=1))
+    fading = found[1:]
+    for place, path in enumerate(fading):
+        began = place // (PACES * DEPTHS)
+        found += [np.where(np.arange(WEEKS) < over, 1.0, path) for over in range(1, began)]
+    return np.maximum(np.stack(found), 0.02)
+
+
+def _middles(least: float, most: float, parts: int) -> list[float]:
+    return [least + (most - least) * (part + 0.5) / parts for part in range(parts)]
+
+
+def _worth(scenario: CityScenario, end: int) -> Array:
+    """Common weeks that each week before ``end`` is worth, by the calendar."""
+    mix = scenario.records.mix
+    daily = sum(np.asarray(habits.calendar(scenario, s)) * mix[s] for s in ("voice", "sms", "mms"))
+    assert not isinstance(daily, int)
+    daily = np.concatenate([np.zeros(WEEKS * 7), daily / daily.mean()])
+    recent = daily[end + 1 : end + 1 + WEEKS * 7][::-1]
+    weeks: Array = recent.reshape(WEEKS, 7).sum(axis=1) / 7
+    return weeks
+
+
+def _held(days_seen: Array) -> Array:
+    """Share of each week, newest first, in which the user was there."""
+    return np.clip(days_seen[:, None] / 7 - np.arange(WEEKS)[None, :], 0, 1)
+
+
+def _spread(counts: Array, worth: Array) -> float:
+    """Variance over mean of a week's count around the user's own rate, all users pooled."""
+    rate = counts.sum(axis=1, keepdims=True) / np.maximum(worth.sum(axis=1, keepdims=True), 1e-9)
+    mean = rate * worth
+    use = mean > 1
+    return float(max(1.0, np.median((counts[use] - mean[use]) ** 2 / mean[use]) / 0.455)) if use.any() else 1.0
+
+
+def _log_fit(counts: Array, worth: Array, paths: Array, spread: float) -> Array:
+    """Log likelihood of the counts (user by week) under each path, the user's own rate integrated out; one row per user."""
+    counts = counts / spread
+    exposed = worth @ paths.T
+    fit: Array = counts @ np.log(paths).T - (counts.sum(axis=1, keepdims=True) + 0.5) * np.log(exposed + 0.02)
+    return fit
+
+
+def _caught(scenario: CityScenario) -> float:
+    """By how much one contact lately gone raises the rate of becoming discontented, in shares of it."""
+    leaving = scenario.leaving
+    rival = sum(weight * leaving.causes[name].competitor for name, weight in leaving.weights.items())
+    return leaving.contagion * rival / (onset_rate(scenario) * 43)
+
+
+def _posterior(
+    fits: Array, asked: Array, forwarded: Array, level: Array, scenario: CityScenario, rng: np.random.Generator, months: tuple[int, int]
+) -> tuple[Array, Array]:  # fmt: skip
+    leaving = scenario.leaving
+    causes = list(leaving.causes.values())
+    rate, size = onset_rate(scenario), PACES * DEPTHS
+    weights = np.array([cause.weight for cause in causes]) / sum(cause.weight for cause in causes)
+    kind = rng.choice(len(causes), SIMULATED, p=weights)
+    days = np.array([cause.days for cause in causes])[kind]
+    length = 1 + np.floor(rng.exponential(days))
+    age = length * rng.random(SIMULATED)
+    mass = rate * length / SIMULATED
+
+    def begun(trait: str) -> Array:
+        """Days since a sign began, negative where it has not."""
+        shows = rng.random(SIMULATED) < np.array([getattr(cause, trait) for cause in causes])[kind]
+        return np.where(shows, age - np.floor(np.maximum(1, length - 2) * SOON * rng.random(SIMULATED)), -1.0)
+
+    fade, hotline, forward = begun("fade"), begun("hotline"), begun("forward")
+    rings = np.where(hotline >= 0, 1 - np.exp(-0.15 * np.clip(hotline + 1, 0, RECENT)), 0.0)
+    passes = np.where(forward >= 0, 1 - np.exp(-0.3 * np.clip(forward + 1, 0, RECENT)), 0.0)
+    week = np.minimum(np.floor(fade / 7), WEEKS - 1).astype(int)
+    # a false sign lasts 27 days on average, and is over in most
+    lasts = 27 / scenario.days
+    false_rings, false_passes = 0.001 + leaving.false_hotline * lasts * 1.3, 0.0005 + leaving.false_forward * lasts * 1.3
+    false_fade = leaving.false_fade * 7 / scenario.days
+    score_t1, score_t2 = np.zeros(len(fits)), np.zeros(len(fits))
+    # the contented: as ever, fading without reason (fewer the longer ago it began), or over it
+    content = np.zeros(fits.shape[1])
+    content[0] = 1.0
+    still = np.exp(-np.arange(WEEKS) * 7 / 27)
+    for began in range(WEEKS):
+        content[1 + began * size : 1 + (began + 1) * size] = false_fade * still[began] / size
+    over = 1 + WEEKS * size
+    content[over:] = false_fade * 0.8 / max(1, fits.shape[1] - over) * WEEKS
+    signs_content = np.where(asked, false_rings, 1 - false_rings) * np.where(forwarded, false_passes, 1 - false_passes)
+    total = (fits @ content) * signs_content
+    speeds = level * rate
+    fresh: list[Array] = []
+    for ahead in (months[0], months[0] + months[1]):
+        through = np.zeros(len(fits))
+        for cause, weight in zip(causes, weights, strict=True):
+            pace = 1 / cause.days
+            both = (pace * np.exp(-speeds * ahead) - speeds * np.exp(-pace * ahead)) / (pace - speeds)
+            through += weight * (1 - cause.stays) * (1 - both)
+        fresh.append(through)
+    score_t1 += total * fresh[0]
+    score_t2 += total * (fresh[1] - fresh[0])
+    for number, cause in enumerate(causes):
+        mine = kind == number
+        prior = np.zeros((2, 2, fits.shape[1]))
+        for heard in (0, 1):
+            for passed in (0, 1):
+                chance = np.where(heard, rings, 1 - rings) * np.where(passed, passes, 1 - passes) * mass
+                none = mine & (fade < 0)
+                prior[heard, passed, 0] = chance[none].sum()
+                by_week = np.bincount(week[mine & (fade >= 0)], weights=chance[mine & (fade >= 0)], minlength=WEEKS)
+                for began in range(WEEKS):
+                    prior[heard, passed, 1 + began * size : 1 + (began + 1) * size] = by_week[began] / size
+        here = np.einsum("up,up->u", fits, prior[asked.astype(int), forwarded.astype(int)]) * level
+        stays = np.exp(-months[0] / cause.days)
+        later = stays * (1 - np.exp(-months[1] / cause.days))
+        score_t1 += here * (1 - cause.stays) * (1 - stays)
+        score_t2 += here * (1 - cause.stays) * later
+        total = total + here
+    return score_t1 / total, score_t2 / total

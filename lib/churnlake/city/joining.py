@@ -1,0 +1,249 @@
+"""Who joins: people with us from the first day, newcomers who only look like somebody else, returners, second numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from churnlake.city import people
+from churnlake.city.dice import Dice, lookup
+from churnlake.city.discontent import NEVER, level
+from churnlake.city.settings import CityScenario
+
+EXTRA = 7
+"""Slot of a number held beside the first."""
+FARM_HANDSETS, CLONES = 4, 2
+"""Handsets of a dealer who farms cards, and identities that cloned handsets share."""
+
+
+def starters(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per person with us on the first day; employees of companies that change all their numbers know the day."""
+    tenure = f"cast(5 + floor(-700 * ln(1 - {dice.u('tenure', 'person_id')})) as int)"
+    firms = -(-scenario.coming.renumbered // scenario.circles.colleagues)
+    moved = f"if(workplace < {firms}, {scenario.days // 2}, null)"
+    first = persons.where("newcomer is null")
+    return life(first, "start", 0, f"-{tenure}", scenario, dice, renumber_day=f"cast({moved} as int)")
+
+
+def life(
+    frame: DataFrame, origin: str, slot: int, from_day: str, scenario: CityScenario, dice: Dice, /, **given: str
+) -> DataFrame:
+    """One row per row of ``frame``: a new life with the columns all lives have; ``given`` overrides their SQL."""
+    columns = {
+        "person_id": "person_id",
+        "slot": str(slot),
+        "origin": f"'{origin}'",
+        "from_day": f"cast({from_day} as int)",
+        "brand": "brand",
+        "share": "1.0D",
+        "ramp": "1",
+        "told_share": "1.0D",
+        "told_days": "0",
+        "same_handset": "false",
+        "handset_of": "cast(null as bigint)",
+        "number_of": "cast(null as string)",
+        "no_imei": "false",
+        "old_slot": "cast(null as int)",
+        "kept": "1.0D",
+        "decoy": "cast(null as string)",
+        "like_person": "cast(null as bigint)",
+        "document": "document",
+        "paper": shown_paper(scenario, dice, str(slot)),
+        "abnormal": "abnormal",
+        "renumber_day": "cast(null as int)",
+    }
+    return frame.selectExpr(*[f"{sql} as {name}" for name, sql in {**columns, **given}.items()])
+
+
+def shown_paper(scenario: CityScenario, dice: Dice, slot: str) -> str:
+    """SQL of the document shown at the counter, null where none: mostly one's own, some a relative's, some the dealer's."""
+    shares = " ".join(f"when '{brand}' then {share!r}D" for brand, share in scenario.documents.items())
+    whose = dice.u("whose paper", "person_id", slot)
+    house = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'head', person_id div {scenario.circles.household}), 100000000000000L), 14, '0'))"
+    # a dealer's own paper serves for some hundred cards at most
+    dealers = max(1, scenario.persons // 3000)
+    dealer = f"concat('1102', lpad({dice.below(dealers, 'dealer paper', 'person_id')}, 14, '0'))"
+    given = f"{dice.u('paper', 'person_id', slot)} < case brand {shares} else 0D end"
+    return f"case when {given} then case when {whose} < 0.12 then {house} when {whose} < 0.2 then {dealer} else document end end"
+
+
+def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per first-time joiner. Decoys only look like another user, by the kind drawn for them:
+
+    - ``kin``, ``friend``: join about when somebody left, and share part of that circle
+    - ``dormmate``: joins within days of a returner's leaving, shares the circle, goes nowhere
+    - ``household``, ``colleague``: share part of the circle of somebody who stays
+    - ``resold``: uses the handset of somebody who left for good; ``hand_me_down``: that of one of the household who bought another
+    - ``cloned``: the identity of its handset is that of many others; ``farmed``: cards of one dealer in a few handsets
+    - ``recycled``: has the number of somebody gone, and still gets the calls
+    - ``courier``: knows very many people
+    """
+    days = scenario.days
+    joiners = persons.where("newcomer is not null")
+    ranked_joiners = _ranked(joiners, "drawn_decoy", "newcomer")
+    # A handset is resold only by those who do not come back with it; a number rests 90 days before another gets it.
+    use = {
+        "kin": "true",
+        "friend": "destination <> 'back'",
+        "dormmate": "destination = 'back'",
+        "resold": "destination <> 'back'",
+        "recycled": f"left_day + 95 < {days}",
+    }
+    mixed = f"xxhash64({dice.seed}L, 'leaver', person_id)"
+    wanted = (
+        "explode(filter(array("
+        + ", ".join(f"if({held}, '{kind}', null)" for kind, held in use.items())
+        + "), k -> k is not null))"
+    )
+    model = leavers.selectExpr(
+        f"{wanted} as drawn_decoy", "person_id as model", f"{mixed} as mixed", "left_day as model_left", "slot as model_slot"
+    )
+    joined = ranked_joiners.join(_ranked(model, "drawn_decoy", "mixed").drop("mixed"), on=["drawn_decoy", "rank"], how="left")
+    free = f"1 + element_at({_join_days(scenario)}, cast(1 + {dice.below(JOIN_SLOTS, 'join', 'person_id')} as int))"
+    serial = f"model * {people.SLOTS} + model_slot"
+    size = scenario.circles.household
+    house = f"household * {size}"
+    housemate = f"{house} + pmod(person_id - {house} + 1, {size})"
+    seats = people.workplace(scenario)
+    seat, office = seats.forth("person_id"), f"workplace * {scenario.circles.colleagues}"
+    colleague = seats.back(
+        f"least({scenario.persons - 1}, {office} + pmod({seat} - {office} + 1, {scenario.circles.colleagues}))"
+    )
+    fellow = f"case when drawn_decoy = 'colleague' then {colleague} when drawn_decoy in ('household', 'hand_me_down') then {housemate} end"
+    near = {
+        "kin": f"greatest(1, model_left - 10 + {dice.below(50, 'kin', 'person_id')})",
+        "friend": f"greatest(1, model_left - 15 + {dice.below(60, 'friend', 'person_id')})",
+        "dormmate": f"greatest(1, model_left - 7 + {dice.below(20, 'dormmate', 'person_id')})",
+        "resold": f"model_left + 3 + {dice.below(60, 'resold', 'person_id')}",
+        "recycled": f"model_left + 91 + {dice.below(f'greatest(1, {days} - model_left - 92)', 'recycled', 'person_id')}",
+    }
+    whens = " ".join(f"when '{kind}' then {day}" for kind, day in near.items())
+    batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
+    joined = joined.selectExpr("*", f"{fellow} as fellow")
+    joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id as has_fellow")
+    day = (
+        f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
+        f"else {free} end"
+    )
+    handset = (
+        "case drawn_decoy when 'resold' then model when 'hand_me_down' then if(has_fellow, fellow, null) when 'cloned' then "
+        f"-1 - pmod(newcomer, {CLONES}) when 'farmed' then -100 - pmod(newcomer, {FARM_HANDSETS}) end"
+    )
+    return life(
+        joined,
+        "newcomer",
+        0,
+        f"least({day}, {NEVER})",
+        scenario,
+        dice,
+        handset_of=f"cast({handset} as bigint)",
+        number_of=f"if(drawn_decoy = 'recycled' and model is not null, {people.own_number(serial)}, null)",
+        no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
+        decoy=(
+            "case when drawn_decoy in ('cloned', 'courier', 'farmed') then drawn_decoy when has_fellow or model is not null "
+            "then drawn_decoy end"
+        ),
+        like_person="coalesce(model, if(has_fellow, fellow, null))",
+    )
+
+
+JOIN_SLOTS = 4096
+
+
+def _join_days(scenario: CityScenario) -> str:
+    """SQL of an array that turns an even draw of a slot into a day of joining: more join while there is something to gain."""
+    brands = sorted({plan.brand for plan in scenario.plans.values()})
+    days = [scenario.first_day + dt.timedelta(day) for day in range(1, max(2, scenario.days - 1))]
+    weights = [sum(level(scenario, day, brand, "joining") for brand in brands) for day in days]
+    return f"cast(split('{','.join(map(str, lookup(weights, JOIN_SLOTS)))}', ',') as array<int>)"
+
+
+def _ranked(frame: DataFrame, within: str, by: str) -> DataFrame:
+    return frame.withColumn("rank", F.row_number().over(Window.partitionBy(within).orderBy(by)))
+
+
+def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per leaver who comes back, or whose company changes all numbers: the next life of the same person."""
+    coming = scenario.coming
+    key = ("person_id", "slot")
+    early, late, near = coming.gap_days[0], coming.gap_days[1], coming.gap_near_days
+    drawn = dice.u("gap", *key)
+    gap = (
+        f"case when {drawn} < {coming.gap_near!r}D then {dice.below(2 * near + 1, 'near', *key)} - {near} "
+        f"when {drawn} < {coming.gap_near + coming.gap_before!r}D then {early} + {dice.below(-near - early, 'early', *key)} "
+        f"else {near} + 1 + {dice.below(late - near, 'late', *key)} end"
+    )
+    back = left.where("destination in ('back', 'renumbered')").selectExpr(
+        "person_id",
+        "slot + 1 as slot",
+        "slot as left_slot",
+        "left_day",
+        "from_day as earlier",
+        "document",
+        "paper as old_paper",
+        "abnormal",
+        "destination = 'renumbered' as is_moved",
+        f"if(destination = 'back' and {dice.u('other brand', *key)} < {coming.other_brand!r}D, "
+        f"{dice.pick(dict.fromkeys(scenario.documents, 1.0), 'next brand', *key)}, brand) as brand",
+        f"greatest(1, earlier + 10, left_day + if(destination = 'back', {gap}, 0)) as join_day",
+    )
+    shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"
+    relative = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'relative', person_id), 100000000000000L), 14, '0'))"
+    return life(
+        back,
+        "reentry",
+        0,
+        "join_day",
+        scenario,
+        dice,
+        slot="slot",
+        origin="if(is_moved, 'renumbered', 'reentry')",
+        decoy="if(is_moved, 'renumbered', null)",
+        share="1.0D",
+        ramp="cast(greatest(1, left_day - join_day) as int)",
+        told_days=str(coming.told_days),
+        same_handset=f"is_moved or {dice.u('same handset', *key)} < {coming.same_handset!r}D",
+        no_imei=f"not is_moved and {dice.u('no imei', *key)} < {coming.no_imei!r}D",
+        old_slot="left_slot",
+        kept=f"if(is_moved, 1.0D, {dice.between(*coming.kept, 'kept', *key)})",
+        paper=f"case when {shows} then old_paper when {dice.u('relative', *key)} < 0.15 then {relative} end",
+    )
+
+
+def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per second number taken by someone who stays: traffic moves for the most part (partial) or not (second number)."""
+    coming = scenario.coming
+    stayers = first.where("left_day is null and slot = 0 and origin = 'start' and abnormal is null").selectExpr(
+        "*", f"{dice.u('beside', 'person_id')} as draw"
+    )
+    chosen = stayers.where(f"draw < {coming.partial + coming.second_number!r}D").selectExpr(
+        "person_id",
+        "brand",
+        "document",
+        "abnormal",
+        "paper as old_paper",
+        f"draw < {coming.partial!r}D as is_partial",
+        f"1 + {dice.below(max(1, scenario.days - 60), 'beside day', 'person_id')} as join_day",
+    )
+    partial = dice.between(0.58, 0.86, "partial", "person_id")
+    second = dice.between(0.15, 0.38, "second", "person_id")
+    return life(
+        chosen,
+        "second_number",
+        EXTRA,
+        "join_day",
+        scenario,
+        dice,
+        origin="if(is_partial, 'partial', 'second_number')",
+        share=f"if(is_partial, {partial}, {second})",
+        ramp="if(is_partial, 20, 10)",
+        told_share=f"if(is_partial, 0.85D, {dice.between(0.2, 0.45, 'told', 'person_id')})",
+        told_days=str(coming.told_days),
+        same_handset=f"{dice.u('two in one', 'person_id')} < if(is_partial, 0.45D, 0.2D)",
+        no_imei="false",
+        old_slot="0",
+        decoy="if(is_partial, null, 'second_number')",
+        paper=f"if({dice.u('same paper', 'person_id')} < 0.5D, old_paper, null)",
+    )
