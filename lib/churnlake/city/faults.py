@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyspark.sql import DataFrame
 
 from churnlake.city import habits
 from churnlake.city.dice import Dice
+from churnlake.city.kinds import FAULTS
 from churnlake.city.settings import CityScenario
 
 HEADERS = {
@@ -22,31 +25,89 @@ FIELDS = {
     3: "id, number, at, length, bytes, site, fee",
 }
 COPIES = ("duplicate_in_file", "duplicate_across_files", "id_conflict")
+LATE_DAYS = (14, 28)
+"""A late record comes so many days after its day."""
+TAIL = "right(number, 11)"
+"""The bare number: a few records write their own with the country code, and a fault must not hide in that."""
+BROKEN = {
+    "id": {"missing_id": "''"},
+    "number": {
+        "missing_number": "''",
+        "letters_in_number": f"concat(left({TAIL}, 5), 'XO', right({TAIL}, 4))",
+        "number_too_short": f"left({TAIL}, 8)",
+        "number_with_spaces": f"concat_ws(' ', left({TAIL}, 3), substring({TAIL}, 4, 4), right({TAIL}, 4))",
+        "nul_byte": f"concat(left({TAIL}, 7), chr(0), right({TAIL}, 4))",
+        "bad_encoding": f"concat(left({TAIL}, 7), cast(X'A1A1' as string), right({TAIL}, 3))",
+        "unclosed_quote": "concat('\"', number)",
+    },
+    # 1904 and 2036 have a 29 February, so that the far date itself is one that exists
+    "at": {
+        "bad_time": "concat(left(minute, 4), '13', substring(minute, 7, 2), '99xx')",
+        "impossible_date": "concat(left(minute, 4), '0231', right(minute, 4), seconds_of)",
+        "missing_time": "''",
+        "time_without_seconds": "minute",
+        "other_time_format": "concat(left(minute, 4), '-', substring(minute, 5, 2), '-', substring(minute, 7, 2), ' ', "
+        "substring(minute, 9, 2), ':', right(minute, 2), ':', seconds_of)",
+        "future_date": "concat('2036', substring(minute, 5), seconds_of)",
+        "ancient_date": "concat('1904', substring(minute, 5), seconds_of)",
+        "id_conflict": "concat(minute, if(copy = 1, lpad((second + 7) % 60, 2, '0'), seconds_of))",
+    },
+    "type": {"unknown_direction": "'9'", "missing_direction": "''"},
+    "length": {
+        "missing_seconds": "''",
+        "negative_seconds": "concat('-', seconds + 1)",
+        "absurd_seconds": "cast(86401 + 1000 * seconds as string)",
+        "seconds_not_a_number": "'long'",
+        "seconds_decimal": "concat(seconds, '.5')",
+        "seconds_decimal_comma": "concat(seconds, ',5')",
+    },
+    "class": {"unknown_class": "'X'"},
+    "release": {"unknown_release": "'77'"},
+    "imei": {"imei_letters": "concat(left(coalesce(imei, ''), 6), 'ABCDEFGH')", "imei_short": "left(coalesce(imei, '3500000000'), 10)"},
+    "fee": {
+        "fee_not_a_number": "'free'",
+        "negative_fee": "concat('-', 10 + pmod(second, 90))",
+        "absurd_fee": "'99999999999'",
+        "embedded_delimiter": "concat('1,', 100 + pmod(second, 900))",
+    },
+    "bytes": {"negative_bytes": "concat('-', bytes)", "absurd_bytes": "concat('9', lpad(bytes, 14, '0'))"},
+}  # fmt: skip
+"""By field and kind, the SQL of what stands in the field of a line so broken."""
 
 
-def planted(records: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def dealt(records: DataFrame, scenario: CityScenario) -> DataFrame:
+    """The records of a city in which nothing befalls a whole day: each with the number of its ``delivery``, no ``incident``."""
+    return records.selectExpr(
+        "*", f"cast(day div {scenario.delivery_days} as int) as delivery", "cast(null as string) as incident"
+    )
+
+
+def planted(dealt: DataFrame, scenario: CityScenario, dice: Dice, struck: Collection[tuple[str, int]] = ()) -> DataFrame:
     """One row per line to write: the record, its ``fault`` (null: sound), and copies of records delivered twice.
 
-    A copy has ``copy`` 1. A fault a feed cannot have (a WAP session has no direction, a message no seconds) becomes a bad time.
+    A copy has ``copy`` 1. Each feed is dealt the kinds it can have. No fault is planted where it would not be seen: in records
+    that an incident has changed, in files (feed and number of the delivery) that are ``struck``, or after the last delivery.
     """
     last = len(scenario.deliveries) - 1
-    drawn = dice.pick(scenario.faults, "fault kind", "record_no")
-    marked = records.selectExpr(
-        "*",
-        f"if({dice.u('fault', 'record_no')} < {scenario.fault_share!r}D, {drawn}, null) as drawn",
-        "cast(day div 7 as int) as week",
+    weights = [{k: w for k, w in scenario.faults.items() if feed in FAULTS[k].feeds and w > 0} for feed in habits.SERVICES]
+    kind = dice.pick_by([of_feed or {"": 1} for of_feed in weights], "service", "fault kind", "record_no")
+    marked = dealt.selectExpr("*", f"if({dice.u('fault', 'record_no')} < {scenario.fault_share!r}D, {kind}, null) as drawn")
+    soonest, latest = LATE_DAYS
+    late = (
+        f"cast((day + {soonest} + {dice.below(latest - soonest + 1, 'late', 'record_no')}) div {scenario.delivery_days} as int)"
     )
-    copies = ", ".join(f"'{kind}'" for kind in COPIES)
-    fitted = marked.selectExpr(
-        "*",
-        "case when drawn = 'unknown_direction' and service = 3 then 'bad_time' when drawn = 'negative_seconds' and service "
-        "in (1, 2) then 'bad_time' "
-        f"when drawn = 'duplicate_across_files' and week >= {last} then 'duplicate_in_file' else drawn end as fault",
-    ).drop("drawn")
-    return fitted.selectExpr("*", f"explode(if(fault in ({copies}), array(0, 1), array(0))) as copy").selectExpr(
-        *[column for column in fitted.columns if column != "week"],
+    arrives = f"case drawn when 'duplicate_across_files' then delivery + 1 when 'late_record' then {late} else delivery end"
+    due = marked.selectExpr("*", f"if(drawn is null, delivery, {arrives}) as arrives")
+    hidden = f"arrives > {last} or incident is not null"
+    if struck:
+        files = ", ".join(f"'{habits.SERVICES.index(feed)} {delivery}'" for feed, delivery in sorted(struck))
+        hidden += f" or concat(service, ' ', delivery) in ({files}) or concat(service, ' ', arrives) in ({files})"
+    fitted = due.selectExpr("*", f"if(drawn is null or drawn = '' or {hidden}, null, drawn) as fault")
+    return fitted.selectExpr("*", f"explode(if(fault in ({_COPIED}), array(0, 1), array(0))) as copy").selectExpr(
+        *[column for column in dealt.columns if column != "delivery"],
+        "fault",
         "copy",
-        "if(fault = 'duplicate_across_files' and copy = 1, week + 1, week) as week",
+        "if(fault = 'late_record' or (fault = 'duplicate_across_files' and copy = 1), arrives, delivery) as delivery",
     )
 
 
@@ -56,13 +117,7 @@ def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
         f"concat(element_at({habits.date_table(scenario)}, day + 1), lpad(second div 3600, 2, '0'), lpad(second div 60 % "
         "60, 2, '0'))"
     )
-    at = (
-        "case when fault = 'bad_time' then concat(substring(minute, 1, 4), '13', substring(minute, 7, 2), '99xx') "
-        "when fault = 'future_date' then concat('2035', substring(minute, 5), lpad(second % 60, 2, '0')) "
-        "when fault = 'id_conflict' and copy = 1 then concat(minute, lpad((second + 7) % 60, 2, '0')) else concat(minute, "
-        "lpad(second % 60, 2, '0')) end"
-    )
-    planted = planted.selectExpr("*", f"{minute} as minute")
+    planted = planted.selectExpr("*", f"{minute} as minute", "lpad(second % 60, 2, '0') as seconds_of")
     texts = planted.selectExpr(
         "service",
         "fault",
@@ -70,41 +125,50 @@ def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
         "copy",
         "day",
         "second",
-        f"element_at({habits.delivery_table(scenario)}, week + 1) as delivered",
-        "record_no as id",
-        "if(fault = 'missing_number', '', number) as number",
-        "peer",
-        f"{at} as at",
-        "if(fault = 'unknown_direction', '9', cast(direction as string)) as type",
-        "cast(case when fault = 'negative_seconds' then -1 - seconds else seconds end as string) as length",
-        "coalesce(class, '') as class",
+        f"element_at({habits.delivery_table(scenario)}, delivery + 1) as delivered",
+        _field("id", "record_no"),
+        _field("number", "number"),
+        "coalesce(peer, '') as peer",
+        _field("at", "concat(minute, seconds_of)"),
+        _field("type", "cast(direction as string)"),
+        _field("length", "cast(seconds as string)"),
+        _field("class", "coalesce(class, '')"),
         "coalesce(cell, '') as cell",
-        "coalesce(imei, '') as imei",
+        _field("imei", "coalesce(imei, '')"),
         "coalesce(forwarded_to, '') as forwarded_to",
-        "cast(release as string) as release",
-        "cast(fee_fen as string) as fee",
-        "coalesce(cast(bytes as string), '') as bytes",
+        _field("release", "cast(release as string)"),
+        _field("fee", "cast(fee_fen as string)"),
+        _field("bytes", "coalesce(cast(bytes as string), '')"),
         "coalesce(site, '') as site",
     )
-    feeds = " ".join(f"when {i} then '{feed}'" for i, feed in enumerate(habits.SERVICES))
     whole = " ".join(f"when {i} then concat_ws(',', {FIELDS[i]})" for i in FIELDS)
+    cut = f"case fault when 'few_fields' then concat_ws(',', id, number, at) when 'many_fields' then concat(case service {whole} end, ',0')"
     return texts.selectExpr(
-        f"case service {feeds} end as feed",
+        f"{FEED} as feed",
         "delivered",
         "fault",
         "concat(lpad(day, 5, '0'), lpad(second, 5, '0'), record_no, copy) as place",
         "record_no",
-        f"if(fault = 'few_fields', concat_ws(',', id, number, at), case service {whole} end) as line",
+        f"{cut} else case service {whole} end end as line",
     )
 
 
 def faults_truth(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per planted fault: feed, record, kind, and the delivery day of the line that is wrong or comes too often."""
-    feeds = " ".join(f"when {i} then '{feed}'" for i, feed in enumerate(habits.SERVICES))
-    copies = ", ".join(f"'{kind}'" for kind in COPIES)
-    return planted.where(f"fault is not null and (copy = 1 or fault not in ({copies}))").selectExpr(
-        f"case service {feeds} end as feed",
+    return planted.where(f"fault is not null and (copy = 1 or fault not in ({_COPIED}))").selectExpr(
+        f"{FEED} as feed",
         "record_no",
         "fault as kind",
-        f"cast(element_at({habits.delivery_table(scenario)}, week + 1) as date) as delivered_on",
+        f"cast(element_at({habits.delivery_table(scenario)}, delivery + 1) as date) as delivered_on",
     )
+
+
+def _field(name: str, sound: str) -> str:
+    """SQL of one field: as it should be, or as the line's fault has it. Sound lines, nearly all, ask only once."""
+    cases = " ".join(f"when '{kind}' then {text}" for kind, text in BROKEN[name].items())
+    return f"if(fault is null, {sound}, case fault {cases} else {sound} end) as {name}"
+
+
+_COPIED = ", ".join(f"'{kind}'" for kind in COPIES)
+FEED = f"case service {' '.join(f'when {i} then {feed!r}' for i, feed in enumerate(habits.SERVICES))} end"
+"""SQL of a record's feed."""

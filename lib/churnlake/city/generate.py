@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import astuple
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from churnlake.city import ceiling, circles, discontent, faults, handsets, leaving, money, people, records, registers, write
+from churnlake.city import (
+    ceiling,
+    circles,
+    discontent,
+    faults,
+    handsets,
+    incidents,
+    leaving,
+    money,
+    people,
+    records,
+    registers,
+    spoiled,
+    write,
+)
 from churnlake.city.dice import Dice
 from churnlake.city.settings import CityScenario, scenario
 
@@ -15,7 +30,7 @@ __all__ = ["generate", "scenario"]
 
 
 def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
-    """Lines written by feed (``voice`` ...) and faults planted (``faults``, ``faults.<kind>``).
+    """Lines written by feed (``voice`` ...), before files are spoiled; faults (``faults``, ``faults.<kind>``) and ``incidents`` planted.
 
     The same scenario and seed give the same bytes. A folder that already holds this city is left as it is. Raises
     ContractError when it holds anything else.
@@ -46,9 +61,11 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     events = records.events(records.spread(rated, slices), level, scenario, dice)
     written = kept(records.records(events, numbers, scenario, dice), "records")
 
-    planted = faults.planted(written, scenario, dice)
-    weekly = [str(day) for day in scenario.deliveries]
-    due = dict.fromkeys(faults.HEADERS, weekly)
+    plan = incidents.planned(spark, scenario, dice)
+    befallen = incidents.befallen(faults.dealt(written, scenario), plan, dice)
+    planted = faults.planted(incidents.left(befallen), scenario, dice, incidents.struck(plan))
+    days = [str(day) for day in scenario.deliveries]
+    due = dict.fromkeys(faults.HEADERS, days)
     counts = write.files(
         faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery
     )
@@ -56,6 +73,8 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     wrong = kept(faults.faults_truth(planted, scenario), "faults")
     kinds = {row["kind"]: int(row["count"]) for row in wrong.groupBy("kind").count().collect()}
     counts |= {"faults": sum(kinds.values()), **{f"faults.{kind}": kinds.get(kind, 0) for kind in sorted(scenario.faults)}}
+    happened = [*incidents.of_days(befallen, plan, scenario), *spoiled.spoil(plan, scenario, landing)]
+    counts["incidents"] = len(happened)
 
     shutil.rmtree(truth, ignore_errors=True)
     for name, frame in {
@@ -65,6 +84,7 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
         "hazard": discontent.hazard(lives, scenario),
         "visible": ceiling.visible(written, lives, contacts, scenario),
         "faults": wrong,
+        "incidents": spark.createDataFrame([astuple(row) for row in happened], incidents.HAPPENED),
     }.items():
         frame.coalesce(1).sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))
     shutil.rmtree(building)
@@ -100,12 +120,12 @@ def _registers(
         lines = more if lines is None else lines.unionByName(more)
     assert lines is not None
     headers = {feed: write.header(frame) for feed, (frame, _, _) in frames.items()}
-    start, weekly = str(scenario.first_day), [str(day) for day in scenario.deliveries]
+    start, days = str(scenario.first_day), [str(day) for day in scenario.deliveries]
     due = {
-        "subscribers": [start, *weekly],
+        "subscribers": list(dict.fromkeys([start, *days])),
         "plans": [start],
         "bills": [day for _, day, _, _ in money.billed(scenario)],
-        "recharges": weekly,
+        "recharges": days,
         "handsets": [start],
         "cells": [start],
     }

@@ -67,7 +67,7 @@ def date_table(scenario: CityScenario) -> str:
 
 
 def delivery_table(scenario: CityScenario) -> str:
-    """SQL of an array by week: its delivery day as ISO date."""
+    """SQL of an array by delivery: its day as ISO date."""
     return _texts([day.isoformat() for day in scenario.deliveries])
 
 

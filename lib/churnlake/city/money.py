@@ -137,7 +137,7 @@ def recharge_file(recharges: DataFrame, scenario: CityScenario) -> DataFrame:
         "lpad(second div 60 % 60, 2, '0'), lpad(second % 60, 2, '0'))"
     )
     return recharges.selectExpr(
-        f"element_at({habits.delivery_table(scenario)}, cast(day div 7 + 1 as int)) as delivered",
+        f"element_at({habits.delivery_table(scenario)}, cast(day div {scenario.delivery_days} + 1 as int)) as delivered",
         "recharge_id as PAY_NO",
         "user_id as USER_ID",
         f"{time} as PAY_TIME",

@@ -1,4 +1,4 @@
-"""The operator's registers as delivered: subscribers week by week, cells; and the truth that no job but evaluation reads."""
+"""The operator's registers as delivered: subscribers delivery by delivery, cells; and the truth that no job but evaluation reads."""
 
 from __future__ import annotations
 
@@ -51,14 +51,15 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), "
         "99999) as int) as stopped",
     )
-    weeks = "array_distinct(transform(filter(array(from_day, stopped, closed), d -> d < {days}), d -> if(d <= 0, -1, d div 7)))"
-    due = known.selectExpr("*", f"explode({weeks.format(days=scenario.days)}) as week")
+    every = scenario.delivery_days
+    changes = f"filter(array(from_day, stopped, closed), d -> d < {scenario.days})"
+    due = known.selectExpr("*", f"explode(array_distinct(transform({changes}, d -> if(d <= 0, -1, d div {every})))) as delivery")
     first = scenario.first_day
     due = due.selectExpr(
         "*",
-        f"if(week < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(week, 0) + 1 as int))) as "
+        f"if(delivery < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(delivery, 0) + 1 as int))) as "
         "delivered",
-        f"cast(if(week < 0, 0, least(week * 7 + 6, {scenario.days - 1})) as int) as today",
+        f"cast(if(delivery < 0, 0, least((delivery + 1) * {every} - 1, {scenario.days - 1})) as int) as today",
     )
     serial = f"(person_id * {SLOTS} + slot)"
     is_new = "origin <> 'start'"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from churnlake.city.kinds import FAULTS, INCIDENTS
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder
 
@@ -164,7 +165,11 @@ class Records(Model):
 
 
 class CityScenario(Model):
-    """A whole city. Shares are 0..1, days are counted from ``first_day``."""
+    """A whole city. Shares are 0..1, days are counted from ``first_day``.
+
+    ``faults`` are weights of kinds of broken lines, ``incidents`` how often each kind befalls a whole day or file of a feed,
+    never before day ``incidents_from``. Files come every ``delivery_days`` days.
+    """
 
     name: str
     users: int
@@ -172,10 +177,13 @@ class CityScenario(Model):
     last_day: dt.date
     cells: int
     files_per_delivery: int
-    fault_share: float
+    delivery_days: int = Field(default=7, ge=1)
+    fault_share: float = Field(ge=0, le=1)
     festival: dt.date
     festival_sms: float
-    faults: dict[str, float]
+    faults: dict[str, Annotated[float, Field(ge=0)]]
+    incidents: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    incidents_from: int = Field(default=60, ge=1)
     documents: dict[str, float]
     personas: dict[str, Persona]
     plans: dict[str, Plan]
@@ -195,13 +203,19 @@ class CityScenario(Model):
         brands = {plan.brand for plan in self.plans.values()}
         named = {brand for persona in self.personas.values() for brand in persona.brands}
         named |= {brand for occasion in self.occasions for brand in occasion.brands}
-        unknown = set(self.abnormal) - set(ABNORMAL) | set(self.coming.decoys) - set(DECOYS)
-        if unknown:
-            raise ValueError(f"no kind {', '.join(sorted(unknown))}; there are {', '.join((*ABNORMAL, *DECOYS))}")
         if sum(self.coming.decoys.values()) > 1 or sum(self.abnormal.values()) > 1:
             raise ValueError("the shares of decoys, and of abnormal users, must not add up to more than 1")
         if named - brands:
             raise ValueError(f"no plan for the brand {', '.join(sorted(named - brands))}")
+        for key, given, known in (
+            ("faults", self.faults, FAULTS),
+            ("incidents", self.incidents, INCIDENTS),
+            ("abnormal", self.abnormal, ABNORMAL),
+            ("coming.decoys", self.coming.decoys, DECOYS),
+        ):
+            unknown = sorted(set(given) - set(known))
+            if unknown:
+                raise ValueError(f"{key} knows no kind {', '.join(unknown)}; there are {', '.join(known)}")
         return self
 
     @property
@@ -225,9 +239,10 @@ class CityScenario(Model):
 
     @property
     def deliveries(self) -> list[dt.date]:
-        """The weekly delivery days; the last is the last day."""
-        weeks = -(-self.days // 7)
-        return [min(self.first_day + dt.timedelta(7 * w + 6), self.last_day) for w in range(weeks)]
+        """The delivery days, each the last of the days it brings; the last is the last day."""
+        every = self.delivery_days
+        ends = [every * (number + 1) - 1 for number in range(-(-self.days // every))]
+        return [min(self.first_day + dt.timedelta(end), self.last_day) for end in ends]
 
 
 def scenario(path_or_name: str) -> CityScenario:

@@ -15,7 +15,7 @@ from churnlake.core.errors import ContractError
 
 MANIFEST = "_manifest.json"
 BUILDING = "_building"
-GENERATOR = 1
+GENERATOR = 2
 """Raised when the same scenario and seed come to mean other files."""
 
 
@@ -73,6 +73,12 @@ def header(frame: DataFrame) -> str:
     return ",".join(column for column in frame.columns if column != "delivered")
 
 
+def path(landing: Path, feed: str, day: str, part: int = 0, parts: int = 1) -> Path:
+    """Where a feed's file of a delivery lies, or one of its ``parts``."""
+    suffix = f"_{part:03d}" if parts > 1 else ""
+    return landing / feed / f"date={day}" / f"{feed}_{day.replace('-', '')}{suffix}.csv.gz"
+
+
 def files(
     lines: DataFrame, headers: dict[str, str], due: dict[str, list[str]], landing: Path, name: str, slices: int, parts: int = 1
 ) -> dict[str, int]:
@@ -102,8 +108,7 @@ def files(
     counts = dict.fromkeys(headers, 0)
     for found in sorted(staged.glob("feed=*/delivered=*/part=*/part-*.txt.gz")):
         part, day, feed = (folder.name.partition("=")[2] for folder in (found.parent, found.parents[1], found.parents[2]))
-        suffix = f"_{int(part):03d}" if parts > 1 else ""
-        target = landing / feed / f"date={day}" / f"{feed}_{day.replace('-', '')}{suffix}.csv.gz"
+        target = path(landing, feed, day, int(part), parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         found.replace(target)
         with gzip.open(target, "rb") as stream:
