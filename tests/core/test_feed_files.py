@@ -92,7 +92,6 @@ CONTENTS = {
     "mark.csv": (b"\xef\xbb\xbf" + HEADER + b"a,b,1\n", 1),
     "blank_first.csv": (b"\n\n" + HEADER + b"a,b,1\n", 1),
     "joined.csv": (HEADER + b"a,b,1\n" + HEADER + b"c,d,2\n", 2),
-    "empty.csv": (b"", 0),
     "header_only.csv": (HEADER, 0),
     "header_without_end.csv": (HEADER.strip(), 0),
     "nul.csv": (HEADER + b"a\0,b,1\n\0\n", 1),
@@ -125,9 +124,13 @@ BROKEN = {
     "not.csv.gz": (HEADER, "gzip"),
     "flipped.csv.gz": (gzip.compress(HEADER)[:-8] + b"\0" * 8, "CRC"),
     "unnamed.csv": (gzip.compress(HEADER), "gzip content without the ending .gz"),
+    "empty.csv": (b"", "empty, it has not even a header; have it sent again"),
+    "blank.csv": (b"\n \n", "not even a header"),
+    "bits.csv.gz": (gzip.compress(HEADER + b"a,b,1\n" * 99)[:20] + b"\xff" * 20, "have it sent again"),
+    "headless.csv": (b"a,,\nb,,\n", "none of the columns WHO, WHEN, N; look whether it is there"),
     "twice.csv": (b"WHO,WHO\na,b\n", "names a column twice"),
     "other.csv": (b"X,Y\na,b\n", "none of the columns WHO, WHEN, N"),
-    "latin.csv": (b"WHO,\xff\n", "codec can't decode"),
+    "latin.csv": (b"WHO,\xff\n", "the header is not UTF-8 ('utf-8' codec can't decode"),
     "other.csv.zip": (b"PK", "deliver it plain or as .gz"),
 }
 

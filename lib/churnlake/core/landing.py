@@ -18,7 +18,7 @@ FILES = Table(
     "raw.files",
     "One row per landing file taken in.",
     slice="batch",
-    key=("file_id",),
+    key=("path", "file_id"),
     columns=(
         Column("file_id", STRING, "SHA-256 of the content, first 32 hex digits."),
         Column("feed", STRING, "Feed."),
@@ -90,30 +90,28 @@ class Landing:
             raise MissingInputError(
                 f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
             )
-        known = {row["file_id"]: row for row in registered}
-        half_way = {row["file_id"] for row in registered if row["batch_state"] == "open" and row["feed"] in mine}
+        known = {_identity(row["feed"], row["file_id"], row["path"], row["lines"]): row for row in registered}
+        half_way = {told for told, row in known.items() if row["batch_state"] == "open" and row["feed"] in mine}
         for row in registered:
             if row["batch_state"] == "done":
                 self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
-        found: dict[str, tuple[Table, LandingFile]] = {}
+        found: dict[tuple[str, str], tuple[Table, LandingFile]] = {}
         delivered = 0
         for noun, table in mine.items():
             for landed in landing_files(self._root / noun, self.feed(table)):
                 delivered += 1
                 if last_day and landed.delivered_on > last_day:
                     continue
-                if landed.note:
-                    if landed.file_id not in known:
-                        self.unreadable.append(landed)
-                elif landed.file_id in found or (landed.file_id in known and landed.file_id not in half_way):
-                    self.seen_before += 1
-                elif not half_way or landed.file_id in half_way:
-                    found[landed.file_id] = (table, landed)
+                told = _identity(noun, landed.file_id, str(landed.path.relative_to(self._root)), landed.lines)
+                if told in found or (told in known and told not in half_way):
+                    self.seen_before += landed.note is None
+                elif not half_way or told in half_way:
+                    found[told] = (table, landed)
         lost = half_way - set(found)
         if lost:
             raise MissingInputError(
                 f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: "
-                f"{', '.join(sorted(known[f]['path'] for f in lost)[:3])}; put them back"
+                f"{', '.join(sorted(known[told]['path'] for told in lost)[:3])}; put them back"
             )
         if not delivered and not registered and not any(self._root.glob("*/date=*/*")):
             raise MissingInputError(
@@ -121,9 +119,12 @@ class Landing:
             )
         self._files = {}
         for table, landed in found.values():
-            self._files.setdefault(table.name, []).append(landed)
-        ids = sorted(found) + sorted(f.file_id for f in self.unreadable)
-        self.batch = hashlib.sha256("".join(ids).encode()).hexdigest()[:16] if ids else ""
+            if landed.note:
+                self.unreadable.append(landed)
+            else:
+                self._files.setdefault(table.name, []).append(landed)
+        ids = " ".join(" ".join(told) for told in sorted(found))
+        self.batch = hashlib.sha256(ids.encode()).hexdigest()[:16] if ids else ""
 
     def files(self, table: Table) -> list[LandingFile]:
         """The batch's files of one feed."""
@@ -159,6 +160,11 @@ class Landing:
             }
             for noun, f, rows in listed
         ]  # fmt: skip
+
+
+def _identity(feed: str, file_id: str, path: str, lines: int) -> tuple[str, str]:
+    """What tells a feed's file from others: its content. Those without a line, often byte for byte the same, by their path too."""
+    return feed, file_id if lines else f"{file_id} {path}"
 
 
 def _noun(table: Table) -> str:

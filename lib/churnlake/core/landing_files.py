@@ -106,10 +106,20 @@ def _seen(path: Path, name: str, delivered_on: dt.date, feed: Feed) -> LandingFi
             else:
                 lines, header, header_line = _csv(raw, path.suffix == ".gz", feed)
         except (EOFError, OSError, zlib.error, ValueError) as error:
-            lines, header, header_line, note = 0, (), "", " ".join(str(error).split()) or type(error).__name__
+            lines, header, header_line, note = 0, (), "", _why(error, feed)
         while raw.read(CHUNK):
             pass
     return LandingFile(path, name, delivered_on, raw.digest.hexdigest()[:32], raw.size, lines, header, header_line, note)
+
+
+def _why(error: Exception, feed: Feed) -> str:
+    """Why a file can not be read, and what to do about it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UnicodeDecodeError):
+        return f"the header is not {feed.encoding} ({text}); have it delivered so, or set encoding: in the feed file"
+    if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+        return f"not whole as gzip ({text}); have it sent again, or drop the ending .gz where it is not packed"
+    return text
 
 
 def _csv(raw: _Hashing, is_gzip: bool, feed: Feed) -> tuple[int, tuple[str, ...], str]:
@@ -126,11 +136,16 @@ def _csv(raw: _Hashing, is_gzip: bool, feed: Feed) -> tuple[int, tuple[str, ...]
                 continue
             header_line = header_bytes.decode(feed.encoding)
             names = tuple(name.strip() for name in next(csv.reader([header_line], delimiter=feed.delimiter)))
+            if not set(names) & set(feed.columns):
+                raise ValueError(
+                    f"the header has none of the columns {', '.join(feed.columns)}; look whether it is there and its names stand "
+                    f"between '{feed.delimiter}', then mend the file or the feed file"
+                )
             if len(set(names)) < len(names):
                 raise ValueError("the header names a column twice")
-            if not set(names) & set(feed.columns):
-                raise ValueError(f"the header has none of the columns {', '.join(feed.columns)}")
         count += _data_lines(chunk, header_bytes)
+    if not names:
+        raise ValueError("the file is empty, it has not even a header; have it sent again")
     return count, names, header_line
 
 

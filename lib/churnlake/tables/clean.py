@@ -129,7 +129,8 @@ WAP = Table(
         NUMBER_KEY,
         *TIME,
         Column("seconds", INT, "Duration in seconds.", least=0, most=86_400),
-        Column("bytes", LONG, "Bytes up and down.", least=0),
+        # 171 kbit/s, the most that GPRS can carry, for a whole day are 1.85 GB
+        Column("bytes", LONG, "Bytes up and down.", least=0, most=2_000_000_000),
         Column("site", STRING, "WAP column or site visited.", optional=True),
         FEE,
     ),
