@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from churnlake.city.generate import scenario
+from churnlake.city.generate import generate, scenario
+from churnlake.city.settings import CityScenario
 from churnlake.core.console import Console
 from churnlake.core.job import Report, log_to
 from churnlake.core.lake import Lake, Scope
@@ -81,3 +82,35 @@ def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
     reports = run_chain(spark, settings, LINEAGE.chain(), days, console, makers=LINEAGE.makers)
     (home / "locked").rename(home / "truth")
     return City(settings, overrides, days, {r.job: r for r in (*made, *reports)}, content(spark, settings, days))
+
+
+NOISY = """
+like: noisy
+name: noisy_village
+users: 50
+cells: 12
+last_day: 2005-02-12
+incidents_from: 12
+fault_share: 0.1
+"""
+
+
+@dataclass
+class NoisyCity:
+    """A village whose files are broken in every way there is: where it lies and what its making told."""
+
+    folder: Path
+    path: Path
+    scenario: CityScenario
+    seed: int
+    counts: dict[str, int]
+
+
+@pytest.fixture(scope="session")
+def noisy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> NoisyCity:
+    """Generated once; no job has seen it."""
+    folder = tmp_path_factory.mktemp("noisy")
+    path = folder / "noisy_village.yaml"
+    path.write_text(NOISY, encoding="utf-8")
+    village = scenario(str(path))
+    return NoisyCity(folder, path, village, 7, generate(spark, village, 7, folder / "landing", folder / "truth"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,9 @@ def test_files_lie_by_delivery_day_with_header_and_counted_lines(tiny: CityScena
     found = sorted((folder / "landing" / "voice").rglob("*.csv.gz"))
     assert [path.parent.name for path in found] == [f"date={day}" for day in tiny.deliveries]
     assert found[0].name == f"voice_{tiny.deliveries[0]:%Y%m%d}.csv.gz"
-    lines = [gzip.decompress(path.read_bytes()).decode().splitlines() for path in found]
-    assert {text[0].split(",")[0] for text in lines} == {"RECORD_NO"}
+    # bytes: some lines are planted not to be UTF-8
+    lines = [gzip.decompress(path.read_bytes()).splitlines() for path in found]
+    assert {text[0].split(b",")[0] for text in lines} == {b"RECORD_NO"}
     assert sum(len(text) - 1 for text in lines) == counts["voice"]
     assert found[0].read_bytes()[4:8] == b"\0\0\0\0"
     assert not (folder / "landing" / "_building").exists()
@@ -90,7 +92,7 @@ def test_each_feed_file_names_columns_that_are_delivered(made: tuple[Path, dict[
     feed = str(getattr(table, "name")).split(".")[1]  # noqa: B009
     mapping = load_feed(conf_folder() / "feeds" / "city" / f"{feed}.yaml", table)  # type: ignore[arg-type]
     first = min((made[0] / "landing" / feed).rglob("*.csv.gz"))
-    assert set(mapping.columns) <= set(gzip.decompress(first.read_bytes()).decode().splitlines()[0].split(","))
+    assert set(mapping.columns) <= set(gzip.decompress(first.read_bytes()).splitlines()[0].decode().split(","))
     assert made[1][feed] > 0
 
 
@@ -148,11 +150,12 @@ def test_planted_faults_are_labelled_and_found_in_the_files(spark: SparkSession,
     folder, counts = made
     faults = {row["kind"]: row["count"] for row in _truth(spark, folder, "faults").groupBy("kind").count().collect()}
     assert sum(faults.values()) == counts["faults"] > 50
+    assert _truth(spark, folder, "incidents").isEmpty()
     voice = _read(spark, folder, "voice")
     planted = _truth(spark, folder, "faults").where("feed = 'voice'").groupBy("kind").count().collect()
-    of_voice = {row["kind"]: row["count"] for row in planted}
-    assert voice.where("CALL_TYPE = '9'").count() == of_voice["unknown_direction"]
-    assert voice.where("cast(DURATION as int) < 0").count() == of_voice["negative_seconds"]
-    assert voice.where("START_TIME like '%xx'").count() == of_voice["bad_time"]
-    twice = voice.groupBy("RECORD_NO").count().where("count = 2").count()
-    assert twice == of_voice["duplicate_in_file"] + of_voice["duplicate_across_files"] + of_voice["id_conflict"]
+    of_voice = Counter({row["kind"]: row["count"] for row in planted})
+    assert voice.where("CALL_TYPE = '9'").count() == of_voice["unknown_direction"] > 0
+    assert voice.where("try_cast(DURATION as int) < 0").count() == of_voice["negative_seconds"] > 0
+    assert voice.where("START_TIME like '%xx'").count() == of_voice["bad_time"] > 0
+    twice = voice.where("RECORD_NO is not null").groupBy("RECORD_NO").count().where("count = 2").count()
+    assert twice == of_voice["duplicate_in_file"] + of_voice["duplicate_across_files"] + of_voice["id_conflict"] > 0

@@ -65,5 +65,5 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, says: str) 
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"standard, tiny"):
+    with pytest.raises(SettingsError, match=r"noisy, standard, tiny"):
         scenario("nosuch")
