@@ -30,9 +30,10 @@ LIKENESS = {
 
 @dataclass(frozen=True)
 class Curve:
-    """How well a way of naming old users does: at its best F1, and the precision where it finds 80 % of those planted.
+    """How well a way of naming old users does: at its best F1, at 80 % of those planted, and with everything it names.
 
-    ``precision_at_80`` is None where it never finds as many.
+    ``precision_at_80`` is None where it never finds as many. ``all_precision`` and ``all_recall`` take whatever it names,
+    however unsure.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Curve:
     precision: float
     recall: float
     precision_at_80: float | None
+    all_precision: float = 0.0
+    all_recall: float = 0.0
 
     @property
     def f1(self) -> float:
@@ -65,6 +68,8 @@ def curve(name: str, named: pd.DataFrame, planted: int) -> Curve:
         float(precision.iloc[best]),
         float(recall.iloc[best]),
         float(enough.max()) if len(enough) else None,
+        float(precision.iloc[-1]),
+        float(recall.iloc[-1]),
     )
 
 

@@ -17,14 +17,17 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines
+from churnlake.evaluate import baselines, difficulty, probe
 from churnlake.evaluate.content import lake_of
-from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.evaluate.shape import Shape, shape, span_to
+from churnlake.evaluate.truth import planted_decoys, planted_pairs, reentry_found
 from churnlake.settings import Settings
 from churnlake.tables.churn import MODELS
+from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, USAGE
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import SUBSCRIBERS
+from churnlake.usage import daily
 
 JUDGED = ("detect_reentry", "train_model")
 """What is judged; jobs that neither of these needs are left out."""
@@ -61,11 +64,49 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             "seed": settings.city.seed,
             **_reentry(spark, settings, days),
             **_churn(spark, settings, days),
+            "shape": _shape(spark, settings, days),
         }
-    work.mkdir(parents=True, exist_ok=True)
-    (work / FIGURES).write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
+    _keep(work, found)
     console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))
     return found
+
+
+def find_again(settings: Settings, console: Console) -> dict[str, Any]:
+    """Make one city and ask the plain probe of its last four weeks; the city's shape and the probe's result.
+
+    The figures are left in ``evaluation.json`` in the work folder.
+    """
+    work = Path(settings.store.work).resolve()
+    log_to(work / "logs")
+    city = scenario(settings.city.scenario)
+    days = Days(city.first_day, city.last_day)
+    with session(settings.spark, work / "logs") as spark:
+        lineage = Lineage.of_package()
+        needed = {"generate_city", "ingest_usage"}
+        run_chain(spark, settings, [job for job in lineage.jobs if job.name in needed], days, console, makers=lineage.makers)
+        lake = lake_of(spark, settings, days, *RECORDS)
+        first, last = span_to(days.last)
+        events = lake.checkpoint(daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)}, None))
+        found = {
+            "city": city.name,
+            "seed": settings.city.seed,
+            "shape": shape(events, daily.usage(events), daily.edges(events, None, settings.store.city_zone), first),
+            "probe": probe.found_again(events, lake.checkpoint(probe.halves(events))),
+        }
+    _keep(work, found)
+    return found
+
+
+def _keep(work: Path, found: dict[str, Any]) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    (work / FIGURES).write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _shape(spark: SparkSession, settings: Settings, days: Days) -> Shape:
+    lake = lake_of(spark, settings, days, USAGE, EDGES, *RECORDS)
+    first, last = span_to(days.last)
+    events = daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)}, None)
+    return shape(events, lake.read(USAGE, first, last), lake.read(EDGES, first, last), first)
 
 
 def _reentry(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
@@ -85,11 +126,15 @@ def _reentry(spark: SparkSession, settings: Settings, days: Days) -> dict[str, A
     rows = named[0]
     for more in named[1:]:
         rows = rows.unionByName(more)
+    decoys = planted_decoys(spark, Path(settings.city.truth), lake.key)
+    compared = lake.checkpoint(difficulty.pairs(asked, due, decoys, lake.read(USAGE), settings.reentry))
     total = found.planted
     ways = [asdict(one) | {"f1": one.f1} for one in baselines.curves(rows, due, total)]
     return {
         "reentry": str(found), "joiners": found.candidates, "planted": total, "matches": found.found, "right": found.right,
         "precision": found.precision, "recall": found.recall, "ways": ways,
+        "difficulty": difficulty.summary(difficulty.overlaps(compared, lake.read(USAGE), lake.read(EDGES))),
+        "few_events_share": difficulty.few_events_share(due, asked, lake.read(USAGE)),
         "same_handset_share": _share_of(due, "same_handset"), "same_document_share": _share_of(due, "same_document"),
     }  # fmt: skip
 
@@ -113,7 +158,8 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 way["name"],
                 f"best F1 {way['f1']:.2f} (precision {way['precision']:.2f}, recall {way['recall']:.2f}); "
-                f"precision at 80 % recall {_text(way['precision_at_80'])}",
+                f"precision at 80 % recall {_text(way['precision_at_80'])}; all it names: precision {way['all_precision']:.2f}, "
+                f"recall {way['all_recall']:.2f}",
             )
         )
     for model in found["models"]:

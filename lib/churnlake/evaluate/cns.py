@@ -1,7 +1,7 @@
 """Real people found again: the Copenhagen Networks Study, each split at its median event under a second number.
 
 The calls and messages come in by a feed file alone and pass the same jobs as an operator's; only the split stands in for
-build_daily. The baseline is the cosine of tf-idf weighted contacts on the same people.
+build_daily. The baseline is the plain probe on the same people.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -22,7 +22,9 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
 from churnlake.core.settings import load
+from churnlake.evaluate import probe
 from churnlake.evaluate.content import lake_of
+from churnlake.evaluate.shape import Shape, shape
 from churnlake.reentry import candidates, joiners
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
@@ -35,42 +37,22 @@ from jobs.detect_reentry import detect_reentry
 from jobs.ingest_usage import ingest_usage
 from jobs.label_leaving import label_leaving
 
-LEAST_EVENTS = 5
+FEED_ZONE, FIRST_DAY = "Asia/Shanghai", dt.date(2005, 1, 1)
+"""Where and when the feed files let the study's clock begin."""
 DELIVERED = dt.date(2005, 1, 31)
 DAYS = Days(dt.date(2004, 12, 31), dt.date(2005, 3, 31))
 """The feed files let the study's 28 days begin with 2005; the days after them are those the final stage waits for."""
 
 
-def halves(events: DataFrame) -> DataFrame:
-    """One row per person with at least five events on each side of its median: number_key, median_at, second_id."""
-    medians = events.groupBy("number_key").agg(
-        F.expr("cast(percentile_disc(0.5) within group (order by unix_micros(started_at)) as bigint)").alias("median")
-    )
-    sides = (
-        events.join(medians, on="number_key", how="inner")
-        .groupBy("number_key", "median")
-        .agg(
-            F.expr("count_if(unix_micros(started_at) <= median)").alias("first"),
-            F.expr("count_if(unix_micros(started_at) > median)").alias("second"),
-        )
-    )
-    split = sides.where(f"first >= {LEAST_EVENTS} AND second >= {LEAST_EVENTS}")
-    return split.select(
-        "number_key",
-        F.timestamp_micros("median").alias("median_at"),
-        F.xxhash64("number_key", F.lit("second half")).alias("second_id"),
-    )
-
-
-def split_events(events: DataFrame) -> DataFrame:
-    """The events with the second half of each such person under a user of its own; peers stay as they are."""
-    split = events.join(F.broadcast(halves(events)), on="number_key", how="left")
-    return split.withColumn("user_id", F.expr("if(started_at > median_at, second_id, user_id)")).drop("median_at", "second_id")
+def _events(lake: Lake) -> DataFrame:
+    """One row per clean record of the study; every number is a user of its own."""
+    return daily.events({t.name: lake.read(t) for t in (VOICE, SMS) if lake.has(t)}, None)
 
 
 def split_daily(lake: Lake, run: Run) -> None:
     """Daily partials of the split people."""
-    events = lake.checkpoint(split_events(daily.events({t.name: lake.read(t) for t in (VOICE, SMS) if lake.has(t)}, None)))
+    whole = _events(lake)
+    events = lake.checkpoint(probe.split_events(whole, probe.halves(whole)))
     lake.write(USAGE, daily.usage(events))
     lake.write(EDGES, daily.edges(events, None, run.settings.store.city_zone))
     lake.write(PLACES, daily.places(events, run.settings.usage))
@@ -85,24 +67,27 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
 
     Raises MissingInputError when the study's files are not in ``data``.
     """
-    settings = _settings(data, work)
+    _take_in(data, work)
+    # an evaluation begins from nothing: its lake is rebuilt each time
+    shutil.rmtree(work / "lake", ignore_errors=True)
+    settings = _settings(work)
     log_to(work / "logs")
     with session(settings.spark, work.resolve() / "logs") as spark:
         jobs = [ingest_usage, SPLIT, build_circles, label_leaving, detect_reentry]
         makers = {table.name: job.name for job in jobs for table in job.writes}
         run_chain(spark, settings, jobs, DAYS, console, makers=makers)
         lake = lake_of(spark, settings, DAYS, VOICE, SMS, USAGE, EDGES, SIGNATURES, PEERS, MATCHES)
-        events = daily.events({t.name: lake.read(t) for t in (VOICE, SMS)}, None)
-        people = lake.checkpoint(halves(events))
+        events = _events(lake)
+        people = lake.checkpoint(probe.halves(events))
         figures = {
             **_ranked(lake, people, settings),
             **_matched(lake, people, settings),
-            **_baseline(split_events(events), people),
+            **{f"baseline_{name}": value for name, value in probe.found_again(events, people).items()},
         }
     console.summary(
         "Copenhagen Networks Study, split at each person's median event",
         [
-            ("egos", f"{figures['egos']:.0f} with at least {LEAST_EVENTS} events in each half"),
+            ("egos", f"{figures['egos']:.0f} with at least {probe.LEAST_EVENTS} events in each half"),
             ("candidates", f"{figures['egos']:.0f} first halves for each"),
             ("top-1, circle score", f"{figures['top1']:.3f} (top-5 {figures['top5']:.3f})"),
             (
@@ -119,7 +104,36 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
     return figures
 
 
-def _settings(data: Path, work: Path) -> Settings:
+def as_it_is(data: Path, work: Path, console: Console) -> dict[str, Any] | None:
+    """The study unsplit: its ``shape`` and the plain probe's result, ``probe``. None when neither its lake nor its files are there.
+
+    The clean records are taken in when there is no lake of them in ``work`` yet.
+    """
+    settings = _settings(work)
+    is_new = not (work / "lake" / "clean").is_dir()
+    if is_new:
+        try:
+            _take_in(data, work)
+        except MissingInputError:
+            return None
+    log_to(work / "logs")
+    with session(settings.spark, work.resolve() / "logs") as spark:
+        if is_new:
+            makers = {table.name: ingest_usage.name for table in ingest_usage.writes}
+            run_chain(spark, settings, [ingest_usage], DAYS, console, makers=makers)
+        lake = lake_of(spark, settings, DAYS, VOICE, SMS)
+        events = lake.checkpoint(_events(lake))
+        return {"shape": _shape(events), "probe": probe.found_again(events, lake.checkpoint(probe.halves(events)))}
+
+
+def _shape(events: DataFrame) -> Shape:
+    """The study's shape. Its seconds are counted from a midnight where its people live, which the feed files put in FEED_ZONE."""
+    local = F.from_utc_timestamp("started_at", FEED_ZONE)
+    there = events.withColumns({"day": F.to_date(local), "hour": F.hour(local)})
+    return shape(there, daily.usage(there), daily.edges(there, None, FEED_ZONE), FIRST_DAY)
+
+
+def _take_in(data: Path, work: Path) -> None:
     landing = work / "landing"
     for feed, name in (("voice", "calls.csv"), ("sms", "sms.csv")):
         if not (data / name).is_file():
@@ -127,10 +141,11 @@ def _settings(data: Path, work: Path) -> Settings:
         target = landing / feed / f"date={DELIVERED}" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(data / name, target)
-    # an evaluation begins from nothing: its lake is rebuilt each time
-    shutil.rmtree(work / "lake", ignore_errors=True)
+
+
+def _settings(work: Path) -> Settings:
     overrides = [
-        f"store.landing={landing}",
+        f"store.landing={work / 'landing'}",
         f"store.lake={work / 'lake'}",
         f"store.work={work}",
         "store.feeds=cns",
@@ -176,26 +191,3 @@ def _matched(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, flo
         "precision": right / matches if matches else 0.0,
         "recall": right / egos if egos else 0.0,
     }
-
-
-def _baseline(events: DataFrame, people: DataFrame) -> dict[str, float]:
-    """tf-idf cosine of contacts (missed calls left out, as in daily.edges), ranks among the same first halves. A few hundred rows, so numpy."""
-    met = (
-        events.where("peer_key IS NOT NULL AND peer_key <> number_key AND (service <> 'voice' OR seconds > 0)")
-        .groupBy("user_id", "peer_key")
-        .count()
-    )
-    firsts = [row["number_key"] for row in people.orderBy("number_key").collect()]
-    seconds = [row["second_id"] for row in people.orderBy("number_key").collect()]
-    rows = {user: at for at, user in enumerate([*firsts, *seconds])}
-    counts = [(rows[r["user_id"]], r["peer_key"], r["count"]) for r in met.collect() if r["user_id"] in rows]
-    peers = {peer: at for at, peer in enumerate(sorted({peer for _, peer, _ in counts}))}
-    matrix = np.zeros((len(rows), len(peers)))
-    for row, peer, count in counts:
-        matrix[row, peers[peer]] = count
-    known = (matrix[: len(firsts)] > 0).sum(axis=0)
-    weighted = matrix * (np.log((1 + len(firsts)) / (1 + known)) + 1)
-    weighted /= np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-12)
-    alike = weighted[len(firsts) :] @ weighted[: len(firsts)].T
-    ranks = (alike > np.diag(alike)[:, None] + 1e-12).sum(axis=1) + 1
-    return {"baseline_top1": float((ranks == 1).mean()), "baseline_top5": float((ranks <= 5).mean())}

@@ -53,6 +53,14 @@ def planted_pairs(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
     )  # fmt: skip
 
 
+def planted_decoys(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
+    """One row per joiner made to look like another user without being that person: user_id, kind, old_user_id (the other; may be null)."""
+    rows = spark.read.parquet(str(truth / "decoys"))
+    return rows.select(
+        key.pseudonym(F.col("user_id"), "user").alias("user_id"), "kind", key.pseudonym(F.col("like_user_id"), "user").alias("old_user_id")
+    )  # fmt: skip
+
+
 def reentry_found(joiners: DataFrame, matches: DataFrame, planted: DataFrame, stage_days: int) -> Found:
     """Matches of one stage against the planted pairs of the joiners that were asked at that stage."""
     asked = joiners.where(F.col("stage_days") == stage_days)
