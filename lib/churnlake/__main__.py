@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
         "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
         "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
+        "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
+        "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
         "tables": (_tables, "list the tables; with a name, its columns"),
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
@@ -103,27 +105,80 @@ def _cns(argv: list[str]) -> int:
 
 
 def _evaluate(argv: list[str]) -> int:
-    from churnlake.evaluate.cities import judge, overrides
+    from churnlake.evaluate.cities import judge
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake evaluate",
         description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines.",
     )
-    parser.add_argument("--city", default="standard", help="a scenario of conf/city, or the path of a scenario file")
+    _add_cities(parser, "standard")
+
+    def body(arguments: argparse.Namespace) -> None:
+        for given in _cities(arguments):
+            judge(given, Console())
+
+    return guarded("evaluate", parser, argv, body)
+
+
+def _probe(argv: list[str]) -> int:
+    from churnlake.evaluate.realism import probe_cities
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake probe",
+        description="Make a city for each seed, split its people at their median event, find the second halves again by plain "
+        "likeness of contacts, and print how often that succeeds beside the same on the Copenhagen data.",
+    )
+    _add_cities(parser, "copenhagen")
+    _add_study(parser)
+
+    def body(arguments: argparse.Namespace) -> None:
+        probe_cities(_cities(arguments), Path(arguments.data), Path(arguments.study), Console())
+
+    return guarded("probe", parser, argv, body)
+
+
+def _realism(argv: list[str]) -> int:
+    from churnlake.evaluate.realism import write_page
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake realism",
+        description="Write one page from every evaluation.json below --work: cities beside the Copenhagen data and the facts of "
+        "a real network, and how hard each scenario is.",
+    )
+    parser.add_argument("--work", default="build/evaluate", help="folder of the cities evaluated; the page is put there")
+    _add_study(parser)
+
+    def body(arguments: argparse.Namespace) -> None:
+        write_page(Path(arguments.work), Path(arguments.data), Path(arguments.study), Console())
+
+    return guarded("realism", parser, argv, body)
+
+
+def _add_cities(parser: argparse.ArgumentParser, city: str) -> None:
+    parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
     parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
     parser.add_argument("--work", default="build/evaluate", help="folder for the cities, their lakes and evaluation.json")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
     )
 
-    def body(arguments: argparse.Namespace) -> None:
-        if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
-            raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
-        for seed in arguments.seeds.split(","):
-            given = [*overrides(arguments.city, int(seed), Path(arguments.work)), *arguments.set]
-            judge(load(Settings, "local", given), Console())
 
-    return guarded("evaluate", parser, argv, body)
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv of the Copenhagen study")
+    parser.add_argument("--study", default="build/cns", help="folder of the study's lake; made from --data when it is not there")
+
+
+def _cities(arguments: argparse.Namespace) -> list[Settings]:
+    """The settings of the city of each seed asked for."""
+    from churnlake.evaluate.cities import overrides
+
+    if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
+        raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
+    work = Path(arguments.work)
+    return [
+        load(Settings, "local", [*overrides(arguments.city, int(seed), work), *arguments.set])
+        for seed in arguments.seeds.split(",")
+    ]
 
 
 def _content(argv: list[str]) -> int:

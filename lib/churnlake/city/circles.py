@@ -161,7 +161,7 @@ def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityS
     first = scenario.persons + people.offnet_people(scenario)
     shares = "array(" + ", ".join(f"{hub[2]!r}D" for hub in people.HUBS) + ")"
     met = persons.crossJoin(F.broadcast(hubs.select(F.col("party_id").alias("hub")))).where(
-        f"{dice.u('hub', 'person_id', 'hub')} < element_at({shares}, cast(hub - {first} + 1 as int))"
+        f"{dice.u('hub', 'person_id', 'hub')} < {scenario.circles.hubs!r}D * element_at({shares}, cast(hub - {first} + 1 as int))"
     )
     rival = people.hub_id(scenario, "competitor_hotline")
     wap = people.hub_id(scenario, "wap")

@@ -96,6 +96,8 @@ class Circles(Model):
     tie_sigma: float
     turnover: float
     pool: float
+    hubs: float = 1.0
+    """Share of the city's usual touch with couriers, banks and hotlines; 0 for a city without them."""
 
 
 class Leaving(Model):

@@ -68,7 +68,7 @@ def stacked(
         }
         for place, kind in enumerate(kinds)
     ]
-    return {"data": bars, "layout": _layout(barmode="stack", bargap=0.18, hovermode="x unified")}
+    return {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
 
 
 def area(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str], names: Mapping[str, str] | None = None) -> Figure:
@@ -88,7 +88,7 @@ def area(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str], nam
         for kind in order
         if kind in wide.columns
     ]
-    return {"data": bands, "layout": _layout(hovermode="x unified")}
+    return {"data": bands, "layout": base_layout(hovermode="x unified")}
 
 
 def grouped(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (), form: str = ".3f") -> Figure:
@@ -114,7 +114,8 @@ def titled(figure: Figure, x: str = "", y: str = "", **layout: Any) -> Figure:
     return figure
 
 
-def _layout(**more: Any) -> dict[str, Any]:
+def base_layout(**more: Any) -> dict[str, Any]:
+    """What all charts have in common; ``more`` replaces or adds to it."""
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "tickfont": {"size": 12, "color": MUTED}, "automargin": True}
     return {
         "font": {"family": FONT, "size": 13, "color": INK},

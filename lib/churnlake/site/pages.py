@@ -52,7 +52,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "dictionary.html": dictionary,
         "lineage.html": lineage,
     }
-    environment = _environment()
+    templates = environment()
     found = {}
     for name, context in made.items():
         shared = {
@@ -62,8 +62,8 @@ def pages(data: SiteData) -> dict[str, str]:
             "missing": lambda field: missing(data, field),
             "layers": LAYERS,
         }
-        found[name] = environment.get_template(f"{name}.j2").render(**shared, **context(data))
-    return {**found, "site.css": _asset("site.css"), "site.js": _asset("site.js"), "plotly.min.js": _plotly()}
+        found[name] = templates.get_template(f"{name}.j2").render(**shared, **context(data))
+    return {**found, "site.css": asset("site.css"), "site.js": asset("site.js"), "plotly.min.js": plotly_script()}
 
 
 def missing(data: SiteData, field: str) -> str:
@@ -80,8 +80,9 @@ def missing(data: SiteData, field: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of the pages, and how they write figures."""
+    found = Environment(
         loader=PackageLoader("churnlake.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters: dict[str, Callable[..., Any]] = {
@@ -94,18 +95,20 @@ def _environment() -> Environment:
         "rules": rules_of,
         "sql_type": sql_type,
     }
-    environment.filters.update(filters)
-    return environment
+    found.filters.update(filters)
+    return found
 
 
-def _asset(name: str) -> str:
-    loader = _environment().loader
+def asset(name: str) -> str:
+    """The text of a style or script of the pages."""
+    loader = environment().loader
     assert loader is not None
-    return loader.get_source(_environment(), name)[0]
+    return loader.get_source(environment(), name)[0]
 
 
 @cache
-def _plotly() -> str:
+def plotly_script() -> str:
+    """The text of plotly.js."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
