@@ -18,9 +18,6 @@ MOST = 20
 """The last class of a distribution: so many or more."""
 FEW = 8
 """The in-degree that about 90 % of numbers stay within in a month (Communities of Interest, AT&T)."""
-BINS_PER_DOUBLING = 2
-"""Call lengths are counted in classes that grow by a factor of the square root of two."""
-
 Shape = dict[str, Any]
 
 
@@ -55,7 +52,7 @@ def shape(events: DataFrame, usage: DataFrame, edges: DataFrame, first: dt.date)
 
 def _records(events: DataFrame) -> Shape:
     """Record mix, share of calls and SMS by hour, length of answered calls."""
-    length = f"if(service = 'voice' AND seconds > 0, floor({BINS_PER_DOUBLING} * log2(seconds)), null)"
+    length = "if(service = 'voice' AND seconds > 0, floor(log2(seconds)), null)"
     rows = events.groupBy("service", "hour", F.expr(length).cast("int").alias("length")).agg(F.count("*").alias("n")).collect()
     mix: dict[str, int] = {}
     hours, lengths = [0] * 24, dict[int, int]()
@@ -75,7 +72,8 @@ def _records(events: DataFrame) -> Shape:
         "hours": [_over(n, sum(hours)) for n in hours],
         "call_seconds": {
             "quantiles": dict(zip(map(_name, LEVELS), quantiles, strict=True)) if quantiles else {},
-            "from": [round(2 ** (k / BINS_PER_DOUBLING), 1) for k in sorted(lengths)],
+            # each class is twice as long as the one before
+            "from": [2**k for k in sorted(lengths)],
             "shares": [_over(lengths[k], sum(lengths.values())) for k in sorted(lengths)],
         },
     }

@@ -9,7 +9,7 @@ from typing import Any
 from churnlake.site import charts
 
 REAL = "Copenhagen data"
-SOURCE = "the seed's day"
+SOURCE = "a real city's day"
 KIND_NAMES: Mapping[str, str] = {
     "re-entry": "true pairs",
     "chance": "chance pairs",
@@ -63,31 +63,29 @@ def profiles(shapes: Mapping[str, Found], real: Found | None, source_mix: Mappin
     return found
 
 
-def shares_by_kind(kinds: Sequence[Found]) -> charts.Figure:
-    """The share of the new circle found in the old one: a line a kind over classes of five per cent."""
+def reached_by_kind(kinds: Sequence[Found]) -> charts.Figure:
+    """How many pairs have at least so much of the new circle in the old one: a falling line a kind, in steps of five per cent."""
     data = []
     for kind in kinds:
         shares = kind["found_share"]["shares"]
         if shares:
             true, colour = kind["kind"] == "re-entry", _colour(kind, kinds)
+            beyond = list(accumulate(reversed(shares)))[::-1]
             data.append(
                 {
                     "type": "scatter", "mode": "lines", "name": KIND_NAMES.get(kind["kind"], kind["kind"]),
-                    "x": [(place + 0.5) / len(shares) for place in range(len(shares))], "y": shares,
-                    "line": {"color": colour, "width": 3 if true else 1.8, "shape": "spline", "smoothing": 0.4},
-                    "hovertemplate": "%{x:.0%}: %{y:.1%} of pairs<extra>%{fullData.name}</extra>",
-                    **({"fill": "tozeroy", "fillcolor": colour + "22"} if kind["kind"] in KIND_COLOURS else {}),
+                    "x": [place / len(shares) for place in range(len(shares))], "y": beyond,
+                    "line": {"color": colour, "width": 3 if true else 1.8},
+                    "hovertemplate": "at least %{x:.0%}: %{y:.1%} of pairs<extra>%{fullData.name}</extra>",
+                    **({"fill": "tozeroy", "fillcolor": colour + "1a"} if true else {}),
                 }
             )  # fmt: skip
     figure = {"data": data, "layout": charts.base_layout()}
     per_cent = {"tickformat": ".0%"}
     return charts.titled(
-        figure,
-        "share of the new circle found in the old one",
-        "share of pairs",
-        xaxis={**per_cent, "range": [0, 1]},
-        yaxis=per_cent,
-    )
+        figure, "share of the new circle found in the old one, at least", "share of pairs",
+        xaxis={**per_cent, "range": [0, 0.96]}, yaxis={**per_cent, "range": [0, 1.02]},
+    )  # fmt: skip
 
 
 def boxes_by_kind(kinds: Sequence[Found]) -> charts.Figure:
@@ -138,7 +136,7 @@ def _mark(x: float, y: float) -> Found:
 
 
 def _mix(every: Mapping[str, Found], source: Mapping[str, float]) -> charts.Figure:
-    """Bars side by side: the records of each lake by feed, and those of the seed's day."""
+    """Bars side by side: the records of each lake by feed, and those of the source text's day."""
     rows = {**{name: one["mix"] for name, one in every.items()}, SOURCE: source}
     data = [
         {

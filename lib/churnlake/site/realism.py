@@ -141,7 +141,7 @@ def page(cities: Sequence[Found], real: Found | None) -> str:
     for place, (name, found) in enumerate(judged.items()):
         kinds = _kinds(found)
         if kinds:
-            figures[f"found-{place}"] = overlays.shares_by_kind(kinds)
+            figures[f"found-{place}"] = overlays.reached_by_kind(kinds)
             figures[f"alike-{place}"] = overlays.boxes_by_kind(kinds)
         few = [one["few_events_share"] for one in found if one.get("few_events_share") is not None]
         facts = {key: _mean([one.get(key) for one in found]) for key in ("same_handset_share", "same_document_share")}
@@ -180,7 +180,8 @@ def _cell(values: Sequence[float | None], write: Callable[[Any], str], bound: Bo
     mean = _mean(values)
     known = [value for value in values if value is not None]
     text = missing if mean is None else write(mean)
-    spread = f"{write(min(known))} to {write(max(known))}" if len(known) > 1 else ""
+    ends = [write(min(known)), write(max(known))] if known else []
+    spread = " to ".join(ends) if len(set(ends)) > 1 else ""
     verdict = ("met" if bound.holds(mean) else "missed") if bound else ""
     return {"text": text, "spread": spread, "verdict": verdict}
 
