@@ -9,7 +9,7 @@ SEEDS ?= 2006
 MADE := build/city/$(notdir $(basename $(CITY)))-$(SEED)
 JARS ?= $(HOME)/.cache/churnlake/jars
 
-.PHONY: demo test lint docs clean java jars setup evaluate city
+.PHONY: demo test lint docs clean java jars setup evaluate realism city
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -29,6 +29,11 @@ docs: setup
 evaluate: setup
 	@$(PY) -m churnlake cns
 	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)
+	@$(PY) -m churnlake realism
+
+realism: setup
+	@$(PY) -m churnlake probe --seeds $(SEEDS)
+	@$(PY) -m churnlake realism
 
 city: setup
 	@$(PY) -m jobs.generate_city --set city.scenario=$(CITY) --set city.seed=$(SEED) --set store.landing=$(MADE)/landing --set city.truth=$(MADE)/truth

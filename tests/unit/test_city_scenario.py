@@ -7,6 +7,7 @@ import pytest
 from churnlake.city import habits
 from churnlake.city.settings import CityScenario, scenario
 from churnlake.core.errors import SettingsError
+from churnlake.evaluate.shape import SPAN_DAYS
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,15 @@ def test_tiny_takes_the_rest_from_standard(tiny: CityScenario) -> None:
     assert tiny.plans == standard.plans
     assert tiny.leaving.fade == standard.leaving.fade
     assert tiny.leaving.monthly != standard.leaving.monthly
+
+
+def test_the_city_cut_to_the_copenhagen_data_is_four_weeks_of_calls_and_sms_among_themselves() -> None:
+    found = scenario("copenhagen")
+    assert found.days == SPAN_DAYS
+    assert found.newcomers == 0
+    assert (found.circles.hubs, found.circles.kinds["offnet"], found.records.mix["mms"]) == (0, 0, 0)
+    assert found.records.mix["voice"] + found.records.mix["sms"] == pytest.approx(1)
+    assert scenario("standard").circles.hubs == 1
 
 
 def test_deliveries_are_weekly_and_end_with_the_last_day(tiny: CityScenario) -> None:

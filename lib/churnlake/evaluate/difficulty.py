@@ -119,7 +119,8 @@ def summary(compared: DataFrame) -> list[dict[str, Any]]:
     measures = ("jaccard", "found_share")
     columns = [F.count("*").alias("pairs"), F.expr("count_if(jaccard IS NULL)").alias("without_circle")]
     for name in measures:
-        place = f"least({BINS - 1}, floor({name} * {BINS}))"
+        # least() passes over a null
+        place = f"if({name} IS NULL, null, least({BINS - 1}, floor({name} * {BINS})))"
         columns.append(F.expr(f"percentile({name}, array({levels}))").alias(f"{name}_quantiles"))
         columns += [F.expr(f"count_if({place} = {bin})").alias(f"{name}_{bin}") for bin in range(BINS)]
     found = []

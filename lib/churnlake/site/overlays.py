@@ -19,8 +19,17 @@ KIND_NAMES: Mapping[str, str] = {
     "recycled": "recycled number",
     "second_number": "second number",
 }
-KIND_COLOURS: Mapping[str, str] = {"re-entry": "#1d7a74", "chance": "#9aa7b3"}
-DECOY_COLOURS = ("#e2a33a", "#b4527b", "#28557f", "#6a5d9e", "#cf4a5a", "#7cc4bd")
+KIND_COLOURS: Mapping[str, str] = {
+    "re-entry": "#1d7a74",
+    "chance": "#9aa7b3",
+    "kin": "#b4527b",
+    "household": "#e2a33a",
+    "resold": "#7cc4bd",
+    "recycled": "#8a6d3b",
+    "second_number": "#28557f",
+}
+OTHER_COLOURS = ("#6a5d9e", "#cf4a5a", "#5b8c3e", "#5d6b7a")
+"""For kinds of decoys that are new here."""
 SERVICES = {"voice": "calls", "sms": "SMS", "mms": "MMS", "wap": "WAP"}
 Found = dict[str, Any]
 Points = tuple[Sequence[float], Sequence[float | None]]
@@ -151,7 +160,5 @@ def _mix(every: Mapping[str, Found], source: Mapping[str, float]) -> charts.Figu
 
 
 def _colour(kind: Found, kinds: Sequence[Found]) -> str:
-    if kind["kind"] in KIND_COLOURS:
-        return KIND_COLOURS[kind["kind"]]
-    decoys = [one["kind"] for one in kinds if one["kind"] not in KIND_COLOURS]
-    return DECOY_COLOURS[decoys.index(kind["kind"]) % len(DECOY_COLOURS)]
+    others = [one["kind"] for one in kinds if one["kind"] not in KIND_COLOURS]
+    return KIND_COLOURS.get(kind["kind"]) or OTHER_COLOURS[others.index(kind["kind"]) % len(OTHER_COLOURS)]

@@ -86,7 +86,7 @@ def _night(shape: Found) -> float | None:
 
 ROWS = (
     Row("Users with a record in four weeks", at("users"), wording.count),
-    Row("Records a user and day", _a_day, _number(2), "8.61 (24,734,616 a day, 2,873,490 users)", Bound(7.75, 9.47, False), False),
+    Row("Records a user and day", _a_day, _number(2), "8.61 (Beijing: 24,734,616 a day, 2,873,490 users)", Bound(7.75, 9.47, False), False),
     Row("Days with a record, of all days of those users", at("user_days_with_record"), wording.share, "about two thirds", Bound(0.57, 0.77, False)),
     *[
         Row(f"Share of {name} in the records", at(f"mix.{feed}"), wording.share, wording.share(share), Bound(share - slack, share + slack, False), False)
@@ -109,7 +109,7 @@ ROWS = (
     Row("… upper tenth from", at("contacts.quantiles.0.9"), _number(0)),
     Row("Contacts with traffic both ways", at("reciprocity"), wording.share),
     Row("Contacts of the first two weeks met again in the next two", at("contacts_kept"), wording.share),
-    Row("Numbers met by at most 8 users", at("in_degree.few"), wording.share, "about 90 %", Bound(0.85, 0.95, False)),
+    Row("Numbers met by at most 8 users", at("in_degree.few"), wording.share, "about 90 % (AT&T)", Bound(0.85, 0.95, False)),
     Row("Users met by at most 8 numbers", at("in_degree.users_few"), wording.share),
     Row("Contacts on other networks", at("offnet_contacts"), wording.share, "10–20 %", Bound(0.10, 0.20), False),
 )  # fmt: skip
