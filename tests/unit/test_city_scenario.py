@@ -19,7 +19,7 @@ def test_tiny_takes_the_rest_from_standard(tiny: CityScenario) -> None:
     standard = scenario("standard")
     assert (tiny.name, tiny.users, standard.users) == ("tiny", 200, 1500)
     assert tiny.plans == standard.plans
-    assert tiny.leaving.fade == standard.leaving.fade
+    assert tiny.leaving.causes == standard.leaving.causes
     assert tiny.leaving.monthly != standard.leaving.monthly
 
 
@@ -43,9 +43,20 @@ def test_causes_and_mix_add_up() -> None:
     standard = scenario("standard")
     assert sum(standard.records.mix.values()) == pytest.approx(1)
     assert sum(cause.weight for cause in standard.leaving.causes.values()) == pytest.approx(1)
-    back = sum(cause.weight * cause.back for cause in standard.leaving.causes.values())
-    assert back == pytest.approx(0.40, abs=0.03)
+    assert sum(standard.leaving.weights.values()) == pytest.approx(1)
+    assert standard.leaving.back == pytest.approx(0.42, abs=0.05)
     assert sum(persona.share for persona in standard.personas.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "prior", "decoys"), [("standard", 0.30, 1.5), ("hard", 0.22, 3.0), ("sparse", 0.10, 1.5), ("flood", 0.55, 0.5)]
+)
+def test_priors_and_decoys_are_those_asked_for(name: str, prior: float, decoys: float) -> None:
+    city = scenario(name)
+    again = city.users * (city.leaving.monthly * city.leaving.back * (city.days - 20) / 30.4 + city.coming.partial)
+    beside = city.users * city.coming.second_number + city.coming.renumbered
+    assert again / (again + city.newcomers + beside) == pytest.approx(prior, abs=0.02)
+    assert (city.newcomers * sum(city.coming.decoys.values()) + beside) / again >= decoys
 
 
 def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
@@ -75,5 +86,5 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, says: str) 
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"noisy, standard, tiny"):
+    with pytest.raises(SettingsError, match=r"hard, .*noisy, .*standard, tiny"):
         scenario("nosuch")

@@ -1,6 +1,7 @@
 """Clean records to daily partials to features: small cases with known answers."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from chispa import assert_df_equality
@@ -52,6 +53,13 @@ def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives
     assert found == {(5, 1): 1, (25, 2): 1, (15, 10): 1, (5, 3): 0, (25, 3): 1}
     edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, "Asia/Shanghai").collect()}
     assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
+
+
+def test_a_fee_let_through_with_a_warning_moves_no_sum(spark: SparkSession) -> None:
+    call = {"number_key": 1, "peer_key": 2, "direction": "out", "seconds": 60, "day": on(5), "started_at": at(5)}
+    voice = rows(spark, VOICE, *[{**call, "fee_yuan": Decimal(fee)} for fee in ("-5.00", "0.40", "99999.00")])
+    found = daily.usage(daily.events({VOICE.name: voice}, None)).collect()
+    assert [(row.voice_out_calls, row.usage_fee_yuan) for row in found] == [(3, Decimal("0.40"))]
 
 
 def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) -> None:

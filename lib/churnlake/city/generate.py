@@ -64,7 +64,7 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     plan = incidents.planned(spark, scenario, dice)
     befallen = incidents.befallen(faults.dealt(written, scenario), plan, dice)
     planted = faults.planted(incidents.left(befallen), scenario, dice, incidents.struck(plan))
-    days = [str(day) for day in scenario.deliveries]
+    days = [str(day) for day in scenario.deliveries if (day - scenario.first_day).days >= scenario.written[0]]
     due = dict.fromkeys(faults.HEADERS, days)
     counts = write.files(
         faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery

@@ -32,14 +32,21 @@ def _level(scenario: CityScenario, service: str, day: dt.date) -> float:
     return level
 
 
+def written(scenario: CityScenario, service: str) -> list[float]:
+    """As ``calendar``, but nothing on the days whose records are not asked for."""
+    levels = calendar(scenario, service)
+    first, last = scenario.written
+    return [level if first <= day <= last else 0.0 for day, level in enumerate(levels)]
+
+
 def total(scenario: CityScenario, service: str) -> float:
     """Common days that the city's days are worth for a service."""
-    return sum(calendar(scenario, service))
+    return sum(written(scenario, service))
 
 
 def day_table(scenario: CityScenario, service: str) -> str:
     """SQL of an array that turns an even draw of a slot into a day."""
-    return _array(lookup(calendar(scenario, service), DAY_SLOTS))
+    return _array(lookup(written(scenario, service), DAY_SLOTS))
 
 
 def hour_table(scenario: CityScenario) -> str:

@@ -361,7 +361,8 @@ def _dialled(ip: str) -> str:
 
 def partition_count(scenario: CityScenario) -> int:
     """Slices that keep a task's work near a million records; never fewer than 8."""
-    expected = scenario.persons * scenario.days * scenario.records.per_user_day
+    first, last = scenario.written
+    expected = scenario.persons * (last - first + 1) * scenario.records.per_user_day
     return max(8, min(512, round(expected / 500_000)))
 
 

@@ -154,7 +154,7 @@ class Coming(Model):
 
 
 class Records(Model):
-    """Volumes and shapes of records."""
+    """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time."""
 
     per_user_day: float
     mix: dict[str, float]
@@ -202,6 +202,8 @@ class CityScenario(Model):
             raise ValueError("last_day must come after first_day")
         if self.users < 30:
             raise ValueError("users must be at least 30")
+        if not 0 <= self.written[0] <= self.written[1] < self.days:
+            raise ValueError("records: first_day and last_day must lie within the city's time, in order")
         brands = {plan.brand for plan in self.plans.values()}
         named = {brand for persona in self.personas.values() for brand in persona.brands}
         named |= {brand for occasion in self.occasions for brand in occasion.brands}
@@ -224,6 +226,12 @@ class CityScenario(Model):
     def days(self) -> int:
         """Number of days of the city's record."""
         return (self.last_day - self.first_day).days + 1
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """Numbers of the first and the last day whose records are written: all, unless ``records`` names fewer."""
+        first, last = self.records.first_day or self.first_day, self.records.last_day or self.last_day
+        return (first - self.first_day).days, (last - self.first_day).days
 
     @property
     def newcomers(self) -> int:

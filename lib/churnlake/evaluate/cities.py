@@ -18,6 +18,7 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
 from churnlake.evaluate import baselines, difficulty, probe
+from churnlake.evaluate.ceilings import ceilings
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.shape import Shape, shape, span_to
 from churnlake.evaluate.truth import planted_decoys, planted_pairs, reentry_found
@@ -65,6 +66,7 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             **_reentry(spark, settings, days),
             **_churn(spark, settings, days),
             "shape": _shape(spark, settings, days),
+            "ceilings": ceilings(spark, Path(settings.city.truth), city),
         }
     _keep(work, found)
     console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))

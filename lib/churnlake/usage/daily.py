@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import reduce
 
+from pyspark.sql import Column as SqlColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.contract import Column
 from churnlake.indicators import DAILY
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS
@@ -18,7 +20,7 @@ EVENT = {
     "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
     "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
 }  # fmt: skip
-SERVICES = {VOICE.name: "voice", SMS.name: "sms", MMS.name: "mms", WAP.name: "wap"}
+SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
 
 
 def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
@@ -26,15 +28,17 @@ def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
 
     ``records`` are the clean tables by name, as far as they exist; ``lives`` is reference.lives. A number with no life at
     that moment, or with no lives at all, is a user of its own under the number's pseudonym. A WAP session counts as
-    outgoing: the user began it.
+    outgoing: the user began it. A value beyond its bounds that was let through with a warning counts as none: no sum is moved by it.
     """
     frames = []
-    for name, service in SERVICES.items():
-        if name in records:
-            given = {c: F.col(c) for c in records[name].columns} | {"service": F.lit(service)}
+    for table, service in SERVICES.items():
+        if table.name in records:
+            given = {c: F.col(c) for c in records[table.name].columns} | {"service": F.lit(service)}
+            given |= {c.name: _believed(c) for c in table.columns if c.severity == "warn" and c.name in given}
             if service == "wap":
                 given["direction"] = F.lit("out")
-            frames.append(records[name].select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in EVENT.items()]))
+            rows = records[table.name]
+            frames.append(rows.select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in EVENT.items()]))
     all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
     if lives is None:
         return all_events.withColumn("user_id", F.col("number_key"))
@@ -45,6 +49,12 @@ def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
     return found.withColumn("user_id", F.expr("coalesce(held_by, number_key)")).drop(
         "held_key", "valid_from", "valid_to", "held_by"
     )
+
+
+def _believed(column: Column) -> SqlColumn:
+    bounds = [f"{column.name} >= {column.least}"] if column.least is not None else []
+    bounds += [f"{column.name} <= {column.most}"] if column.most is not None else []
+    return F.expr(f"if({' AND '.join(bounds)}, {column.name}, null)") if bounds else F.col(column.name)
 
 
 def usage(all_events: DataFrame) -> DataFrame:
