@@ -122,7 +122,7 @@ def test_what_is_left_falls_silent(spark: SparkSession, tiny: CityScenario, made
     calls = (
         _read(spark, made[0], "voice")
         .where("CALL_TYPE = '0' and START_TIME rlike '^2005[01][0-9]{9}$'")
-        .selectExpr("right(MSISDN, 11) as own", "to_date(left(START_TIME, 8), 'yyyyMMdd') as day")
+        .selectExpr("right(MSISDN, 11) as own", "try_to_date(left(START_TIME, 8), 'yyyyMMdd') as day")
     )
     late = users.join(held, on="USER_ID", how="inner").join(calls, on="own", how="inner").where("day >= left_on")
     assert late.isEmpty()
