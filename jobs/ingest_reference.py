@@ -1,16 +1,39 @@
-"""Take in new files of subscribers, plans, bills, recharges, handsets and cells; derive the lives of numbers."""
+"""Take in new files of subscribers, plans, bills, recharges, services, campaigns, surveys, handsets and cells; derive the lives of numbers."""
 
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.landing import reference
 from churnlake.landing.lives import lives
-from churnlake.tables.raw import RAW_BILLS, RAW_CELLS, RAW_HANDSETS, RAW_PLANS, RAW_RECHARGES, RAW_SUBSCRIBERS
-from churnlake.tables.reference import BILLS, CELLS, HANDSETS, LIVES, PLANS, RECHARGES, SUBSCRIBERS
+from churnlake.tables.raw import (
+    RAW_ANSWERS,
+    RAW_BILLS,
+    RAW_CELLS,
+    RAW_HANDSETS,
+    RAW_PLANS,
+    RAW_RECHARGES,
+    RAW_SUBSCRIBERS,
+    RAW_SUBSCRIPTIONS,
+    RAW_TOUCHES,
+)
+from churnlake.tables.reference import (
+    ANSWERS,
+    BILLS,
+    CELLS,
+    HANDSETS,
+    LIVES,
+    PLANS,
+    RECHARGES,
+    SUBSCRIBERS,
+    SUBSCRIPTIONS,
+    TOUCHES,
+)
 from jobs import job
 
 FEEDS = (
     (RAW_SUBSCRIBERS, SUBSCRIBERS, reference.subscribers), (RAW_PLANS, PLANS, reference.plans), (RAW_BILLS, BILLS, reference.bills),
-    (RAW_RECHARGES, RECHARGES, reference.recharges), (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
+    (RAW_RECHARGES, RECHARGES, reference.recharges), (RAW_SUBSCRIPTIONS, SUBSCRIPTIONS, reference.subscriptions),
+    (RAW_TOUCHES, TOUCHES, reference.touches), (RAW_ANSWERS, ANSWERS, reference.answers),
+    (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
 )  # fmt: skip
 
 

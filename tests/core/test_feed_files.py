@@ -11,6 +11,8 @@ from churnlake.core.contract import INT, STRING, TIMESTAMP, Column, Table
 from churnlake.core.errors import SettingsError
 from churnlake.core.feeds import Feed, load_feed
 from churnlake.core.landing_files import CHUNK, landing_files
+from churnlake.core.settings import conf_folder
+from churnlake.tables.raw import RECORD_FEEDS, REFERENCE_FEEDS
 
 VISITS = Table(
     "raw.visits",
@@ -38,6 +40,18 @@ def test_a_feed_file_is_read(tmp_path: Path) -> None:
     assert feed.columns == ["WHO", "WHEN", "N"]
     assert feed.rows[0]["guest"].column == "WHO"
     assert not feed.has_record_id
+
+
+@pytest.mark.parametrize("path", sorted(conf_folder().glob("feeds/*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_each_feed_file_of_the_house_fits_its_contract(path: Path) -> None:
+    contracts = {table.name.removeprefix("raw."): table for table in (*RECORD_FEEDS, *REFERENCE_FEEDS)}
+    assert load_feed(path, contracts[path.stem]).feed == path.stem
+
+
+def test_the_city_maps_every_column_of_every_feed() -> None:
+    for table in (*RECORD_FEEDS, *REFERENCE_FEEDS):
+        feed = load_feed(conf_folder() / "feeds" / "city" / f"{table.name.removeprefix('raw.')}.yaml", table)
+        assert [set(entry) for entry in feed.rows] == [set(table.names)], table.name
 
 
 @pytest.mark.parametrize(

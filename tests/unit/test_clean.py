@@ -21,6 +21,7 @@ from churnlake.landing.lives import lives
 from churnlake.landing.settings import LandingSettings
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
 from churnlake.tables.raw import (
+    RAW_ANSWERS,
     RAW_BILLS,
     RAW_CELLS,
     RAW_HANDSETS,
@@ -29,10 +30,23 @@ from churnlake.tables.raw import (
     RAW_RECHARGES,
     RAW_SMS,
     RAW_SUBSCRIBERS,
+    RAW_SUBSCRIPTIONS,
+    RAW_TOUCHES,
     RAW_VOICE,
     RAW_WAP,
 )
-from churnlake.tables.reference import BILLS, CELLS, HANDSETS, LIVES, PLANS, RECHARGES, SUBSCRIBERS
+from churnlake.tables.reference import (
+    ANSWERS,
+    BILLS,
+    CELLS,
+    HANDSETS,
+    LIVES,
+    PLANS,
+    RECHARGES,
+    SUBSCRIBERS,
+    SUBSCRIPTIONS,
+    TOUCHES,
+)
 
 ZONE = "Asia/Shanghai"
 OWN, PEER = "13901234567", "13001234567"
@@ -73,6 +87,9 @@ def one(frame: DataFrame) -> Any:
         (RAW_PLANS, PLANS, reference.plans),
         (RAW_BILLS, BILLS, reference.bills),
         (RAW_RECHARGES, RECHARGES, reference.recharges),
+        (RAW_SUBSCRIPTIONS, SUBSCRIPTIONS, reference.subscriptions),
+        (RAW_TOUCHES, TOUCHES, reference.touches),
+        (RAW_ANSWERS, ANSWERS, reference.answers),
         (RAW_HANDSETS, HANDSETS, reference.handsets),
         (RAW_CELLS, CELLS, reference.cells),
     ],
@@ -129,16 +146,27 @@ def test_a_withheld_peer_and_a_service_number(spark: SparkSession, key: Key, set
 
 
 def test_a_handset_that_gives_no_identity_has_none(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
-    none = [None, "", "000000000000000", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
+    zeros = ["0" * digits for digits in (1, 14, 15, 16)]
+    none = [None, "", *zeros, "3501234512", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
     calls = [{"number": OWN, "imei": imei} for imei in none]
     found = clean.voice(raw(spark, RAW_VOICE, *calls), key, settings, ZONE, False).select("imei_key", "tac").collect()
     assert [tuple(row) for row in found] == [(None, None)] * len(none)
 
 
 def test_the_last_places_of_an_imei_do_not_count(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
-    same = [{"number": OWN, "imei": imei} for imei in ("010123451234560", "0101234512345607", "01012345123456")]
+    written = ("010123451234560", "010123451234567", "0101234512345607", "0101234512345699", "01012345123456")
+    same = [{"number": OWN, "imei": imei} for imei in written]
     found = clean.voice(raw(spark, RAW_VOICE, *same), key, settings, ZONE, False).select("imei_key", "tac").distinct().collect()
     assert [row.tac for row in found] == ["01012345"]
+
+
+def test_a_number_abroad_is_one_peer_however_it_was_dialled(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+    dialled = ("0085291234567", "+85291234567", "1795100" + "85291234567", "1259300" + "85291234567")
+    calls = [{"number": OWN, "peer_number": number, "record_id": number} for number in dialled]
+    found = clean.voice(raw(spark, RAW_VOICE, *calls), key, settings, ZONE, False).collect()
+    assert len({row.peer_key for row in found}) == 1
+    assert {(row.peer_network, row.peer_area, row.peer_service) for row in found} == {("international", None, None)}
+    assert [(row.is_ip, row.dialled_form) for row in found] == [(False, "international")] * 2 + [(True, "ip")] * 2
 
 
 def test_a_record_is_known_by_its_id_and_number_or_its_line(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
@@ -215,6 +243,33 @@ def test_other_reference_data_is_cleaned(spark: SparkSession, key: Key, settings
     user = one(reference.subscribers(raw(spark, RAW_SUBSCRIBERS, {"user_id": "U1", "number": OWN}), key, settings, ZONE, False))
     assert recharge.day == dt.date(2005, 5, 2)
     assert recharge.user_id == user.user_id
+
+
+def test_what_services_campaigns_and_surveys_tell_is_cleaned(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+    user = one(reference.subscribers(raw(spark, RAW_SUBSCRIBERS, {"user_id": "U1", "number": OWN}), key, settings, ZONE, False))
+    taken = {"user_id": "U1", "service": "mailbox", "started_on": dt.date(2005, 5, 1), "monthly_fee_yuan": Decimal("5.00")}
+    service = one(reference.subscriptions(raw(spark, RAW_SUBSCRIPTIONS, taken), key, settings, ZONE, False))
+    assert (service.user_id, service.service, service.monthly_fee_yuan) == (user.user_id, "mailbox", Decimal("5.00"))
+    assert (service.ended_on, service.channel, service.unreadable) == (None, None, [])
+    touched = [
+        {"touch_id": "t1", "user_id": "U1", "arm": "target", "is_reached": "yes"},
+        {"touch_id": "t2", "user_id": "U1", "arm": "target", "is_reached": "No"},
+        {"touch_id": "t3", "user_id": "U1", "arm": "control"},
+        {"touch_id": None, "user_id": None, "is_reached": "busy"},
+    ]
+    touches = reference.touches(raw(spark, RAW_TOUCHES, *touched), key, settings, ZONE, False).collect()
+    assert [row.is_reached for row in touches] == [True, False, None, None]
+    assert [row.unreadable for row in touches] == [[], [], [], ["is_reached"]]
+    assert [row.user_id for row in touches] == [*[user.user_id] * 3, None]
+    assert touches[3].touch_key is None
+    said = [OWN, f"17951{OWN}", "1860", "00442071234567", "none", None]
+    told = [{"answer_id": "t1", "user_id": "U1", "old_number": number} for number in said]
+    answers = reference.answers(raw(spark, RAW_ANSWERS, *told), key, settings, ZONE, False).collect()
+    assert [row.old_number_key for row in answers] == [*[user.number_key] * 2, *[None] * 4]
+    assert [row.unreadable for row in answers] == [[]] * 6
+    assert {row.user_id for row in answers} == {user.user_id}
+    assert {row.answer for row in answers} == {None}
+    assert len({row.touch_key for row in touches[:3]} | {row.answer_key for row in answers}) == 4, "one id in two feeds"
 
 
 def test_lives_follow_the_newest_delivery_and_do_not_overlap(spark: SparkSession) -> None:

@@ -11,39 +11,37 @@ from churnlake.city.discontent import NEVER
 from churnlake.city.settings import CityScenario
 
 PAIR = ("a", "b", "kind", "from_day", "to_day")
+SOUGHT = ("person_id", "household", "neighbourhood", "persona_no", "stubs")
 
 
 def contacts(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per pair in touch before anybody changes numbers: party ids a < b, kind, from_day, to_day."""
-    sought = persons.select("person_id", "household", "neighbourhood", "stubs")
+    sought = persons.select(*SOUGHT)
     drawn = _households(sought, scenario).unionByName(_sought(sought, scenario, dice))
     return _turnover(_pairs(drawn), scenario, dice)
 
 
-def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per pair in touch: party ids a < b, kind, strength, and the days between which they are in touch.
 
     ``old`` are the ``contacts``; to them come those of decoys and returners, and those returners let go end.
     """
     returns = lives.where("origin = 'reentry'").select("person_id", "slot", F.col("from_day").alias("join_day"), "kept")
-    sought = persons.select("person_id", "household", "neighbourhood", "stubs")
-    pairs = old.unionByName(_copied(old, lives, scenario, dice)).unionByName(_new(sought, returns, scenario, dice))
-    pairs = _pairs(pairs)
+    sought = persons.select(*SOUGHT)
+    # a pair that meets anew may know each other already: two rows, and their events are numbered apart
+    pairs = old.unionByName(_pairs(_copied(old, lives, scenario, dice).unionByName(_new(sought, returns, scenario, dice))))
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
-    strength = (
-        "case "
-        + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in scenario.circles.ties.items())
-        + " else 0.8D end"
-    )
-    known = pairs.where("to_day > from_day").selectExpr(
+    known = {**scenario.circles.ties, "like": scenario.circles.ties["household"]}
+    strength = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in known.items()) + " else 0.8D end"
+    kept = pairs.where("to_day > from_day").selectExpr(
         *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b')}) as strength"
     )
-    return known.unionByName(_hubs(persons, lives, hubs, scenario, dice))
+    return kept.unionByName(_inherited(old, lives, scenario, dice)).unionByName(_hubs(persons, lives, scenario, dice))
 
 
 def _pairs(drawn: DataFrame) -> DataFrame:
     """One row per pair, however often it was drawn: the closest kind, the longest time."""
-    order = "array('household', 'neighbour', 'colleague', 'wide', 'offnet', 'copied', 'new')"
+    order = "array('household', 'neighbour', 'colleague', 'wide', 'offnet', 'like', 'copied', 'new')"
     return (
         drawn.where("a <> b")
         .selectExpr(
@@ -76,6 +74,11 @@ def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
     draw = dice.u("target", *key)
     pool = people.offnet_people(scenario)
     near = f"pmod({people.neighbourhood(scenario, 'person_id')} * 31 + cast(floor(pow({draw}, 2) * 45) as bigint), {pool}L)"
+    met = f"if({dice.u('near', *key)} < 0.7, {near}, cast(floor(pow({draw}, 1.5) * {pool}) as bigint))"
+    # those of other cities stand in one place of each hundred: who has people there finds one of them
+    begin, places = people.FAR
+    afar = people.by_persona([persona.far for persona in scenario.personas.values()])
+    distant = f"({met}) div 100 * 100 + {begin} + {dice.below(places, 'far place', *key)}"
     seat = (
         f"({seats.forth('person_id')} div {circles.colleagues}) * {circles.colleagues} + cast(floor({draw} * "
         f"{circles.colleagues}) as bigint)"
@@ -85,14 +88,24 @@ def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
         f"+ cast(floor({draw} * {circles.neighbours}) as bigint)) "
         f"when 'colleague' then {seats.back(f'least({count - 1}, {seat})')} "
         f"when 'wide' then {crowd.back(f'cast(floor(pow({draw}, 2) * {count}) as bigint)')} "
-        f"else {count} + if({dice.u('near', *key)} < 0.7, {near}, cast(floor(pow({draw}, 1.5) * {pool}) as bigint)) end"
+        f"else {count} + if({dice.u('far', *key)} < {afar}, {distant}, {met}) end"
     )
 
 
 def _sought(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    stubs = persons.selectExpr("person_id", "neighbourhood", "explode(sequence(1, stubs)) as stub")
-    stubs = stubs.selectExpr("*", dice.pick(scenario.circles.kinds, "kind", "person_id", "stub") + " as way")
+    stubs = persons.selectExpr("person_id", "neighbourhood", "persona_no", "explode(sequence(1, stubs)) as stub")
+    stubs = stubs.selectExpr("*", f"{_way(scenario, dice, 'kind', 'person_id', 'stub')} as way")
     return _always(stubs, "person_id", _target(scenario, dice, "way", "person_id", "stub"), "way")
+
+
+def _way(scenario: CityScenario, dice: Dice, salt: str, *key: str) -> str:
+    """SQL of the way in which a contact is met, by the way of life of who seeks it."""
+    kinds = scenario.circles.kinds
+    rows = [
+        {kind: weight * (persona.offnet if kind == "offnet" else 1) for kind, weight in kinds.items()}
+        for persona in scenario.personas.values()
+    ]
+    return dice.pick_by(rows, "persona_no", salt, *key)
 
 
 def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -112,9 +125,10 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per contact that a joiner shares with the person it is like: the hardest decoys."""
-    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in scenario.coming.copied.items())
+    copied = {kind: share for kind, share in scenario.coming.copied.items() if kind != "recycled"}
+    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in copied.items())
     like = lives.where("slot = 0 and like_person is not null").selectExpr(
-        "person_id", "like_person", f"case decoy {shares} else 0D end as copied"
+        "person_id", "like_person", "decoy", f"case decoy {shares} else 0D end as copied"
     )
     like = like.where("copied > 0")
     sides = pairs.selectExpr("a as like_person", "b as contact", "from_day", "to_day").unionByName(
@@ -122,7 +136,26 @@ def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
     )
     shared = like.join(sides, on="like_person", how="inner").where(f"{dice.u('copied', 'person_id', 'contact')} < copied")
     copied = shared.selectExpr("person_id as a", "contact as b", "'copied' as kind", "from_day", "to_day")
-    return copied.unionByName(_always(like, "person_id", "like_person", "'household'"))
+    return copied.unionByName(_always(like.where("decoy <> 'household'"), "person_id", "like_person", "'like'"))
+
+
+def _inherited(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per contact of somebody gone who still calls the number, which another one has now; ``strength`` is unused."""
+    share = scenario.coming.copied.get("recycled", 0.0)
+    now = lives.where("decoy = 'recycled' and like_person is not null").select("person_id", "like_person", "from_day")
+    sides = pairs.selectExpr("a as like_person", "b as contact").unionByName(pairs.selectExpr("b as like_person", "a as contact"))
+    call = now.join(sides, on="like_person", how="inner").where(
+        f"contact <> person_id and {dice.u('inherited', 'person_id', 'contact')} < {share!r}D"
+    )
+    lasts = f"10 + {dice.below(60, 'inherited until', 'person_id', 'contact')}"
+    return call.selectExpr(
+        "person_id as a",
+        "contact as b",
+        "'inherits' as kind",
+        "from_day",
+        f"cast(from_day + {lasts} as int) as to_day",
+        "1.0D as strength",
+    )
 
 
 def _new(persons: DataFrame, returns: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -132,11 +165,12 @@ def _new(persons: DataFrame, returns: DataFrame, scenario: CityScenario, dice: D
     stubs = persons.join(returns, on="person_id", how="inner").selectExpr(
         "person_id",
         "neighbourhood",
+        "persona_no",
         "slot",
         "join_day",
         f"explode(sequence(1, cast(ceil(2 * stubs * {share!r}D) as int))) as stub",
     )
-    stubs = stubs.selectExpr("*", dice.pick(scenario.circles.kinds, "new kind", *key) + " as way")
+    stubs = stubs.selectExpr("*", f"{_way(scenario, dice, 'new kind', *key)} as way")
     return stubs.selectExpr(
         "person_id as a",
         f"{_target(scenario, dice, 'way', *key)} as b",
@@ -151,17 +185,25 @@ def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFra
     turns = returns.groupBy(F.col("person_id").alias(side)).agg(
         F.expr("array_sort(collect_list(struct(slot, join_day, kept)))").alias("turns")
     )
-    lost = f"r.join_day > from_day and kind <> 'household' and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
+    lost = f"r.join_day > from_day and kind not in ('household', 'like') and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
     cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
     return pairs.join(turns, on=side, how="left").selectExpr("a", "b", "kind", "from_day", f"least(to_day, {cut_day}) as to_day")
 
 
-def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per person and hub in touch; ``strength`` is unused, hubs have rates of their own."""
-    first = scenario.persons + people.offnet_people(scenario)
-    shares = "array(" + ", ".join(f"{hub[2]!r}D" for hub in people.HUBS) + ")"
-    met = persons.crossJoin(F.broadcast(hubs.select(F.col("party_id").alias("hub")))).where(
-        f"{dice.u('hub', 'person_id', 'hub')} < {scenario.circles.hubs!r}D * element_at({shares}, cast(hub - {first} + 1 as int))"
+def _hubs(persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per person and hub in touch; ``strength`` is unused, hubs have rates of their own.
+
+    Of couriers, taxis and shops there is one in each district; a person deals with the same one always.
+    """
+    first, count = people.first_hub(scenario), people.districts(scenario)
+    known = [(kind, hub[4]) for kind, hub in enumerate(people.HUBS) if hub[4] > 0]
+    drawn = ", ".join(
+        f"if({dice.u(f'hub {kind}', 'person_id')} < {scenario.circles.hubs * share!r}D, {kind}, null)" for kind, share in known
+    )
+    everywhere = ", ".join(str(kind) for kind, hub in enumerate(people.HUBS) if not hub[3])
+    district = f"if(kind in ({everywhere}), 0, pmod(xxhash64(neighbourhood div 16, kind), {count}))"
+    met = persons.selectExpr("person_id", "neighbourhood", f"explode(array_compact(array({drawn}))) as kind").selectExpr(
+        "person_id", f"{first}L + kind * {count} + {district} as hub"
     )
     rival = people.hub_id(scenario, "competitor_hotline")
     wap = people.hub_id(scenario, "wap")
@@ -177,5 +219,26 @@ def _hubs(persons: DataFrame, lives: DataFrame, hubs: DataFrame, scenario: CityS
             _always(persons.where("abnormal = 'sp_fraud'"), "person_id", f"{people.hub_id(scenario, 'provider')}L", "'sp'")
         )
         .unionByName(_always(persons.where("wap_lean > 0"), "person_id", f"{wap}L", "'wap'"))
+        .unionByName(_scripts(lives, scenario, dice))
+        .unionByName(_complaints(lives, scenario))
         .selectExpr(*PAIR, "1.0D as strength")
     )
+
+
+def _complaints(lives: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user and stretch of days with calls to our own hotline: complaints, and lost cards."""
+    hotline = f"{people.hub_id(scenario, 'hotline')}L"
+    angry = lives.groupBy("person_id").agg(F.min("complaint_day").alias("day")).where(f"day < {NEVER}")
+    lost = lives.where("motive = 'lost_sim'").groupBy("person_id").agg(F.min("from_day").alias("day"))
+    rows = angry.selectExpr("*", "'complaint' as kind", "5 as days").unionByName(
+        lost.selectExpr("*", "'lost_sim' as kind", "3 as days")
+    )
+    return rows.selectExpr("person_id as a", f"{hotline} as b", "kind", "day as from_day", "day + days as to_day")
+
+
+def _scripts(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per card a dealer farms and number its calls go to by script: three of the dealer's own."""
+    pool = people.offnet_people(scenario)
+    lines = lives.where("decoy = 'farmed'").selectExpr("person_id", "explode(array(0, 1, 2)) as line", "dealer")
+    called = f"{scenario.persons} + pmod(xxhash64({dice.seed}L, 'script', dealer, line), {pool}L)"
+    return _always(lines, "person_id", called, "'script'")

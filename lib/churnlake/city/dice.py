@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 
 SLOTS = 1000
 """Places in the table of a weighted draw."""
+LARGE, FEW = 12, 5
+"""Means from which a count is drawn as if normal, and counts that are looked for before any lambda."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,30 @@ class Dice:
         place = f"cast(1 + ({index}) * {SLOTS} + floor({self.u(salt, *keys)} * {SLOTS}) as int)"
         return f"element_at(split('{','.join(table)}', ','), {place})"
 
+    def some(self, mean: str, salt: str, *keys: str) -> str:
+        """Whether ``poisson`` of the same draw gives any event: one comparison, so that the many pairs without one are passed over."""
+        return f"({mean} >= {LARGE} or ({mean} > 0 and {self.u(salt, *keys)} > exp(-({mean}))))"
+
     def poisson(self, mean: str, salt: str, *keys: str) -> str:
-        """Whole number of events when ``mean`` are expected: inverse distribution below 12, normal above."""
+        """Whole number of events when ``mean`` are expected: inverse distribution below LARGE, normal above.
+
+        Small means, by far the most, are written out: a lambda is interpreted, event by event.
+        """
+        drawn = self.u(salt, *keys)
+        term, reached, few = "1.0D", "1.0D", ""
+        for k in range(1, FEW + 1):
+            few += f"when {drawn} <= exp(-({mean})) * ({reached}) then {k - 1} "
+            term += f" * ({mean}) / {k}"
+            reached += f" + {term}"
         steps = f"sequence(1, cast(ceil({mean} + 7 * sqrt({mean}) + 4) as int))"
-        small = (
+        several = (
             f"aggregate({steps}, struct(exp(-({mean})) as p, exp(-({mean})) as c, 0 as k), "
-            f"(s, i) -> struct(s.p * ({mean}) / i as p, s.c + s.p * ({mean}) / i as c, s.k + if({self.u(salt, *keys)} > "
+            f"(s, i) -> struct(s.p * ({mean}) / i as p, s.c + s.p * ({mean}) / i as c, s.k + if({drawn} > "
             "s.c, 1, 0) as k), s -> s.k)"
         )
         large = f"cast(greatest(0, round({mean} + sqrt({mean}) * {self.normal(salt + '!', *keys)})) as int)"
-        return f"(case when {mean} <= 0 then 0 when {mean} < 12 then {small} else {large} end)"
+        small = f"case {few} else {several} end"
+        return f"(case when {mean} <= 0 then 0 when {mean} < {LARGE} then {small} else {large} end)"
 
 
 def u(seed: int, salt: str, *columns: str) -> Column:

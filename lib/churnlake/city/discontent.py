@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.city import campaigns
 from churnlake.city.dice import Dice
 from churnlake.city.people import neighbourhood
 from churnlake.city.settings import Cause, CityScenario
@@ -99,8 +100,8 @@ def times(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per life with its times of discontent, at most two, and how the last of them ends.
 
     Adds ``risk``, ``times`` (start, end, cause, leaves), ``onset`` and ``relief`` (first and last day of the one that shows signs,
-    NEVER: none), ``cause`` (of that one), ``left_day`` and ``destination``. Needs from_day, brand, abnormal, ``caught`` (day on which
-    a contact's leaving makes this user discontented, null: never) and ``renumber_day``.
+    NEVER: none), ``cause`` (of that one), ``left_day``, ``destination`` and ``campaigns`` (see ``campaigns.cared``). Needs from_day,
+    brand, abnormal, ``caught`` (day on which a contact's leaving makes this user discontented, null: never) and ``renumber_day``.
     """
     clock, leaving, key = Clock(scenario), scenario.leaving, ("person_id", "slot")
     spread = (leaving.person_risk**2 + leaving.block_risk**2) / 2
@@ -151,8 +152,10 @@ def times(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     frame = frame.selectExpr(
         *lives.columns,
         "risk",
+        "ruled",
         f"case when ruled is not null then array({hop}) else filter(array({both}), t -> t.start < {scenario.days} and t.end > 0) end as times",
     )
+    frame = campaigns.cared(frame, scenario, dice)
     # of two times the one that makes leave shows its signs, else the first
     frame = frame.selectExpr("*", "coalesce(get(filter(times, t -> t.leaves), 0), get(times, 0)) as shown")
     left = f"if(shown.leaves and shown.end < {scenario.days}, shown.end, null)"
@@ -174,6 +177,7 @@ def times(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"if(is_moved or size(times) = 0, null, element_at({causes}, shown.cause + 1)) as cause",
         "cast(if(is_moved, renumber_day, natural_left) as int) as left_day",
         f"{place} as destination",
+        "campaigns",
     )
 
 
@@ -273,7 +277,7 @@ def signs(frame: DataFrame, scenario: CityScenario, dice: Dice, forward_number: 
     frame = frame.selectExpr(
         "*",
         f"{begins('fade', 'fade', leaving.false_fade)} as dip_from",
-        f"{begins('hotline', 'hotline', leaving.false_hotline)} as hotline_from",
+        f"if(abnormal = 'shopper', greatest(0, from_day), {begins('hotline', 'hotline', leaving.false_hotline)}) as hotline_from",
         f"if(abnormal = 'forwarder', greatest(0, from_day), {begins('forward', 'forward', leaving.false_forward)}) as forward_from",
         f"{begins('complaint', 'complaint', leaving.false_complaint)} as complaint_day",
         f"{dice.between(*leaving.fade_depth, 'depth', *key)} as depth",
@@ -287,7 +291,7 @@ def signs(frame: DataFrame, scenario: CityScenario, dice: Dice, forward_number: 
     return frame.selectExpr(
         "*",
         f"{ends('dip_from', 'dip')} as dip_to",
-        f"{ends('hotline_from', 'hotline')} as hotline_to",
+        f"if(abnormal = 'shopper', {NEVER}, {ends('hotline_from', 'hotline')}) as hotline_to",
         f"if(abnormal = 'forwarder', {NEVER}, {ends('forward_from', 'forward')} + if(left_day is null, 0, 10)) as forward_to",
         f"if(forward_from < {NEVER}, {forward_number('person_id')}, null) as forward_number",
     )

@@ -24,6 +24,7 @@ FIELDS = {
     2: "id, number, peer, at, type, bytes, fee",
     3: "id, number, at, length, bytes, site, fee",
 }
+RECORD_NO = "lpad(hex(record_no), 16, '0')"
 COPIES = ("duplicate_in_file", "duplicate_across_files", "id_conflict")
 LATE_DAYS = (14, 28)
 """A late record comes so many days after its day."""
@@ -112,7 +113,7 @@ def planted(dealt: DataFrame, scenario: CityScenario, dice: Dice, struck: Collec
 
 
 def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
-    """One row per line: feed, delivery day, ``place`` (its order in the file) and text."""
+    """One row per line: feed, delivery day, which of the delivery's files, ``place`` (its order there) and text."""
     minute = (
         f"concat(element_at({habits.date_table(scenario)}, day + 1), lpad(second div 3600, 2, '0'), lpad(second div 60 % "
         "60, 2, '0'))"
@@ -121,12 +122,9 @@ def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     texts = planted.selectExpr(
         "service",
         "fault",
-        "record_no",
-        "copy",
-        "day",
-        "second",
+        "day * 86400L + second as place",
         f"element_at({habits.delivery_table(scenario)}, delivery + 1) as delivered",
-        _field("id", "record_no"),
+        _field("id", RECORD_NO),
         _field("number", "number"),
         "coalesce(peer, '') as peer",
         _field("at", "concat(minute, seconds_of)"),
@@ -146,9 +144,9 @@ def lines(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     return texts.selectExpr(
         f"{FEED} as feed",
         "delivered",
-        "fault",
-        "concat(lpad(day, 5, '0'), lpad(second, 5, '0'), record_no, copy) as place",
-        "record_no",
+        # files of one delivery follow each other through the day
+        f"cast(pmod(place, 86400) * {scenario.files_per_delivery} div 86400 as int) as part",
+        "place",
         f"{cut} else case service {whole} end end as line",
     )
 
@@ -157,7 +155,7 @@ def faults_truth(planted: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per planted fault: feed, record, kind, and the delivery day of the line that is wrong or comes too often."""
     return planted.where(f"fault is not null and (copy = 1 or fault not in ({_COPIED}))").selectExpr(
         f"{FEED} as feed",
-        "record_no",
+        f"{RECORD_NO} as record_no",
         "fault as kind",
         f"cast(element_at({habits.delivery_table(scenario)}, delivery + 1) as date) as delivered_on",
     )

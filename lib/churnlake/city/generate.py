@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
+from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from churnlake.city import (
+    campaigns,
     ceiling,
     circles,
     discontent,
+    edges,
+    events,
     faults,
     handsets,
     incidents,
@@ -20,13 +27,17 @@ from churnlake.city import (
     people,
     records,
     registers,
+    services,
     spoiled,
+    survey,
     write,
 )
 from churnlake.city.dice import Dice
 from churnlake.city.settings import CityScenario, scenario
 
 __all__ = ["generate", "scenario"]
+PERSONS_A_TASK, RECORDS_A_TASK = 100_000, 500_000
+"""What a task can hold in memory beside another one, on a machine of 8 GB."""
 
 
 def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
@@ -38,95 +49,183 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
     known = write.made(landing, truth, scenario, seed)
     if known is not None:
         return known
+    with configured(spark, _sized(spark, scenario)):
+        counts = _make(spark, scenario, seed, landing, truth)
+    write.sign(landing, scenario, seed, counts)
+    return counts
+
+
+def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
     building = landing / write.BUILDING
     building.mkdir(parents=True, exist_ok=True)
     dice = Dice(seed)
 
     def kept(frame: DataFrame, name: str) -> DataFrame:
         """One row per row of ``frame``, from disk: each step is used by many others and must not be worked out again."""
-        frame.write.mode("overwrite").option("compression", "zstd").parquet(str(building / name))
+        frame.write.mode("overwrite").option("compression", "lz4").parquet(str(building / name))
         return spark.read.schema(frame.schema).parquet(str(building / name))
 
     persons = kept(people.persons(spark, scenario, dice), "persons")
     contacts = kept(circles.contacts(persons, scenario, dice), "contacts")
     lives = kept(leaving.lives(persons, contacts, scenario, dice, kept), "lives")
-    hubs = people.hubs(spark, scenario)
-    pairs = kept(circles.ties(contacts, persons, lives, hubs, scenario, dice), "ties")
-    held = leaving.held(lives, scenario, dice)
-    numbers = kept(records.numbers(persons, held, people.offnet(spark, scenario, dice), hubs, scenario, dice), "numbers")
-    parties = kept(records.parties(numbers, scenario), "parties")
-    rated = kept(records.rated(pairs, parties, people.hub_id(scenario, people.HUBS[0][0])), "rated")
-    level = records.levels(rated, parties, scenario)
-    slices = records.partition_count(scenario)
-    events = records.events(records.spread(rated, slices), level, scenario, dice)
-    written = kept(records.records(events, numbers, scenario, dice), "records")
+    others = people.offnet(spark, scenario, dice).unionByName(people.hubs(spark, scenario))
+    parties = kept(events.parties(persons, leaving.held(lives, scenario, dice), others, scenario, dice), "parties")
+    rated = kept(events.rated(circles.ties(contacts, persons, lives, scenario, dice), parties, scenario), "rated")
+    level = events.levels(rated, parties, scenario)
+    told = {
+        "users": registers.users_truth(lives, persons, scenario),
+        "reentries": registers.reentries_truth(lives, scenario),
+        "decoys": registers.decoys_truth(lives),
+        "hazard": discontent.hazard(lives, scenario),
+    }
+    if scenario.records.form == "edges":
+        counts = _edges(spark, persons, lives, parties, rated, level, scenario, dice, landing)
+    else:
+        touched = events.planned(rated, level, scenario, dice).unionByName(events.bursts(rated, lives, scenario, dice))
+        first, last = scenario.written
+        slices = max(8, round(scenario.persons * (last - first + 1) * scenario.records.per_user_day / RECORDS_A_TASK))
+        with configured(spark, _as_written()):
+            happened = events.events(touched, parties, scenario, dice, slices)
+            written = kept(records.records(happened, scenario, dice), "records")
+        counts, wrong = _lines(spark, written, scenario, dice, landing, kept)
+        more, market = _registers(spark, persons, lives, written, scenario, dice, landing, kept)
+        counts |= more
+        told |= {**wrong, **market, "outages": registers.outages_truth(spark, scenario, dice)}
+        if last - first + 1 >= ceiling.RECENT * 2:
+            told["visible"] = ceiling.visible(written, lives, contacts, scenario)
+    _tell(told, scenario, truth)
+    shutil.rmtree(building)
+    return counts
 
+
+Kept = Callable[[DataFrame, str], DataFrame]
+
+
+def _lines(
+    spark: SparkSession, written: DataFrame, scenario: CityScenario, dice: Dice, landing: Path, kept: Kept
+) -> tuple[dict[str, int], dict[str, DataFrame]]:
+    """Write the records' files and spoil some; counts, and the truth of faults and incidents."""
     plan = incidents.planned(spark, scenario, dice)
     befallen = incidents.befallen(faults.dealt(written, scenario), plan, dice)
     planted = faults.planted(incidents.left(befallen), scenario, dice, incidents.struck(plan))
     days = [str(day) for day in scenario.deliveries if (day - scenario.first_day).days >= scenario.written[0]]
     due = dict.fromkeys(faults.HEADERS, days)
-    counts = write.files(
-        faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", slices, scenario.files_per_delivery
-    )
-    counts |= _registers(spark, persons, lives, written, scenario, dice, landing)
+    counts = write.files(faults.lines(planted, scenario), faults.HEADERS, due, landing, "lines", scenario.files_per_delivery)
     wrong = kept(faults.faults_truth(planted, scenario), "faults")
     kinds = {row["kind"]: int(row["count"]) for row in wrong.groupBy("kind").count().collect()}
     counts |= {"faults": sum(kinds.values()), **{f"faults.{kind}": kinds.get(kind, 0) for kind in sorted(scenario.faults)}}
-    happened = [*incidents.of_days(befallen, plan, scenario), *spoiled.spoil(plan, scenario, landing)]
-    counts["incidents"] = len(happened)
+    struck = [*incidents.of_days(befallen, plan, scenario), *spoiled.spoil(plan, scenario, landing)]
+    counts["incidents"] = len(struck)
+    return counts, {"faults": wrong, "incidents": spark.createDataFrame([astuple(row) for row in struck], incidents.HAPPENED)}
 
+
+def _edges(
+    spark: SparkSession, persons: DataFrame, lives: DataFrame, parties: DataFrame, rated: DataFrame, level: list[float],
+    scenario: CityScenario, dice: Dice, landing: Path,
+) -> dict[str, int]:  # fmt: skip
+    """Write edges/month=<first day>/ and lifecycle/ as Parquet, and the registers that need no records; rows of both."""
+    with configured(spark, _as_written()):
+        met = edges.edges(rated, parties, level, scenario, dice)
+        met.write.partitionBy("month").parquet(str(landing / "edges"))
+    used = edges.lifecycle(lives, persons, scenario, dice)
+    used.write.parquet(str(landing / "lifecycle"))
+    counts = _register_files(_known(spark, persons, lives, scenario, dice), scenario, landing)
+    return {name: spark.read.parquet(str(landing / name)).count() for name in ("edges", "lifecycle")} | counts
+
+
+def _tell(told: dict[str, DataFrame], scenario: CityScenario, truth: Path) -> None:
+    """Write the truth, one folder for each frame."""
     shutil.rmtree(truth, ignore_errors=True)
-    for name, frame in {
-        "users": registers.users_truth(lives, scenario),
-        "reentries": registers.reentries_truth(lives, scenario),
-        "decoys": registers.decoys_truth(lives),
-        "hazard": discontent.hazard(lives, scenario),
-        "visible": ceiling.visible(written, lives, contacts, scenario),
-        "faults": wrong,
-        "incidents": spark.createDataFrame([astuple(row) for row in happened], incidents.HAPPENED),
-    }.items():
-        frame.coalesce(1).sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))
-    shutil.rmtree(building)
-    write.sign(landing, scenario, seed, counts)
-    return counts
+    parts = scenario.persons // PERSONS_A_TASK
+    for name, frame in told.items():
+        dealt = frame.repartition(parts, frame.columns[0]) if parts > 1 else frame.coalesce(1)
+        dealt.sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))
+
+
+def _as_written() -> dict[str, str]:
+    """Configuration by which the optimiser leaves filters and projections where they stand.
+
+    Records are worked out in steps that each use the draws of the step before many times over. Pushing a filter down, or merging
+    two steps, would paste the text of each draw into each of its uses, and the cost would double at every step.
+    """
+    rules = ("PushDownPredicates", "CollapseProject", "InferFiltersFromGenerate")
+    names = ",".join(f"org.apache.spark.sql.catalyst.optimizer.{rule}" for rule in rules)
+    return {"spark.sql.optimizer.excludedRules": names}
+
+
+def _sized(spark: SparkSession, scenario: CityScenario) -> dict[str, str]:
+    """Configuration that keeps each task's share of a big city in memory; a small one is left as it is."""
+    known = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    return {
+        "spark.sql.shuffle.partitions": str(max(known, scenario.persons // PERSONS_A_TASK)),
+        "spark.sql.files.maxPartitionBytes": "16m",
+        # one side of the joins is people, and fits; sorting pairs by the ten million for it is not worth it
+        "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "128m",
+    }
+
+
+@contextmanager
+def configured(spark: SparkSession, conf: dict[str, str]) -> Iterator[None]:
+    """The session with that configuration for a while."""
+    known = {name: spark.conf.get(name, None) for name in conf}
+    try:
+        for name, value in conf.items():
+            spark.conf.set(name, value)
+        yield
+    finally:
+        for name, before in known.items():
+            if before is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, before)
+
+
+Registers = dict[str, tuple[DataFrame, list[str]]]
+"""By feed: the register with ``delivered``, and the days on which it is due."""
+
+
+def _known(spark: SparkSession, persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> Registers:
+    """The registers that nothing anybody does can change."""
+    start, days = str(scenario.first_day), [str(day) for day in scenario.deliveries]
+    once = F.lit(start)
+    return {
+        "subscribers": (registers.subscribers(persons, lives, scenario, dice), list(dict.fromkeys([start, *days]))),
+        "plans": (money.plans(spark, scenario), money.plan_deliveries(scenario)),
+        "handsets": (handsets.types(spark).withColumn("delivered", once), [start]),
+        "cells": (registers.cells(spark, scenario).withColumn("delivered", once), [start]),
+    }
 
 
 def _registers(
-    spark: SparkSession,
-    persons: DataFrame,
-    lives: DataFrame,
-    written: DataFrame,
-    scenario: CityScenario,
-    dice: Dice,
-    landing: Path,
-) -> dict[str, int]:
-    first = f"'{scenario.first_day}'"
-    subscribers = registers.subscribers(persons, lives, scenario, dice)
-    bills = money.bills(written, lives, scenario, dice)
-    cards = money.recharge_file(money.recharges(written, lives, scenario, dice), scenario)
-    plans, types, cells = money.plans(spark, scenario), handsets.types(spark), registers.cells(spark, scenario)
-    frames = {
-        "subscribers": (subscribers, "delivered", ("USER_ID",)),
-        "plans": (plans, first, ("PLAN_CODE",)),
-        "bills": (bills, "delivered", ("USER_ID",)),
-        "recharges": (cards, "delivered", ("PAY_TIME", "PAY_NO")),
-        "handsets": (types, first, ("TAC",)),
-        "cells": (cells, first, ("CELL_ID",)),
-    }
-    lines = None
-    for feed, (frame, delivered, order) in frames.items():
-        more = write.register_lines(frame, feed, delivered, order)
-        lines = more if lines is None else lines.unionByName(more)
-    assert lines is not None
-    headers = {feed: write.header(frame) for feed, (frame, _, _) in frames.items()}
-    start, days = str(scenario.first_day), [str(day) for day in scenario.deliveries]
-    due = {
-        "subscribers": list(dict.fromkeys([start, *days])),
-        "plans": [start],
-        "bills": [day for _, day, _, _ in money.billed(scenario)],
-        "recharges": days,
-        "handsets": [start],
-        "cells": [start],
-    }
-    return write.files(lines, headers, due, landing, "registers", 4)
+    spark: SparkSession, persons: DataFrame, lives: DataFrame, written: DataFrame, scenario: CityScenario, dice: Dice,
+    landing: Path, kept: Kept,
+) -> tuple[dict[str, int], dict[str, DataFrame]]:  # fmt: skip
+    """Write all registers; lines by feed, and the truth of campaigns."""
+    natural = kept(money.recharges(written, lives, scenario, dice), "recharges")
+    usual = kept(services.subscriptions(lives, persons, scenario, dice), "subscriptions")
+    market = {}
+    if campaigns.held(scenario):
+        answered = kept(campaigns.responses(lives, persons, usual, natural, scenario, dice), "responses")
+        natural = campaigns.recharged(natural, answered, scenario, dice)
+        usual = campaigns.subscribed(usual, answered, scenario, dice)
+        market = {"campaigns": campaigns.campaigns_truth(answered)}
+    days = [str(day) for day in scenario.deliveries]
+    start = [str(scenario.first_day)]
+    due = _known(spark, persons, lives, scenario, dice)
+    due["bills"] = (money.bills(written, lives, scenario, dice, usual), [day for _, day, _, _ in money.billed(scenario)])
+    due["recharges"] = (money.recharge_file(natural, scenario), days)
+    if scenario.services:
+        due["subscriptions"] = (services.file(usual, scenario), list(dict.fromkeys([*start, *days])))
+    if campaigns.held(scenario):
+        due["touches"] = (campaigns.touches(answered, scenario, dice), campaigns.deliveries(scenario))
+    if survey.held(scenario):
+        due["answers"] = (survey.answers(lives, scenario, dice), survey.deliveries(scenario))
+    return _register_files(due, scenario, landing), market
+
+
+def _register_files(due: Registers, scenario: CityScenario, landing: Path) -> dict[str, int]:
+    lines = [write.register_lines(frame, feed, "delivered") for feed, (frame, _) in due.items()]
+    headers = {feed: write.header(frame) for feed, (frame, _) in due.items()}
+    return write.files(
+        reduce(DataFrame.unionByName, lines), headers, {feed: days for feed, (_, days) in due.items()}, landing, "registers"
+    )

@@ -30,27 +30,49 @@ TYPES: tuple[tuple[str, str, str, str, str, str, int], ...] = (
     ("35820124", "Panasonic", "GD88", "Y", "Y", "Y", 1),
     ("35820235", "Amoi", "A8", "N", "N", "N", 2),
 )
+COLUMNS = ("TAC", "MAKER", "MODEL", "GPRS", "MMS", "JAVA")
+FIRST, NEXT = 0, 8
+"""Turns of a person's handsets: that of the life in slot n is n, the one that replaces it n + NEXT."""
+SOFTWARE, ZEROED = 0.25, 0.004
+"""Shares of handsets that send their software version in the last places, and that send nothing but zeros (grey market)."""
 
 
 def types(spark: SparkSession) -> DataFrame:
     """One row per type of handset, as the operator's own file writes it."""
-    return spark.createDataFrame(
-        [row[:6] for row in TYPES], "TAC string, MAKER string, MODEL string, GPRS string, MMS string, JAVA string"
+    return spark.createDataFrame([row[:6] for row in TYPES], ", ".join(f"{name} string" for name in COLUMNS))
+
+
+def able(dice: Dice, what: str, person: str) -> str:
+    """SQL of 1 when the first handset of a person has ``GPRS`` or ``MMS``, else 0."""
+    tacs = ", ".join(f"'{row[0]}'" for row in TYPES if row[COLUMNS.index(what)] == "Y")
+    return f"if({_tac(dice, person, f'cast({FIRST} as int)')} in ({tacs}), 1, 0)"
+
+
+def imei(dice: Dice, owner: str, turn: str) -> str:
+    """SQL of an equipment identity as switches send it, null without an owner.
+
+    Type by its share, six digits of serial, then 0 in place of the check digit, or two digits of the software version.
+    """
+    turn = f"cast({turn} as int)"
+    serial = dice.below(1_000_000, "serial", owner, turn)
+    kind = dice.u("sends", owner, turn)
+    sent = (
+        f"concat({_tac(dice, owner, turn)}, lpad({serial}, 6, '0'), if({kind} < {SOFTWARE!r}D, "
+        f"lpad({dice.below(60, 'version', owner, turn)}, 2, '0'), '0'))"
     )
+    return f"if({owner} is null, null, if({kind} >= {1 - ZEROED!r}D, '000000000000000', {sent}))"
 
 
-def imei(dice: Dice, salt: str, *keys: str) -> str:
-    """SQL of an equipment identity: type by its share, six digits of serial, 0 in the last place as switches send it."""
-    tac = dice.pick({row[0]: float(row[6]) for row in TYPES}, f"{salt} type", *keys)
-    return f"concat({tac}, lpad({dice.below(1_000_000, salt + ' serial', *keys)}, 6, '0'), '0')"
+def _tac(dice: Dice, owner: str, turn: str) -> str:
+    return dice.pick({row[0]: float(row[6]) for row in TYPES}, "handset type", owner, turn)
 
 
 def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
-    """One row per life with ``imei``, and the handset ``imei_next`` that replaces it from ``swap_day`` (99999: never).
+    """One row per life with its handset, as owner and turn (``imei`` of both; owner null: records carry none), and ``swap_day``.
 
-    The handset of the first life is the person's; a later life keeps it, or has its own; a joiner who bought a leaver's
-    handset (``handset_of``) has that one; who hands one down buys another that day. Needs handset_of, same_handset, no_imei,
-    decoy, like_person, person_id and slot.
+    From ``swap_day`` (99999: never) another one is used, the turn NEXT higher. The handset of the first life is the person's; a
+    later life keeps it, or has its own; a joiner who bought a leaver's handset (``handset_of``) has that one; who hands one down
+    buys another that day. Needs handset_of, same_handset, no_imei, decoy, like_person, person_id and slot.
     """
     gifts = lives.where("decoy = 'hand_me_down'").selectExpr("like_person as person_id", "from_day as given_on")
     gifts = gifts.groupBy("person_id").agg(F.min("given_on").alias("given_on"))
@@ -58,10 +80,8 @@ def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
     swaps = f"{dice.u('swap', 'person_id', 'slot')} < 0.12"
     return given.selectExpr(
         *lives.columns,
-        f"case when no_imei then null when handset_of is not null then {imei(dice, 'handset', 'handset_of', '0')} "
-        f"when same_handset or slot = 0 then {imei(dice, 'handset', 'person_id', '0')} "
-        f"else {imei(dice, 'handset', 'person_id', 'cast(slot as int)')} end as imei",
-        f"if(no_imei, null, {imei(dice, 'next handset', 'person_id', 'slot')}) as imei_next",
+        "if(no_imei, null, coalesce(handset_of, person_id)) as handset_owner",
+        f"cast(if(handset_of is not null or same_handset or slot = 0, {FIRST}, slot) as int) as handset_turn",
         # A handset passed on or kept for the next life was not replaced before: the swap is for the others.
         f"cast(case when given_on is not null and slot = 0 then given_on when {swaps} and slot = 0 and handset_of is null and left_day is null then "
         f"{dice.below(days, 'swap day', 'person_id')} else 99999 end as int) "

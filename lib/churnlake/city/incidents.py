@@ -155,7 +155,7 @@ def befallen(dealt: DataFrame, plan: list[Incident], dice: Dice) -> DataFrame:
         for c in kept
         if c != "record_no"
     ]
-    twin = f"lpad(hex(xxhash64({dice.seed}L, 'twin', record_no)), 16, '0')"
+    twin = f"xxhash64({dice.seed}L, 'twin', record_no)"
     return marked.selectExpr(f"if(again = 1, {twin}, record_no) as record_no", *told, "incident", "again")
 
 

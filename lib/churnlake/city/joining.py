@@ -14,8 +14,8 @@ from churnlake.city.settings import CityScenario
 
 EXTRA = 7
 """Slot of a number held beside the first."""
-FARM_HANDSETS, CLONES = 4, 2
-"""Handsets of a dealer who farms cards, and identities that cloned handsets share."""
+FARM_CARDS, FARM_HANDSETS, CLONE_USERS = 200, 4, 60
+"""Cards that a dealer farms (seed: some ten to some hundred), in so many handsets; and users of one cloned identity."""
 
 
 def starters(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -43,10 +43,14 @@ def life(
         "told_days": "0",
         "same_handset": "false",
         "handset_of": "cast(null as bigint)",
-        "number_of": "cast(null as string)",
+        "number_of": "cast(null as bigint)",
         "no_imei": "false",
         "old_slot": "cast(null as int)",
         "kept": "1.0D",
+        "motive": "cast(null as string)",
+        "is_unaware": "cast(null as boolean)",
+        "plan_slot": str(slot),
+        "dealer": "cast(null as bigint)",
         "decoy": "cast(null as string)",
         "like_person": "cast(null as bigint)",
         "document": "document",
@@ -76,8 +80,9 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     - ``dormmate``: joins within days of a returner's leaving, shares the circle, goes nowhere
     - ``household``, ``colleague``: share part of the circle of somebody who stays
     - ``resold``: uses the handset of somebody who left for good; ``hand_me_down``: that of one of the household who bought another
-    - ``cloned``: the identity of its handset is that of many others; ``farmed``: cards of one dealer in a few handsets
-    - ``recycled``: has the number of somebody gone, and still gets the calls
+    - ``handed``: a relative takes over the number of somebody who left, in the own name, and part of the circle
+    - ``cloned``: the identity of its handset is that of many others; ``farmed``: cards of a dealer in a few handsets
+    - ``recycled``: has the number of somebody gone, and still gets the calls for a while
     - ``courier``: knows very many people
     """
     days = scenario.days
@@ -88,6 +93,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         "kin": "true",
         "friend": "destination <> 'back'",
         "dormmate": "destination = 'back'",
+        "handed": "destination <> 'back'",
         "resold": "destination <> 'back'",
         "recycled": f"left_day + 95 < {days}",
     }
@@ -117,9 +123,13 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         "friend": f"greatest(1, model_left - 15 + {dice.below(60, 'friend', 'person_id')})",
         "dormmate": f"greatest(1, model_left - 7 + {dice.below(20, 'dormmate', 'person_id')})",
         "resold": f"model_left + 3 + {dice.below(60, 'resold', 'person_id')}",
+        "handed": f"model_left + 1 + {dice.below(6, 'handed', 'person_id')}",
         "recycled": f"model_left + 91 + {dice.below(f'greatest(1, {days} - model_left - 92)', 'recycled', 'person_id')}",
     }
     whens = " ".join(f"when '{kind}' then {day}" for kind, day in near.items())
+    clones = max(2, round(scenario.newcomers * scenario.coming.decoys.get("cloned", 0.0) / CLONE_USERS))
+    dealers = max(1, round(scenario.newcomers * scenario.coming.decoys.get("farmed", 0.0) / FARM_CARDS))
+    joined = joined.selectExpr("*", f"if(drawn_decoy = 'farmed', pmod(newcomer, {dealers}L), null) as dealer")
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
     joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id as has_fellow")
@@ -129,7 +139,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     )
     handset = (
         "case drawn_decoy when 'resold' then model when 'hand_me_down' then if(has_fellow, fellow, null) when 'cloned' then "
-        f"-1 - pmod(newcomer, {CLONES}) when 'farmed' then -100 - pmod(newcomer, {FARM_HANDSETS}) end"
+        f"-1 - pmod(newcomer, {clones}) when 'farmed' then -1000000 - dealer * {FARM_HANDSETS} - pmod(newcomer, {FARM_HANDSETS}) end"
     )
     return life(
         joined,
@@ -139,7 +149,8 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         scenario,
         dice,
         handset_of=f"cast({handset} as bigint)",
-        number_of=f"if(drawn_decoy = 'recycled' and model is not null, {people.own_number(serial)}, null)",
+        dealer="dealer",
+        number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
         decoy=(
             "case when drawn_decoy in ('cloned', 'courier', 'farmed') then drawn_decoy when has_fellow or model is not null "
@@ -170,12 +181,22 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     key = ("person_id", "slot")
     early, late, near = coming.gap_days[0], coming.gap_days[1], coming.gap_near_days
     drawn = dice.u("gap", *key)
+    soon, long = dice.below(near + 1, "near", *key), f"{near} + 1 + {dice.below(late - near, 'late', *key)}"
     gap = (
-        f"case when {drawn} < {coming.gap_near!r}D then {dice.below(2 * near + 1, 'near', *key)} - {near} "
-        f"when {drawn} < {coming.gap_near + coming.gap_before!r}D then {early} + {dice.below(-near - early, 'early', *key)} "
-        f"else {near} + 1 + {dice.below(late - near, 'late', *key)} end"
+        f"case when motive = 'lost_sim' then {soon} when motive = 'arrears' and {drawn} >= {coming.gap_near!r}D then {long} "
+        f"when {drawn} < {coming.gap_near!r}D then {dice.below(2 * near + 1, 'near', *key)} - {near} "
+        f"when {drawn} < {coming.gap_near + coming.gap_before!r}D then {early} + {dice.below(-near - early, 'early', *key)} else {long} end"
     )
+    brands = sorted(scenario.documents)
+    others = ", ".join(
+        f"'{brand}', array(" + ", ".join(f"'{other}'" for other in brands if other != brand) + ")" for brand in brands
+    )
+    other = f"element_at(element_at(map({others}), brand), cast(1 + {dice.below(len(brands) - 1, 'next brand', *key)} as int))"
+    changes = f"case motive when 'brand' then true when 'lost_sim' then false else {dice.u('other brand', *key)} < {coming.other_brand!r}D end"
     back = left.where("destination in ('back', 'renumbered')").selectExpr(
+        "*", f"if(destination = 'back', {_motive(scenario, dice, *key)}, null) as why"
+    )
+    back = back.selectExpr(
         "person_id",
         "slot + 1 as slot",
         "slot as left_slot",
@@ -185,12 +206,19 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "paper as old_paper",
         "abnormal",
         "destination = 'renumbered' as is_moved",
-        f"if(destination = 'back' and {dice.u('other brand', *key)} < {coming.other_brand!r}D, "
-        f"{dice.pick(dict.fromkeys(scenario.documents, 1.0), 'next brand', *key)}, brand) as brand",
-        f"greatest(1, earlier + 10, left_day + if(destination = 'back', {gap}, 0)) as join_day",
+        "why as motive",
+        "brand",
+        "plan_slot as old_plan",
+    )
+    back = back.selectExpr(
+        *[c for c in back.columns if c != "brand"],
+        f"if(not is_moved and {changes}, {other}, brand) as brand",
+        f"greatest(1, earlier + 10, left_day + if(is_moved, 0, {gap})) as join_day",
     )
     shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"
     relative = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'relative', person_id), 100000000000000L), 14, '0'))"
+    # a lost card is mostly lost with its handset
+    keeps = f"if(motive = 'lost_sim', {coming.same_handset / 3!r}D, {coming.same_handset!r}D)"
     return life(
         back,
         "reentry",
@@ -204,12 +232,28 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         share="1.0D",
         ramp="cast(greatest(1, left_day - join_day) as int)",
         told_days=str(coming.told_days),
-        same_handset=f"is_moved or {dice.u('same handset', *key)} < {coming.same_handset!r}D",
+        same_handset=f"is_moved or {dice.u('same handset', *key)} < {keeps}",
         no_imei=f"not is_moved and {dice.u('no imei', *key)} < {coming.no_imei!r}D",
         old_slot="left_slot",
+        motive="motive",
+        is_unaware=unaware(scenario, dice, *key),
+        plan_slot="if(is_moved or motive = 'lost_sim', old_plan, slot)",
         kept=f"if(is_moved, 1.0D, {dice.between(*coming.kept, 'kept', *key)})",
         paper=f"case when {shows} then old_paper when {dice.u('relative', *key)} < 0.15 then {relative} end",
     )
+
+
+def _motive(scenario: CityScenario, dice: Dice, *key: str) -> str:
+    """SQL of why somebody takes a new number, by why the old one was left; those who live from bonuses are served by a dealer."""
+    motives = scenario.coming.motives
+    cases = " ".join(f"when '{cause}' then {dice.pick(weights, 'motive', *key)}" for cause, weights in motives.items())
+    return f"if(abnormal = 'flea', 'dealer', case cause {cases} else 'plan' end)"
+
+
+def unaware(scenario: CityScenario, dice: Dice, *key: str) -> str:
+    """SQL of whether one with a ``motive`` did not know that no new number is needed for it."""
+    shares = " ".join(f"when '{motive}' then {share!r}D" for motive, share in scenario.coming.unaware.items())
+    return f"{dice.u('unaware', *key)} < case motive {shares} else 0D end"
 
 
 def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -226,6 +270,9 @@ def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "paper as old_paper",
         f"draw < {coming.partial!r}D as is_partial",
         f"1 + {dice.below(max(1, scenario.days - 60), 'beside day', 'person_id')} as join_day",
+    )
+    chosen = chosen.selectExpr(
+        "*", f"if(is_partial, {dice.pick(scenario.coming.partial_motives, 'motive', 'person_id')}, null) as motive"
     )
     partial = dice.between(0.58, 0.86, "partial", "person_id")
     second = dice.between(0.15, 0.38, "second", "person_id")
@@ -244,6 +291,8 @@ def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         same_handset=f"{dice.u('two in one', 'person_id')} < if(is_partial, 0.45D, 0.2D)",
         no_imei="false",
         old_slot="0",
+        motive="motive",
+        is_unaware=f"if(is_partial, {unaware(scenario, dice, 'person_id', str(EXTRA))}, null)",
         decoy="if(is_partial, null, 'second_number')",
         paper=f"if({dice.u('same paper', 'person_id')} < 0.5D, old_paper, null)",
     )

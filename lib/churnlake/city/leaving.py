@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from churnlake.city import discontent, joining, people
-from churnlake.city.dice import Dice
+from churnlake.city import discontent, events, joining, people
+from churnlake.city.dice import Dice, Shuffle
 from churnlake.city.discontent import NEVER
 from churnlake.city.handsets import carried
 from churnlake.city.settings import CityScenario
 
 RETURNS = 2
 """A person comes back at most so many times within the city's days."""
-BEFORE, AFTER = 5, 6
-"""Slots of the competitor's number before joining us and after leaving us."""
+BESIDE, BEFORE, AFTER = 4, 5, 6
+"""Slots of the competitor's number held beside ours, before joining us and after leaving us."""
+EASY = (8, 6, 9, 1, 5, 7, 3, 2, 0, 4)
+"""Last digit, three times over, of the numbers chosen first."""
+CHOSEN = 0.02
+"""Share of all who chose such a number when they joined."""
 
 
 def lives(
@@ -58,11 +62,11 @@ def lives(
     beside = beside.withColumns({"onset": F.lit(NEVER), "relief": F.lit(NEVER)})
     known = known.unionByName(beside)
     serial = f"person_id * {people.SLOTS} + slot"
-    known = known.where(f"from_day < {days}").selectExpr(
-        "*",
+    known = _with_chosen(known.where(f"from_day < {days}"), dice).selectExpr(
+        *known.columns,
         f"{_plan(scenario, dice)} as plan",
         "true as is_own",
-        f"coalesce(number_of, {people.own_number(serial)}) as number",
+        f"coalesce(number_of, chosen, {people.own_number(serial)}) as number",
         f"{people.user_id(serial)} as user_id",
     )
 
@@ -72,101 +76,90 @@ def lives(
     return discontent.signs(carried(known, dice, days), scenario, dice, rival_number)
 
 
+def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
+    """One row per life, with the number ``chosen`` by those who wanted one easy to remember: 139, five digits, one digit thrice."""
+    wants = f"number_of is null and (motive = 'number' or {dice.u('chooses', 'person_id', 'slot')} < {CHOSEN!r}D)"
+    # few choose one: a window over all of them is small
+    turn = F.row_number().over(Window.orderBy("person_id", "slot")) - 1
+    digit = f"element_at(array({', '.join(map(str, EASY))}), cast(pmod(turn div 100000, {len(EASY)}) + 1 as int))"
+    chosen = lives.where(wants).select("person_id", "slot").withColumn("turn", turn)
+    chosen = chosen.selectExpr(
+        "person_id", "slot", f"13900000000L + {Shuffle(100_000, 37).forth('pmod(turn, 100000)')} * 1000 + 111 * {digit} as chosen"
+    )
+    return lives.join(chosen, on=["person_id", "slot"], how="left")
+
+
 def _plan(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of the plan of a life: by weight; the dearer the rarer for those who came back for a cheaper one."""
     brands = sorted({plan.brand for plan in scenario.plans.values()})
-    picks = {
-        brand: dice.pick(
-            {key: plan.weight for key, plan in scenario.plans.items() if plan.brand == brand}, "plan", "person_id", "slot"
-        )
-        for brand in brands
-    }
+    picks = {}
+    for brand in brands:
+        plans = {key: plan for key, plan in scenario.plans.items() if plan.brand == brand}
+        usual = dice.pick({key: plan.weight for key, plan in plans.items()}, "plan", "person_id", "plan_slot")
+        cheap = dice.pick({key: plan.weight / plan.local**3 for key, plan in plans.items()}, "plan", "person_id", "plan_slot")
+        picks[brand] = f"if(motive = 'plan', {cheap}, {usual})"
     return "case " + " ".join(f"when brand = '{brand}' then {pick}" for brand, pick in picks.items()) + " end"
-
-
-NUMBER = (
-    "party_id",
-    "slot",
-    "from_day",
-    "to_day",
-    "is_own",
-    "network",
-    "number",
-    "user_id",
-    "share",
-    "ramp",
-    "told_share",
-    "told_days",
-    "imei",
-    "imei_next",
-    "swap_day",
-    "dip_from",
-    "dip_to",
-    "depth",
-    "pace",
-    "forward_from",
-    "forward_to",
-    "forward_number",
-    "forward_slot",
-    "plan_no",
-)
 
 
 def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per person and number held, ours or the competitor's: all that events need to know of it."""
     plans = " ".join(f"when plan = '{key}' then {i}" for i, key in enumerate(scenario.plans))
+    two = f"slot = 0 and abnormal is null and {dice.u('rival beside', 'person_id')} < {scenario.coming.rival_beside!r}D"
     ours = _to_new(own, scenario, dice).selectExpr(
-        "*", "person_id as party_id", f"coalesce(left_day, {NEVER}) as to_day", "'own' as network", f"case {plans} end as plan_no"
+        *[c for c in own.columns if c not in ("share", "told_share", "told_days")],
+        "forward_slot",
+        "person_id as party_id",
+        f"coalesce(left_day, {NEVER}) as to_day",
+        "'own' as network",
+        f"case {plans} end as plan_no",
+        # some are called at, and call from, a second telephone of the competitor
+        f"if({two}, 0.8D, share) as share",
+        f"if({two}, 0.8D, told_share) as told_share",
+        f"if({two}, 1, told_days) as told_days",
     )
-    after = own.where("destination = 'competitor'").selectExpr(
-        "person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day"
-    )
-    from_rival = f"origin = 'newcomer' and {dice.u('from rival', 'person_id')} < 0.4D"
-    before = own.where(from_rival).selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
+    first = own.where("slot = 0").selectExpr("person_id", f"{two} as two", "origin", "from_day")
+    beside = first.where("two").selectExpr("person_id", f"{BESIDE} as slot", f"-{NEVER} as from_day", f"{NEVER} as to_day")
+    gone = own.where("destination = 'competitor'").join(beside.select("person_id"), on="person_id", how="left_anti")
+    after = gone.selectExpr("person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day")
+    from_rival = f"origin = 'newcomer' and not two and {dice.u('from rival', 'person_id')} < 0.4D"
+    before = first.where(from_rival).selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
     rival = people.competitor_number(f"person_id * {people.SLOTS} + slot")
-    theirs = foreign(
-        after.unionByName(before).selectExpr(
-            "person_id as party_id", "slot", "from_day", "to_day", "'mobile' as network", f"{rival} as number"
-        )
+    theirs = events.foreign(
+        beside.unionByName(after)
+        .unionByName(before)
+        .selectExpr("person_id as party_id", "slot", "from_day", "to_day", "'mobile' as network", f"{rival} as number")
     )
-    return ours.select(*NUMBER).unionByName(theirs)
-
-
-def foreign(frame: DataFrame) -> DataFrame:
-    """One row per row of ``frame`` (a number of another network) with the columns our numbers have."""
-    return frame.selectExpr(
-        "*",
-        "false as is_own",
-        "cast(null as string) as user_id",
-        "1.0D as share",
-        "1 as ramp",
-        "1.0D as told_share",
-        "0 as told_days",
-        "cast(null as string) as imei",
-        "cast(null as string) as imei_next",
-        f"{NEVER} as swap_day",
-        f"{NEVER} as dip_from",
-        f"{NEVER} as dip_to",
-        "0.0D as depth",
-        "1 as pace",
-        f"{NEVER} as forward_from",
-        f"{NEVER} as forward_to",
-        "cast(null as string) as forward_number",
-        "cast(null as int) as forward_slot",
-        "0 as plan_no",
-    ).select(*NUMBER)
+    return ours.select(*theirs.columns).unionByName(theirs)
 
 
 def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per life of ours; some old numbers forward to the new one for a while after both run."""
-    new = own.where("origin = 'reentry'").selectExpr(
-        "person_id", "old_slot as slot", "number as new_number", "from_day as new_from"
+    returned = own.where("origin = 'reentry'").selectExpr(
+        "person_id",
+        "old_slot as slot",
+        "number as new_number",
+        "slot as new_slot",
+        "from_day as new_from",
+        "motive as new_motive",
     )
-    joined = own.join(new, on=["person_id", "slot"], how="left")
-    to_new = f"new_number is not null and {dice.u('forward old', 'person_id', 'slot')} < {scenario.coming.forward_old!r}D"
+    merges = f"origin = 'second_number' and {dice.u('merged', 'person_id')} < {scenario.coming.merged!r}D"
+    beside = own.where(merges).selectExpr(
+        "person_id",
+        "old_slot as slot",
+        "number as new_number",
+        "slot as new_slot",
+        "from_day as new_from",
+        "'merge' as new_motive",
+    )
+    joined = own.join(returned.unionByName(beside), on=["person_id", "slot"], how="left")
+    # who wanted another number wants to be reached all the same; who holds two merges them
+    share = f"case new_motive when 'merge' then 1.0D when 'number' then {3 * scenario.coming.forward_old!r}D else {scenario.coming.forward_old!r}D end"
+    to_new = f"new_number is not null and {dice.u('forward old', 'person_id', 'slot')} < {share}"
+    ends = f"if(new_motive = 'merge', {NEVER}, greatest(left_day, new_from) + 20)"
     return joined.selectExpr(
         *[c for c in own.columns if c not in ("forward_from", "forward_to", "forward_number")],
         f"cast(if({to_new}, new_from, forward_from) as int) as forward_from",
-        f"cast(if({to_new}, greatest(left_day, new_from) + 20, forward_to) as int) as forward_to",
+        f"cast(if({to_new}, {ends}, forward_to) as int) as forward_to",
         f"if({to_new}, new_number, forward_number) as forward_number",
-        f"if({to_new}, slot + 1, null) as forward_slot",
+        f"cast(if({to_new}, new_slot, null) as int) as forward_slot",
     )

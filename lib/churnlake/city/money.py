@@ -1,43 +1,89 @@
-"""What it costs: plans, bills by month, recharges of the prepaid."""
+"""What it costs: plans and their prices, bills by month, recharges of the prepaid."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from churnlake.city import habits
 from churnlake.city.dice import Dice
-from churnlake.city.settings import CityScenario
+from churnlake.city.settings import PRICES, CityScenario, Plan
 
 PREPAID = ("easyown", "mzone")
 FACES = {"3000": 0.35, "5000": 0.40, "10000": 0.25}
 """Face values of recharge cards in fen, by share of users who buy them."""
+LEFTOVER = 0.1
+"""Of a card's value, what those who use up their balance leave at most."""
 BRAND_CODES = {"gotone": "1", "easyown": "2", "mzone": "3"}
+PRICE_COLUMNS = {
+    "local": "LOCAL_FEE", "long_distance": "TOLL_FEE", "roaming": "ROAM_FEE", "sms": "SMS_FEE", "international": "INTL_FEE", "ip": "IP_FEE",
+    "night": "NIGHT_FEE", "mms": "MMS_FEE", "wap": "WAP_FEE",
+}  # fmt: skip
+PLAN_COLUMNS = (
+    "PLAN_CODE", "PLAN_NAME", "BRAND_CODE", "MONTH_FEE", "FREE_MIN", "LOCAL_FEE", "TOLL_FEE", "ROAM_FEE", "SMS_FEE", "FREE_SMS", "INTL_FEE",
+    "IP_FEE", "NIGHT_FEE", "MMS_FEE", "WAP_FEE",
+)  # fmt: skip
+
+
+def factor(scenario: CityScenario, name: str, day: str, plan_no: str) -> str:
+    """SQL of how many times its first value a plan's price is on a day: a tariff change holds from its first day on, for good.
+
+    ``plan_no`` counts the scenario's plans from 0.
+    """
+    changes = [
+        f"if({day} >= {(occasion.first - scenario.first_day).days} and {plan_no} in "
+        f"({', '.join(map(str, _of_brands(scenario, occasion.brands)))}), {occasion.prices[name]!r}D, 1.0D)"
+        for occasion in scenario.occasions
+        if name in occasion.prices
+    ]
+    return f"({' * '.join(changes)})" if changes else "1.0D"
+
+
+def price(scenario: CityScenario, name: str, day: str, plan_no: str) -> str:
+    """SQL of a plan's price on a day, in whole fen."""
+    first = f"element_at(array({', '.join(str(getattr(plan, name)) for plan in scenario.plans.values())}), {plan_no} + 1)"
+    times = factor(scenario, name, day, plan_no)
+    return first if times == "1.0D" else f"cast(round({first} * {times}) as int)"
+
+
+def _of_brands(scenario: CityScenario, brands: tuple[str, ...]) -> list[int]:
+    """Numbers of the plans of those brands; of all when none is named."""
+    return [number for number, plan in enumerate(scenario.plans.values()) if not brands or plan.brand in brands]
+
+
+def _price_on(scenario: CityScenario, plan: Plan, name: str, today: dt.date) -> int:
+    """As ``price``: halves are rounded upwards."""
+    met = [o for o in scenario.occasions if o.first <= today and (not o.brands or plan.brand in o.brands)]
+    return math.floor(int(getattr(plan, name)) * math.prod(occasion.prices.get(name, 1.0) for occasion in met) + 0.5)
 
 
 def plans(spark: SparkSession, scenario: CityScenario) -> DataFrame:
-    """One row per plan, as the operator's own file writes it; money in fen."""
-    rows = [
-        (
-            key,
-            plan.name,
-            BRAND_CODES.get(plan.brand, plan.brand),
-            plan.monthly_fee,
-            plan.included_minutes,
-            plan.local,
-            plan.long_distance,
-            plan.roaming,
-            plan.sms,
-        )
-        for key, plan in scenario.plans.items()
-    ]
-    return spark.createDataFrame(
-        rows,
-        "PLAN_CODE string, PLAN_NAME string, BRAND_CODE string, MONTH_FEE int, FREE_MIN int, LOCAL_FEE int, TOLL_FEE int, "
-        "ROAM_FEE int, SMS_FEE int",
-    )
+    """One row per plan and delivery that brings it, as the operator's own file writes it; money in fen.
+
+    All come on the first day; those whose prices change come again with the delivery that contains the day.
+    """
+    rows: list[tuple[object, ...]] = []
+    known: dict[str, list[int]] = {}
+    for today in dict.fromkeys([scenario.first_day, *scenario.deliveries]):
+        for key, plan in scenario.plans.items():
+            prices = [_price_on(scenario, plan, name, today) for name in PRICES]
+            if known.get(key) != prices:
+                known[key] = prices
+                brand = BRAND_CODES.get(plan.brand, plan.brand)
+                about = (key, plan.name, brand, plan.monthly_fee, plan.included_minutes, plan.included_messages)
+                rows.append((str(today), *about, *prices))
+    texts = [f"{column} string" for column in ("delivered", "PLAN_CODE", "PLAN_NAME", "BRAND_CODE")]
+    numbers = [f"{column} int" for column in ("MONTH_FEE", "FREE_MIN", "FREE_SMS", *(PRICE_COLUMNS[name] for name in PRICES))]
+    return spark.createDataFrame(rows, ", ".join(texts + numbers)).select("delivered", *PLAN_COLUMNS)
+
+
+def plan_deliveries(scenario: CityScenario) -> list[str]:
+    """The days on which plans are delivered: the first, then those that contain a change of prices."""
+    changes = [occasion.first for occasion in scenario.occasions if occasion.prices and occasion.first > scenario.first_day]
+    return list(dict.fromkeys([str(scenario.first_day), *scenario.delivered_on(changes)]))
 
 
 def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
@@ -62,71 +108,141 @@ def billed(scenario: CityScenario) -> list[tuple[str, str, int, int]]:
     return due
 
 
-def bills(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per user and month billed within the city's time, with ``delivered``: the third day of the next month."""
-    keys = list(scenario.plans)
+def bills(
+    records: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice, subscriptions: DataFrame | None = None
+) -> DataFrame:
+    """One row per user and month billed within the city's time, with ``delivered``: the third day of the next month.
+
+    What is included in the plan, at its prices of the month's last day, is not charged. Services (``subscriptions``, none: nobody
+    takes any) cost their fee in every month touched. Months of which no day's records are written are drawn from usual use.
+    """
     month_no = "case " + " ".join(f"when day <= {last} then {i}" for i, (_, _, last) in enumerate(months(scenario))) + " end"
+    kinds = {
+        "local": "service = 0 and class = 'D'",
+        "toll": "service = 0 and class in ('L', 'I')",
+        "roam": "service = 0 and class = 'R'",
+        "sms": "service = 1",
+        "mms": "service = 2",
+        "wap": "service = 3",
+    }
     used = (
         records.selectExpr("user_id", f"{month_no} as month_no", "service", "class", "fee_fen")
         .groupBy("user_id", "month_no")
-        .agg(
-            F.expr("sum(if(service = 0 and class = 'D', fee_fen, 0))").alias("local"),
-            F.expr("sum(if(service = 0 and class = 'L', fee_fen, 0))").alias("toll"),
-            F.expr("sum(if(service = 0 and class = 'R', fee_fen, 0))").alias("roam"),
-            F.expr("sum(if(service in (1, 2), fee_fen, 0))").alias("message"),
-            F.expr("sum(if(service = 3, fee_fen, 0))").alias("new_service"),
-        )
+        .agg(*[F.expr(f"sum(if({kind}, fee_fen, 0))").alias(name) for name, kind in kinds.items()])
     )
     numbers = {f"{first:%Y%m%d}": i for i, (first, _, _) in enumerate(months(scenario))}
-    calendar = records.sparkSession.createDataFrame(
-        [(numbers[month], month, delivered, start, end) for month, delivered, start, end in billed(scenario)],
-        "month_no int, month string, delivered string, start int, end int",
+    first, last = scenario.written
+    calendar = F.broadcast(
+        records.sparkSession.createDataFrame(
+            [
+                (numbers[month], month, delivered, start, end, start <= last and first <= end)
+                for month, delivered, start, end in billed(scenario)
+            ],
+            "month_no int, month string, delivered string, start int, end int, is_written boolean",
+        )
     )
-    fee = "element_at(array(" + ",".join(str(p.monthly_fee) for p in scenario.plans.values()) + "), plan_no)"
-    free = "element_at(array(" + ",".join(str(p.included_minutes * p.local) for p in scenario.plans.values()) + "), plan_no)"
-    plan_no = "array_position(array(" + ",".join(f"'{key}'" for key in keys) + "), plan)"
-    held = lives.selectExpr("user_id", "from_day", "left_day", "brand", "cause", f"cast({plan_no} as int) as plan_no")
-    due = held.join(F.broadcast(calendar), on=F.expr("from_day <= end and coalesce(left_day, 99999) > start"), how="inner")
+    keys = ", ".join(f"'{key}'" for key in scenario.plans)
+    held = lives.selectExpr(
+        "user_id",
+        "from_day",
+        "left_day",
+        "brand",
+        "cause",
+        "abnormal",
+        f"cast(array_position(array({keys}), plan) - 1 as int) as plan_no",
+    )
+    due = held.join(calendar, on=F.expr("from_day <= end and coalesce(left_day, 99999) > start"), how="inner")
+    due = due.join(used, on=["user_id", "month_no"], how="left")
+    if subscriptions is None:
+        due = due.selectExpr("*", "0 as taken")
+    else:
+        taken = subscriptions.join(calendar, on=F.expr("start_day <= end and coalesce(end_day, 99999) > start"), how="inner")
+        taken = taken.groupBy("user_id", "month_no").agg(F.sum("fee_fen").alias("taken"))
+        due = due.join(taken, on=["user_id", "month_no"], how="left")
+    fee = {name: f"coalesce({name}, 0)" for name in kinds}
+    if any(not (start <= last and first <= end) for _, _, start, end in billed(scenario)):
+        fee = {name: f"if(is_written, {known}, {_usual(name, scenario, dice)})" for name, known in fee.items()}
+
+    def included(what: str, name: str) -> str:
+        units = "element_at(array(" + ", ".join(str(getattr(plan, what)) for plan in scenario.plans.values()) + "), plan_no + 1)"
+        return f"{units} * {price(scenario, name, 'end', 'plan_no')}"
+
+    monthly = "element_at(array(" + ", ".join(str(plan.monthly_fee) for plan in scenario.plans.values()) + "), plan_no + 1)"
     owes = f"brand = 'gotone' and left_day between start and end + 1 and (cause = 'arrears' or {dice.u('owes', 'user_id')} < 0.1)"
     total = "MONTH_FEE + LOCAL_FEE + TOLL_FEE + ROAM_FEE + MESSAGE_FEE + NEW_FEE"
-    return due.join(used, on=["user_id", "month_no"], how="left").selectExpr(
+    return due.selectExpr(
         "delivered",
         "user_id as USER_ID",
         "month as BILL_MONTH",
-        f"{fee} as MONTH_FEE",
-        f"greatest(0, coalesce(local, 0) - {free}) as LOCAL_FEE",
-        "coalesce(toll, 0) as TOLL_FEE",
-        "coalesce(roam, 0) as ROAM_FEE",
-        "coalesce(message, 0) as MESSAGE_FEE",
-        "coalesce(new_service, 0) as NEW_FEE",
+        f"{monthly} as MONTH_FEE",
+        f"greatest(0, {fee['local']} - {included('included_minutes', 'local')}) as LOCAL_FEE",
+        f"{fee['toll']} as TOLL_FEE",
+        f"{fee['roam']} as ROAM_FEE",
+        f"greatest(0, {fee['sms']} - {included('included_messages', 'sms')}) + {fee['mms']} as MESSAGE_FEE",
+        f"{fee['wap']} + coalesce(taken, 0) as NEW_FEE",
         f"if({owes}, {total}, 0) as OWED_FEE",
     )
 
 
+def _usual(name: str, scenario: CityScenario, dice: Dice) -> str:
+    """SQL of a month's fees, before what is included, of a month whose records are not written: much in one month is much in all."""
+    money, key = scenario.money, {"toll": "long_distance", "roam": "roaming"}.get(name, name)
+    use = money.usual.get(key)
+    if use is None:
+        return "0"
+    level = (
+        f"exp({money.usual_spread!r}D * {dice.normal('usual', 'user_id')} + "
+        f"{money.usual_change!r}D * {dice.normal(f'usual {name}', 'user_id', 'month')})"
+    )
+    held = "(least(end + 1, coalesce(left_day, 99999)) - greatest(start, from_day)) / 30.4D"
+    units = f"{use.units!r}D * {level} * {held}"
+    uses = f"abnormal is distinct from 'silent' and {dice.u(f'uses {name}', 'user_id', 'month')} < {use.share!r}D"
+    return f"if({uses}, cast(round({units} * {price(scenario, key, 'end', 'plan_no')}) as bigint), 0)"
+
+
+def face(dice: Dice) -> str:
+    """SQL of the face value of the cards a user buys."""
+    return f"cast({dice.pick(FACES, 'face', 'user_id')} as int)"
+
+
 def recharges(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per recharge of a prepaid user, with ``day``: a card is bought whenever what was used passes its face value."""
+    """One row per recharge of a prepaid user, with ``day``: a card is bought whenever what was used passes its face value.
+
+    What is left of the card bought before the record begins is chance, but for most leavers: they leave when a card is used up.
+    """
     brands = ", ".join(f"'{brand}'" for brand in PREPAID)
     fees = "case " + " ".join(f"when plan = '{key}' then {plan.monthly_fee}" for key, plan in scenario.plans.items()) + " end"
+    first, last = scenario.written
+    own_will = f"left_day <= {last + 1} and cause is distinct from 'lost_sim' and destination is distinct from 'renumbered'"
     users = lives.where(f"brand in ({brands})").selectExpr(
         "user_id",
-        "greatest(from_day, 0) as since",
+        f"greatest(from_day, {first}) as since",
         f"{fees} as monthly",
-        f"cast({dice.pick(FACES, 'face', 'user_id')} as int) as face",
+        f"{face(dice)} as face",
+        f"coalesce({own_will}, false) and {dice.u('used up', 'user_id')} < {scenario.money.balance_used_up!r}D as uses_up",
     )
     spent = records.groupBy("user_id", "day").agg(F.sum("fee_fen").alias("fen"))
-    so_far = Window.partitionBy("user_id").orderBy("day").rowsBetween(Window.unboundedPreceding, Window.currentRow)
     in_order = Window.partitionBy("user_id").orderBy("day")
-    used = spent.join(users, on="user_id", how="inner").withColumn("used", F.sum("fen").over(so_far))
+    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    whole = in_order.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    used = spent.join(users, on="user_id", how="inner")
+    used = used.selectExpr("*", "monthly * (day - since) / 30 as fees").withColumns(
+        {"used": F.sum("fen").over(so_far), "all_used": F.sum("fen").over(whole), "all_fees": F.max("fees").over(whole)}
+    )
+    # at the end the cards bought are used up but for a little
+    left = f"pmod(1 - {LEFTOVER!r}D * {dice.u('balance', 'user_id')} - (all_used + all_fees) / face, 1)"
     used = used.selectExpr(
-        "*", f"floor((used + monthly * (day - since) / 30 + face * {dice.u('balance', 'user_id')}) / face) as cards"
+        "*", f"floor((used + fees) / face + if(uses_up, {left}, {dice.u('balance', 'user_id')})) as cards"
     ).withColumn("before", F.lag("cards", 1, 0).over(in_order))
     each = used.where("cards > before").selectExpr("user_id", "day", "face", "explode(sequence(before + 1, cards)) as card")
-    return each.selectExpr(
-        "day",
-        "user_id",
-        f"concat('R', lpad(hex(xxhash64({dice.seed}L, 'recharge', user_id, card)), 16, '0')) as recharge_id",
-        f"cast(28800 + {dice.below(50400, 'recharge time', 'user_id', 'card')} as int) as second",
-        "face",
+    return each.selectExpr("day", "user_id", *bought(dice, "card"), "face")
+
+
+def bought(dice: Dice, card: str) -> tuple[str, str]:
+    """SQL of the id and the second of the day of a recharge; ``card`` tells those of a user apart."""
+    return (
+        f"concat('R', lpad(hex(xxhash64({dice.seed}L, 'recharge', user_id, {card})), 16, '0')) as recharge_id",
+        f"cast(28800 + {dice.below(50400, 'recharge time', 'user_id', card)} as int) as second",
     )
 
 

@@ -8,40 +8,72 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.city.dice import Dice, Shuffle
+from churnlake.city.handsets import able
 from churnlake.city.settings import CityScenario
 
 SLOTS = 8
 """Numbers a person can hold in the time of the city; a number's serial is person * SLOTS + slot."""
-OFFNET_PREFIXES = {"unicom_gsm": ("130", "131", "132"), "unicom_cdma": ("133",)}
-OTHER_CITIES = ("021", "020", "0571", "0311", "022", "0531")
-HUBS: tuple[tuple[str, str, float, float, float], ...] = (
-    # name, number, share of people in touch with it, calls a day, messages a day
-    ("hotline", "1860", 0.50, 0.012, 0.0),
-    ("hotline_billing", "1861", 0.20, 0.010, 0.02),
-    ("competitor_hotline", "10010", 0.0, 0.15, 0.0),
-    ("bank", "95588", 0.30, 0.004, 0.10),
-    ("bank", "95533", 0.15, 0.004, 0.08),
-    ("shop", "9680096", 0.10, 0.0, 0.06),
-    ("weather", "121", 0.12, 0.02, 0.0),
-    ("voicemail", "13800138000", 0.10, 0.03, 0.0),
-    ("courier", "01064358801", 0.10, 0.03, 0.0),
-    ("courier", "01084752210", 0.08, 0.03, 0.0),
-    ("courier", "13301180021", 0.06, 0.03, 0.01),
-    ("taxi", "01068373399", 0.12, 0.015, 0.0),
-    ("wap", "10658001", 0.0, 0.0, 0.0),
-    ("provider", "10668866", 0.0, 0.0, 6.0),
+NETWORKS = {"mobile": 45, "fixed": 31, "far": 13, "phs": 9, "abroad": 2}
+"""People of other networks in a hundred: the competitor's mobiles, fixed lines, other cities, little smart (PHS), other countries.
+
+Of each hundred in the order of their ids the first 45 have a mobile, and so on: a network is known from the id.
+"""
+FAR = (NETWORKS["mobile"] + NETWORKS["fixed"], NETWORKS["far"])
+"""Where in a hundred those of other cities begin, and how many they are."""
+OTHER_CITIES = ("21", "20", "571", "311", "22", "531")
+OTHER_COUNTRIES = ("8522", "8190", "1212", "8210")
+HUBS: tuple[tuple[str, int, str, bool, float, float, float], ...] = (
+    # name, number without leading zeros, network, one in each district, share of people in touch, calls a day, messages a day
+    ("hotline", 1860, "hub", False, 0.50, 0.012, 0.0),
+    ("hotline_billing", 1861, "hub", False, 0.20, 0.010, 0.02),
+    ("competitor_hotline", 10010, "hub", False, 0.0, 0.15, 0.0),
+    ("bank", 95588, "hub", False, 0.30, 0.004, 0.10),
+    ("bank", 95533, "hub", False, 0.15, 0.004, 0.08),
+    ("shop", 9680096, "hub", True, 0.10, 0.0, 0.06),
+    ("weather", 121, "hub", False, 0.12, 0.02, 0.0),
+    ("voicemail", 13800138000, "hub", False, 0.10, 0.03, 0.0),
+    ("courier", 1064358801, "fixed", True, 0.10, 0.03, 0.0),
+    ("courier", 1084752210, "fixed", True, 0.08, 0.03, 0.0),
+    ("courier", 13301180021, "mobile", True, 0.06, 0.03, 0.01),
+    ("taxi", 1068373399, "fixed", True, 0.12, 0.015, 0.0),
+    ("wap", 10658001, "hub", False, 0.0, 0.0, 0.0),
+    ("provider", 10668866, "hub", False, 0.0, 0.0, 6.0),
+    ("ring_tones", 125300, "hub", False, 0.08, 0.01, 0.02),
+    ("games", 10661588, "hub", False, 0.05, 0.0, 0.05),
+    ("news", 10659988, "hub", False, 0.07, 0.0, 0.12),
 )
 """Numbers that very many people are in touch with; messages come from the hub."""
+DISTRICT = 30_000
+"""Persons whom one courier, taxi or shop serves: in a big city there are many of them."""
 
 
 def offnet_people(scenario: CityScenario) -> int:
-    """How many people of other networks the city knows."""
-    return round(scenario.persons * scenario.circles.pool)
+    """How many people of other networks the city knows: whole hundreds."""
+    return -(-round(scenario.persons * scenario.circles.pool) // 100) * 100
+
+
+def network(scenario: CityScenario, party: str) -> str:
+    """SQL of the network of a person of another network, by its id."""
+    place, reached, cases = f"pmod({party} - {scenario.persons}, 100)", 0, []
+    for name, count in NETWORKS.items():
+        reached += count
+        cases.append(f"when {place} < {reached} then '{name}'")
+    return "case " + " ".join(cases) + " end"
+
+
+def districts(scenario: CityScenario) -> int:
+    """How many couriers, taxis and shops of a kind there are."""
+    return max(1, scenario.persons // DISTRICT)
 
 
 def hub_id(scenario: CityScenario, name: str) -> int:
     """The party id of the first hub of that name."""
-    return scenario.persons + offnet_people(scenario) + [hub[0] for hub in HUBS].index(name)
+    return first_hub(scenario) + [hub[0] for hub in HUBS].index(name) * districts(scenario)
+
+
+def first_hub(scenario: CityScenario) -> int:
+    """The party id with which hubs begin; each kind has as many ids as there are districts."""
+    return scenario.persons + offnet_people(scenario)
 
 
 def neighbourhood(scenario: CityScenario, person: str) -> str:
@@ -76,8 +108,8 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     """One row per person who holds one of our numbers at some time: way of life, home, work, brand, sociability.
 
     ``newcomer`` counts those who are not yet with us on the first day, in a mixed order; it is null for the others.
-    ``abnormal`` are spammers (messages to very many), SP fraud (messages to one provider), the silent, forwarders, fleas and
-    farmed cards; ``drawn_decoy`` is what a newcomer is to look like.
+    ``abnormal`` are spammers (messages to very many), SP fraud (messages to one provider), the silent, forwarders, shoppers (who
+    call the competitor's hotline again and again), fleas and farmed cards; ``drawn_decoy`` is what a newcomer is to look like.
     """
     order = Shuffle(scenario.persons, 1)
     block = neighbourhood(scenario, "person_id")
@@ -103,23 +135,24 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     )
     frame = frame.selectExpr("*", f"{drawn_decoy(scenario, 'newcomer')} as drawn_decoy")
     frame = frame.selectExpr("*", f"{_abnormal(scenario, dice)} as abnormal")
-    age = _array([persona.ages[0] for persona in kinds])
-    span = _array([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
+    age = by_persona([persona.ages[0] for persona in kinds])
+    span = by_persona([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
     circles, year = scenario.circles, scenario.first_day.year
     return frame.selectExpr(
         "*",
-        f"{_array(list(scenario.personas))} as persona",
+        f"{by_persona(list(scenario.personas))} as persona",
         f"{dice.pick_by([persona.brands for persona in kinds], 'persona_no', 'brand', 'person_id')} as brand",
         f"cast({year} - ({age} + {dice.below(span, 'age', 'person_id')}) as int) as birth_year",
-        f"if({dice.u('gender', 'person_id')} < 0.48, 'f', 'm') as gender",
-        f"{dice.u('rural', 'person_id')} < {_array([persona.rural for persona in kinds])} as is_rural",
-        f"if(abnormal = 'silent', 0.002D, 1.0D) * {_array([p.activity for p in kinds])} * "
+        f"if({dice.u('gender', 'person_id')} < {by_persona([p.female for p in kinds])}, 'f', 'm') as gender",
+        f"{dice.u('rural', 'person_id')} < {by_persona([persona.rural for persona in kinds])} as is_rural",
+        f"if(abnormal = 'silent', 0.002D, 1.0D) * {by_persona([p.activity for p in kinds])} * "
         f"exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
-        f"if(abnormal = 'spammer', 16.0D, 1.0D) * {_array([p.sms for p in kinds])} * "
+        f"if(abnormal = 'spammer', 16.0D, 1.0D) * {by_persona([p.sms for p in kinds])} * "
         f"exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
-        f"{_array([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) as mms_lean",
-        f"{_array([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.25, 1, 0) as wap_lean",
-        f"case when abnormal = 'spammer' then 150 when drawn_decoy = 'courier' then 60 when abnormal in ('farmed', 'sp_fraud') then 2 "
+        # who has no handset for it can not
+        f"{by_persona([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) * {able(dice, 'MMS', 'person_id')} as mms_lean",
+        f"{by_persona([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.5, 1, 0) * {able(dice, 'GPRS', 'person_id')} as wap_lean",
+        f"case when abnormal = 'spammer' then 150 when drawn_decoy = 'courier' then 60 when abnormal = 'farmed' then 1 when abnormal = 'sp_fraud' then 2 "
         f"else 1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
         "end as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
@@ -132,8 +165,8 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     )
 
 
-def _array(values: Sequence[object]) -> str:
-    """SQL of the value for a person's way of life, the values given in the order of the scenario."""
+def by_persona(values: Sequence[object]) -> str:
+    """SQL of the value for the way of life in ``persona_no``, the values given in the order of the scenario."""
     texts = [f"{value!r}D" if isinstance(value, float) else repr(value) for value in values]
     return f"element_at(array({', '.join(texts)}), persona_no + 1)"
 
@@ -141,7 +174,7 @@ def _array(values: Sequence[object]) -> str:
 def _away(scenario: CityScenario, dice: Dice) -> tuple[str, str]:
     """The journey home around the Spring Festival, for those who go."""
     festival = (scenario.festival - scenario.first_day).days
-    share = _array([persona.away for persona in scenario.personas.values()])
+    share = by_persona([persona.away for persona in scenario.personas.values()])
     leaves = f"{festival} - 1 - {dice.below(14, 'away from', 'person_id')}"
     returns = f"{festival} + 5 + {dice.below(16, 'away to', 'person_id')}"
     goes = f"{dice.u('away', 'person_id')} < {share}"
@@ -149,15 +182,19 @@ def _away(scenario: CityScenario, dice: Dice) -> tuple[str, str]:
 
 
 def own_number(serial: str) -> str:
-    """SQL of one of our numbers (134-139), a different one for each serial."""
-    mixed = Shuffle(600_000_000, 11).forth(serial)
-    return f"concat('13', 4 + ({mixed} div 100000000), lpad(pmod({mixed}, 100000000), 8, '0'))"
+    """SQL of one of our numbers (134-138), a different one for each serial; 139 is kept for numbers chosen."""
+    return f"(13400000000L + {Shuffle(500_000_000, 11).forth(serial)})"
 
 
 def competitor_number(serial: str) -> str:
     """SQL of a competitor's mobile number (130-133), a different one for each serial."""
-    mixed = Shuffle(400_000_000, 13).forth(serial)
-    return f"concat('13', {mixed} div 100000000, lpad(pmod({mixed}, 100000000), 8, '0'))"
+    return f"(13000000000L + {Shuffle(400_000_000, 13).forth(serial)})"
+
+
+def text(number: str, of_network: str) -> str:
+    """SQL of a number in full national form, or with 00 when abroad; numbers are kept without their leading zeros."""
+    zeros = f"case when {of_network} in ('fixed', 'phs', 'far') then '0' when {of_network} = 'abroad' then '00' else '' end"
+    return f"concat({zeros}, {number})"
 
 
 def user_id(serial: str) -> str:
@@ -166,33 +203,35 @@ def user_id(serial: str) -> str:
 
 
 def offnet(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per person of another network: its network and its one number, in full national form."""
+    """One row per person of another network: its network and its one number."""
     first = scenario.persons
     serial = f"(party_id * {SLOTS})"
-    local = f"lpad({Shuffle(9_000_000, 19).forth('party_id')}, 7, '0')"
-    city = (
-        f"element_at(array({', '.join(repr(code) for code in OTHER_CITIES)}), cast(1 + "
-        f"{dice.below(len(OTHER_CITIES), 'city', 'party_id')} as int))"
-    )
-    networks = {"mobile": 0.45, "fixed": 0.32, "far": 0.13, "phs": 0.10}
+    local = Shuffle(9_000_000, 19).forth("party_id")
+
+    def one_of(codes: Sequence[str]) -> str:
+        texts = ", ".join(repr(code) for code in codes)
+        return f"element_at(array({texts}), cast(1 + {dice.below(len(codes), 'code', 'party_id')} as int))"
+
     return (
         spark.range(first, first + offnet_people(scenario))
         .select(F.col("id").alias("party_id"))
-        .selectExpr("party_id", f"{dice.pick(networks, 'network', 'party_id')} as network")
+        .selectExpr("party_id", f"{network(scenario, 'party_id')} as network")
         .selectExpr(
             "party_id",
             "network",
-            f"case network when 'mobile' then {competitor_number(serial)} when 'fixed' then concat('0106', {local}) "
-            f"when 'phs' then concat('0108', {local}) else concat({city}, '8', {local}) end as number",
+            f"case network when 'mobile' then {competitor_number(serial)} when 'fixed' then 1060000000L + {local} "
+            f"when 'phs' then 1080000000L + {local} when 'abroad' then cast(concat({one_of(OTHER_COUNTRIES)}, lpad({local}, 7, '0')) "
+            f"as bigint) else cast(concat({one_of(OTHER_CITIES)}, 8, lpad({local}, 7, '0')) as bigint) end as number",
         )
     )
 
 
 def hubs(spark: SparkSession, scenario: CityScenario) -> DataFrame:
-    """One row per hub: hotlines, banks, couriers."""
-    first = scenario.persons + offnet_people(scenario)
+    """One row per hub: hotlines, banks, couriers of each district."""
+    count, first = districts(scenario), first_hub(scenario)
     rows = [
-        (first + i, "fixed" if number.startswith("010") and len(number) > 8 else "hub", number)
-        for i, (_, number, *_) in enumerate(HUBS)
+        (first + kind * count + district, hub[2], hub[1] + 17 * district)
+        for kind, hub in enumerate(HUBS)
+        for district in range(count if hub[3] else 1)
     ]
-    return spark.createDataFrame(rows, "party_id bigint, network string, number string")
+    return spark.createDataFrame(rows, "party_id bigint, network string, number bigint")

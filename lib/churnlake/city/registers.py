@@ -9,15 +9,18 @@ from churnlake.city import habits
 from churnlake.city.dice import Dice, Shuffle
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.people import SLOTS
+from churnlake.city.records import grid, is_out, out_from
 from churnlake.city.settings import CityScenario
 
 AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
+DEALERS = 40
+"""Dealers who sell cards; those who farm them come on top."""
 
 
 def cells(spark: SparkSession, scenario: CityScenario) -> DataFrame:
     """One row per cell: its position on a rough grid around the centre, and its district."""
     dice = Dice(0)
-    side = max(2, round(scenario.cells**0.5))
+    side = grid(scenario)
     areas = "array(" + ", ".join(f"'{area}'" for area in AREAS) + ")"
     return spark.range(scenario.cells).selectExpr(
         "concat('41', lpad(id div 20 + 1, 3, '0'), '-', lpad(id + 1, 5, '0')) as CELL_ID",
@@ -31,20 +34,14 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     """One row per user and delivery that brings something new of it, with ``delivered``: all on the first day, then changes."""
     key = ("person_id", "slot")
     about = persons.select("person_id", "birth_year", "gender", "is_rural", "persona", "workplace")
-    again = lives.where("number_of is not null").selectExpr("number_of as number", "true as recycled")
-    old = (
-        lives.where("number_of is null")
-        .join(again, on="number", how="left")
-        .selectExpr(*lives.columns, "coalesce(recycled, false) as recycled")
-    )
-    all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "false as recycled"))
+    # the next life of the same number, if there is one: it must have been given up by then
+    again = lives.where("number_of is not null").selectExpr("number_of as number", "from_day as next_from")
+    old = lives.where("number_of is null").join(again, on="number", how="left")
+    all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "cast(null as int) as next_from"))
     orders = (
         f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears'"
     )
-    ends = (
-        f"case when {orders} then left_day when recycled then left_day + 90 else left_day + 90 + "
-        f"{dice.below(90, 'closing', *key)} end"
-    )
+    ends = f"least(case when {orders} then left_day else left_day + 90 + {dice.below(90, 'closing', *key)} end, coalesce(next_from, 99999))"
     known = all_lives.join(about, on="person_id", how="inner").selectExpr(
         "*",
         f"cast(if(left_day is null, 99999, {ends}) as int) as closed",
@@ -66,10 +63,10 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     # fleas have found a bonus of two months; they and farmed cards come from a few dealers
     term = "if(abnormal in ('flea', 'farmed'), 60, 180)"
     dealer = (
-        f"case abnormal when 'flea' then {dice.below(3, 'flea dealer', 'person_id')} when 'farmed' then 39 else "
-        f"{dice.below(40, 'dealer', *key)} end"
+        f"case when decoy = 'farmed' then {DEALERS} + dealer when abnormal = 'flea' or motive = 'dealer' then "
+        f"{dice.below(3, 'flea dealer', 'person_id')} else {dice.below(DEALERS, 'dealer', *key)} end"
     )
-    bonus = f"{is_new} and (abnormal is not null or cause = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
+    bonus = f"{is_new} and (abnormal in ('flea', 'farmed') or motive = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
     knows = f"(paper is not null or {dice.u('told age', *key)} < 0.35)"
     vip = "case plan when 'GT388' then 'gold' when 'GT98' then 'silver' end"
     brands = " ".join(f"when '{brand}' then '{code}'" for brand, code in BRAND_CODES.items())
@@ -95,7 +92,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else "
         f"{date('from_day')} end as STATE_DATE",
         f"{dice.pick({'counter': 4, 'dealer': 5, 'phone': 1, 'web': 0.5}, 'channel', *key)} as CHANNEL",
-        f"concat('D', lpad({dealer}, 3, '0')) as DEALER",
+        f"concat('D', lpad({dealer}, 4, '0')) as DEALER",
         f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0')) as BRANCH",
         f"if({bonus}, cast(5000 * (1 + {dice.below(4, 'bonus size', *key)}) as int), null) as BONUS_FEN",
         f"if({bonus}, {date(f'from_day + {term}')}, null) as BONUS_END",
@@ -109,10 +106,11 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     )
 
 
-def users_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
-    """One row per user: whose it is, from when to when it was really used, why it was left and where the person went."""
+def users_truth(lives: DataFrame, persons: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user: whose it is and how that person lives, from when to when it was really used, why it was left and where the
+    person went; ``was_caught`` tells whom a contact's leaving made discontented."""
     first = scenario.first_day
-    return lives.selectExpr(
+    return lives.join(persons.select("person_id", "persona"), on="person_id", how="inner").selectExpr(
         "user_id",
         "person_id",
         "origin",
@@ -122,7 +120,9 @@ def users_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on",
         "cause",
         "destination",
+        "caught is not null as was_caught",
         "abnormal",
+        "persona",
     )
 
 
@@ -134,11 +134,12 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         "slot as old_slot",
         "user_id as old_user_id",
         "left_day as old_left",
-        "imei as old_imei",
+        "handset_owner as old_owner",
+        "handset_turn as old_turn",
         "paper as old_paper",
     )
     new = lives.where("origin in ('reentry', 'partial')").selectExpr(
-        "person_id", "old_slot", "user_id", "origin", "from_day", "imei", "paper"
+        "person_id", "old_slot", "user_id", "origin", "from_day", "handset_owner", "handset_turn", "paper", "motive", "is_unaware"
     )
     return new.join(old, on=["person_id", "old_slot"], how="inner").selectExpr(
         "old_user_id",
@@ -147,9 +148,11 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         f"date_add(date'{first}', from_day) as joined_on",
         f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on",
         "from_day - old_left as gap_days",
-        "coalesce(imei = old_imei, false) as same_handset",
+        "coalesce(handset_owner = old_owner and handset_turn = old_turn, false) as same_handset",
         "coalesce(paper = old_paper, false) as same_document",
         "if(origin = 'partial', 'partial', 'full') as kind",
+        "motive",
+        "is_unaware",
     )
 
 
@@ -160,3 +163,18 @@ def decoys_truth(lives: DataFrame) -> DataFrame:
         "user_id", "decoy as kind", "coalesce(like_person, person_id) as like_person"
     )
     return decoys.join(first, on="like_person", how="left").select("user_id", "kind", "like_user_id")
+
+
+def outages_truth(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per cell and day on which it was out of order: first and last hour."""
+    first, last = scenario.written
+    days = spark.range(first, last + 1).selectExpr("cast(id as int) as day")
+    cells = spark.range(scenario.cells).selectExpr("cast(id as int) as near")
+    out = cells.crossJoin(days).where(is_out(scenario, dice, "near"))
+    hour = out_from(dice, "near")
+    return out.selectExpr(
+        "concat('41', lpad(near div 20 + 1, 3, '0'), '-', lpad(near + 1, 5, '0')) as cell_id",
+        f"date_add(date'{scenario.first_day}', day) as day",
+        f"cast({hour} as int) as from_hour",
+        f"cast({hour} + 4 as int) as to_hour",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,25 +15,43 @@ from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+Fen = Annotated[int, Field(ge=0)]
 
 
 DECOYS = (
-    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "cloned", "recycled", "courier", "farmed",
+    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "handed", "cloned", "recycled", "courier", "farmed",
 )  # fmt: skip
 """Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
-ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "flea")
+ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "shopper", "flea")
 """Kinds of users who live by another rule: see ``people.persons``."""
+MOTIVES = ("bonus", "plan", "brand", "number", "lost_sim", "arrears", "dealer")
+"""Why somebody takes a new number: see ``joining.returns``."""
+PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
+"""What a plan has a price for, beside its monthly fee."""
 
 
 class Persona(Model):
-    """A way of life: how many live it, how much they talk and write, when, and what they buy."""
+    """A way of life: how many live it, how much they talk and write, when, where and with whom, and what they buy.
+
+    ``away`` go home for the Spring Festival; ``roams`` is the share of days on a journey, ``moves`` that of records far from home
+    and work. ``offnet`` and ``far`` say how many times as many of the contacts are on other networks, and how many of these in
+    another city or abroad. ``seconds`` is the length of a call and ``growth`` the change of use in a month, relative to common.
+    """
 
     share: float
     ages: tuple[int, int]
+    female: Share = 0.48
     activity: float
     sms: float
     mms: float
     wap: float
+    seconds: float = 1.0
+    growth: Annotated[float, Field(gt=-0.5, lt=1)] = 0.0
+    offnet: float = 1.0
+    far: Share = 0.0
+    roams: Share = 0.0
+    moves: Share = 0.15
     away: float
     rural: float
     brands: dict[str, float]
@@ -41,17 +60,125 @@ class Persona(Model):
 
 
 class Plan(Model):
-    """A tariff plan: fees in fen (0.01 yuan), voice a minute, messages each."""
+    """A tariff plan: fees in fen (0.01 yuan), voice a minute, messages each, WAP a kilobyte.
+
+    ``ip`` is domestic long distance over an IP prefix, ``night`` a local minute from 00:00 to 08:00.
+    """
 
     name: str
     brand: str
     weight: float
-    monthly_fee: int
-    included_minutes: int
-    local: int
-    long_distance: int
-    roaming: int
-    sms: int
+    monthly_fee: Fen
+    included_minutes: Annotated[int, Field(ge=0)]
+    included_messages: Annotated[int, Field(ge=0)]
+    local: Fen
+    long_distance: Fen
+    roaming: Fen
+    sms: Fen
+    international: Fen
+    ip: Fen
+    night: Fen
+    mms: Fen
+    wap: Fen
+
+
+class Use(Model):
+    """How many use something in a month, and how much of it the middle one of them."""
+
+    share: Share
+    units: Annotated[float, Field(ge=0)]
+
+
+class Money(Model):
+    """What people pay beside the prices of their plan.
+
+    ``usual`` is a month's use by price, for months whose records are not written; ``usual_spread`` (log) is between users,
+    ``usual_change`` between the months of one. ``balance_used_up`` is the share of prepaid leavers who leave no balance behind.
+    """
+
+    balance_used_up: Share
+    usual: dict[str, Use]
+    usual_spread: Annotated[float, Field(ge=0)]
+    usual_change: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Money:
+        if set(self.usual) - set(PRICES):
+            raise ValueError(f"usual: there is no price of {', '.join(sorted(set(self.usual) - set(PRICES)))}")
+        return self
+
+
+class Service(Model):
+    """A service taken by the month, its fee in fen.
+
+    ``takers`` are the shares, by way of life, of those who have it when they join or when the record begins (``others``: all ways
+    not named), among those whose handset ``needs`` allows it; ``monthly_start`` of those without it start in a month, ways of life
+    as different as in taking, and ``monthly_stop`` of those with it stop.
+    """
+
+    fee: Fen
+    takers: dict[str, Share]
+    needs: Literal["", "gprs", "mms"] = ""
+    monthly_start: Annotated[float, Field(ge=0, lt=1)]
+    monthly_stop: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Service:
+        if "others" not in self.takers:
+            raise ValueError("takers must say the share of others")
+        return self
+
+
+class Campaign(Model):
+    """A campaign on one day, to a random part of those with us for a month at least, against a control group.
+
+    ``share`` of them are assigned, ``target`` of these to be contacted and ``reach`` of those really reached. What counts comes
+    about within ``days`` days: nobody leaves, a card is bought, the service is taken. Of those for whom it would go wrong without
+    contact ``persuadable`` are won by it (to a service, the more the more of their way of life take it), of the others
+    ``sleeping_dog`` are lost by it.
+    """
+
+    name: Code
+    outcome: Literal["leave", "recharge", "service"]
+    service: Code | None = None
+    day: dt.date
+    days: Annotated[int, Field(ge=7)]
+    brands: tuple[str, ...] = ()
+    share: Share
+    target: Share
+    reach: Share
+    persuadable: Share
+    sleeping_dog: Share
+    channel: Code
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        if (self.service is not None) != (self.outcome == "service"):
+            raise ValueError("a campaign names a service when its outcome is one, and only then")
+        return self
+
+
+class Survey(Model):
+    """Questions put on one day to about ``asked`` of those who joined within the ``joined_within`` days before.
+
+    ``response`` answer at all, by brand and when discontented so many times as many, and each question is ``skipped`` by some.
+    Of those who were with us before ``held_truth`` say so, ``number_told`` of these know the old number, ``motive_truth`` give
+    their own motive. ``satisfied`` and ``discontented`` are the weights of the marks 1 to 5.
+    """
+
+    name: Code
+    day: dt.date
+    joined_within: Annotated[int, Field(ge=1)]
+    asked: Annotated[int, Field(ge=1)]
+    response: Share
+    response_by_brand: dict[str, Annotated[float, Field(ge=0)]]
+    response_discontented: Annotated[float, Field(ge=0)]
+    skipped: Share
+    held_truth: Share
+    number_told: Share
+    motive_truth: Share
+    satisfied: tuple[float, ...] = Field(min_length=5, max_length=5)
+    discontented: tuple[float, ...] = Field(min_length=5, max_length=5)
 
 
 class Cause(Model):
@@ -72,7 +199,10 @@ class Cause(Model):
 
 
 class Occasion(Model):
-    """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events."""
+    """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events.
+
+    The ``prices`` of a tariff change become so many times as high, from its first day on and for good.
+    """
 
     what: str
     kind: Literal["own_offer", "rival_offer", "tariff_change", "school"]
@@ -81,6 +211,16 @@ class Occasion(Model):
     leaving: float = 1.0
     joining: float = 1.0
     brands: tuple[str, ...] = ()
+    prices: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Occasion:
+        if self.prices and self.kind != "tariff_change":
+            raise ValueError("only a tariff_change has prices")
+        unknown = sorted(set(self.prices) - set(PRICES))
+        if unknown:
+            raise ValueError(f"there is no price of {', '.join(unknown)}; there are {', '.join(PRICES)}")
+        return self
 
 
 class Circles(Model):
@@ -146,15 +286,26 @@ class Coming(Model):
     told_days: int
     forward_old: float
     other_brand: float
+    motives: dict[str, dict[str, float]]
+    partial_motives: dict[str, float]
+    unaware: dict[str, Share]
     partial: float
     second_number: float
+    merged: Share
+    rival_beside: Share
     decoys: dict[str, float]
     copied: dict[str, float]
     renumbered: int
 
 
 class Records(Model):
-    """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time."""
+    """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time.
+
+    ``form`` edges writes who was in touch with whom in each month, instead of records. ``outages`` is the share of a cell's days on
+    which it is out of order for some hours.
+    """
+
+    form: Literal["records", "edges"] = "records"
 
     per_user_day: float
     mix: dict[str, float]
@@ -162,6 +313,7 @@ class Records(Model):
     seconds_median: float
     seconds_sigma: float
     imei_missing: float
+    outages: Share = 0.0
     first_day: dt.date | None = None
     last_day: dt.date | None = None
 
@@ -195,6 +347,10 @@ class CityScenario(Model):
     leaving: Leaving
     coming: Coming
     records: Records
+    money: Money
+    services: dict[Code, Service] = Field(default_factory=dict)
+    campaigns: tuple[Campaign, ...] = ()
+    survey: tuple[Survey, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> CityScenario:
@@ -207,19 +363,34 @@ class CityScenario(Model):
         brands = {plan.brand for plan in self.plans.values()}
         named = {brand for persona in self.personas.values() for brand in persona.brands}
         named |= {brand for occasion in self.occasions for brand in occasion.brands}
+        named |= {brand for campaign in self.campaigns for brand in campaign.brands}
         if sum(self.coming.decoys.values()) > 1 or sum(self.abnormal.values()) > 1:
             raise ValueError("the shares of decoys, and of abnormal users, must not add up to more than 1")
         if named - brands:
             raise ValueError(f"no plan for the brand {', '.join(sorted(named - brands))}")
-        for key, given, known in (
+        kinds: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
             ("faults", self.faults, FAULTS),
             ("incidents", self.incidents, INCIDENTS),
             ("abnormal", self.abnormal, ABNORMAL),
             ("coming.decoys", self.coming.decoys, DECOYS),
-        ):
+            ("coming.copied", self.coming.copied, DECOYS),
+            ("coming.unaware", self.coming.unaware, MOTIVES),
+            ("coming.partial_motives", self.coming.partial_motives, MOTIVES),
+            ("coming.motives", self.coming.motives, self.leaving.causes),
+            *((f"coming.motives.{cause}", motives, MOTIVES) for cause, motives in self.coming.motives.items()),
+        )
+        for key, given, known in kinds:
             unknown = sorted(set(given) - set(known))
             if unknown:
                 raise ValueError(f"{key} knows no kind {', '.join(unknown)}; there are {', '.join(known)}")
+        for key, names in (("campaigns", [c.name for c in self.campaigns]), ("survey", [s.name for s in self.survey])):
+            if len(set(names)) < len(names):
+                raise ValueError(f"{key}: each needs a name of its own")
+        offered = [campaign.service for campaign in self.campaigns if campaign.service]
+        if self.services and set(offered) - set(self.services):
+            raise ValueError(f"campaigns: there is no service {', '.join(sorted(set(offered) - set(self.services)))}")
+        if len(set(offered)) < len(offered):
+            raise ValueError("campaigns: a service is offered by one campaign only")
         return self
 
     @property
@@ -253,6 +424,12 @@ class CityScenario(Model):
         every = self.delivery_days
         ends = [every * (number + 1) - 1 for number in range(-(-self.days // every))]
         return [min(self.first_day + dt.timedelta(end), self.last_day) for end in ends]
+
+    def delivered_on(self, days: Iterable[dt.date]) -> list[str]:
+        """The deliveries that contain those of the days that lie in the city's time, in order."""
+        within = [day for day in days if self.first_day <= day <= self.last_day]
+        numbers = {(day - self.first_day).days // self.delivery_days for day in within}
+        return [str(self.deliveries[number]) for number in sorted(numbers)]
 
 
 def scenario(path_or_name: str) -> CityScenario:
@@ -298,5 +475,6 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+        # an empty mapping takes all of them away
+        merged[key] = _merged(old, value) if value and isinstance(value, dict) and isinstance(old, dict) else value
     return merged

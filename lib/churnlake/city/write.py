@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from churnlake.city.settings import CityScenario
 from churnlake.core.errors import ContractError
 
 MANIFEST = "_manifest.json"
 BUILDING = "_building"
-GENERATOR = 2
+GENERATOR = 3
 """Raised when the same scenario and seed come to mean other files."""
 
 
@@ -56,15 +59,12 @@ def sign(landing: Path, scenario: CityScenario, seed: int, counts: dict[str, int
     part.replace(landing / MANIFEST)
 
 
-def register_lines(frame: DataFrame, feed: str, delivered: str, order: tuple[str, ...]) -> DataFrame:
+def register_lines(frame: DataFrame, feed: str, delivered: str) -> DataFrame:
     """One row per line of a register: its columns but ``delivered`` in order, empty where null."""
     columns = [column for column in frame.columns if column != "delivered"]
     fields = ", ".join(f"coalesce(cast(`{column}` as string), '')" for column in columns)
     return frame.selectExpr(
-        f"'{feed}' as feed",
-        f"{delivered} as delivered",
-        f"concat_ws('|', {', '.join(order)}) as place",
-        f"concat_ws(',', {fields}) as line",
+        f"'{feed}' as feed", f"{delivered} as delivered", "0 as part", "0L as place", f"concat_ws(',', {fields}) as line"
     )
 
 
@@ -80,38 +80,49 @@ def path(landing: Path, feed: str, day: str, part: int = 0, parts: int = 1) -> P
 
 
 def files(
-    lines: DataFrame, headers: dict[str, str], due: dict[str, list[str]], landing: Path, name: str, slices: int, parts: int = 1
+    lines: DataFrame, headers: dict[str, str], due: dict[str, list[str]], landing: Path, name: str, parts: int = 1
 ) -> dict[str, int]:
-    """Write lines (feed, delivered, place, line) as date=<delivered>/<feed>_<day>.csv.gz below each feed; returns lines by feed.
+    """Write lines (feed, delivered, part, place, line) as date=<delivered>/<feed>_<day>.csv.gz below each feed; returns lines by feed.
 
-    One file per feed and delivery ``due`` (or ``parts``, dealt by the hash of the place), with its header even when nothing
-    happened, sorted by place, so the bytes are the same whatever the partitioning. Needs a local landing folder.
+    One file per feed, delivery ``due`` and part of ``parts``, with its header even when nothing happened, sorted by place and
+    line, so the bytes are the same whatever the partitioning. Needs a local landing folder.
     """
     staged = landing / BUILDING / name
-    body = lines.selectExpr(
-        "feed", "delivered", f"cast(pmod(xxhash64(place), {parts}) as int) as part", "1 as after", "place", "line"
+    targets = [(feed, day, part) for feed, days in due.items() for day in days for part in range(parts)]
+    spark = lines.sparkSession
+    numbered = spark.createDataFrame(
+        [(*target, file) for file, target in enumerate(targets)], "feed string, delivered string, part int, file int"
     )
-    first = [(feed, day, part, 0, "", headers[feed]) for feed, days in due.items() for day in days for part in range(parts)]
-    heads = lines.sparkSession.createDataFrame(
-        first, "feed string, delivered string, part int, after int, place string, line string"
+    heads = spark.createDataFrame(
+        [(file, -1, headers[feed]) for file, (feed, _, _) in enumerate(targets)], "file int, place bigint, line string"
     )
+    body = lines.join(F.broadcast(numbered), on=["feed", "delivered", "part"], how="inner").select("file", "place", "line")
     (
         body.unionByName(heads)
-        .repartition(slices, "feed", "delivered", "part")
-        .sortWithinPartitions("feed", "delivered", "part", "after", "place")
-        .select("feed", "delivered", "part", "line")
+        # a task for each file: what a file holds is sorted in memory and written once
+        .repartitionById(len(targets), "file")
+        .sortWithinPartitions("place", "line")
+        .select("line")
         .write.mode("overwrite")
-        .partitionBy("feed", "delivered", "part")
         .option("compression", "gzip")
+        .option("zlib.compress.level", "BEST_SPEED")
         .text(str(staged))
     )
-    counts = dict.fromkeys(headers, 0)
-    for found in sorted(staged.glob("feed=*/delivered=*/part=*/part-*.txt.gz")):
-        part, day, feed = (folder.name.partition("=")[2] for folder in (found.parent, found.parents[1], found.parents[2]))
-        target = path(landing, feed, day, int(part), parts)
+    found = sorted(staged.glob("part-*.txt.gz"))
+    if len(found) != len(targets):
+        raise RuntimeError(f"{len(found)} files written below {staged}, not {len(targets)}")
+
+    def moved(file: int) -> int:
+        feed, day, part = targets[file]
+        target = path(landing, feed, day, part, parts)
         target.parent.mkdir(parents=True, exist_ok=True)
-        found.replace(target)
+        found[file].replace(target)
         with gzip.open(target, "rb") as stream:
-            counts[feed] += sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
+
+    counts = dict.fromkeys(headers, 0)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (feed, _, _), count in zip(targets, pool.map(moved, range(len(targets))), strict=True):
+            counts[feed] += count
     shutil.rmtree(staged)
     return counts

@@ -10,13 +10,22 @@ from churnlake.core.pseudonyms import Key
 from churnlake.landing import numbers
 from churnlake.landing.clean import own_number
 from churnlake.landing.settings import LandingSettings
-from churnlake.tables.reference import BILLS, CELLS, HANDSETS, PLANS, RECHARGES, SUBSCRIBERS
+from churnlake.tables.reference import (
+    ANSWERS,
+    BILLS,
+    CELLS,
+    HANDSETS,
+    PLANS,
+    RECHARGES,
+    SUBSCRIBERS,
+    SUBSCRIPTIONS,
+    TOUCHES,
+)
 
 
 def subscribers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
     """One row per row of raw.subscribers: the columns of reference.subscribers without ``batch``, and the trace."""
-    party = numbers.opaque(F.col("number")) if opaque else numbers.normalise(F.col("number"), settings)
-    told = raw.withColumn("party", party).withColumn("own", own_number("party"))
+    told = _with_own(raw, F.col("number"), settings, opaque)
     rural, rural_lost = _yes(F.col("is_rural"))
     lost = {"number": F.col("number").isNotNull() & F.col("own").isNull(), "is_rural": rural_lost}
     beauty = F.lit("plain") if opaque else numbers.beauty(F.col("own"), settings)
@@ -49,13 +58,41 @@ def recharges(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, op
 
     ``zone`` is the city's: ``day`` is counted there.
     """
-    by_id = F.when(F.col("recharge_id").isNotNull(), F.xxhash64(F.lit(RECHARGES.name), F.col("recharge_id")))
     found = {
-        "recharge_key": by_id,
+        "recharge_key": _by_id(RECHARGES, F.col("recharge_id")),
         "user_id": key.pseudonym(F.col("user_id"), "user"),
         "day": F.to_date(F.from_utc_timestamp("recharged_at", zone)),
     }
     return _reference(raw, RECHARGES, found, {})
+
+
+def subscriptions(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.subscriptions: the columns of reference.subscriptions without ``batch``, and the trace."""
+    return _reference(raw, SUBSCRIPTIONS, {"user_id": key.pseudonym(F.col("user_id"), "user")}, {})
+
+
+def touches(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.touches: the columns of reference.touches without ``batch``, and the trace."""
+    reached, reached_lost = _yes(F.col("is_reached"))
+    found = {
+        "touch_key": _by_id(TOUCHES, F.col("touch_id")),
+        "user_id": key.pseudonym(F.col("user_id"), "user"),
+        "is_reached": reached,
+    }
+    return _reference(raw, TOUCHES, found, {"is_reached": reached_lost})
+
+
+def answers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.answers: the columns of reference.answers without ``batch``, and the trace.
+
+    What a user says of its old number is hearsay: one that can be no user's is left out and is no fault of the row.
+    """
+    found = {
+        "answer_key": _by_id(ANSWERS, F.col("answer_id")),
+        "user_id": key.pseudonym(F.col("user_id"), "user"),
+        "old_number_key": key.pseudonym(F.col("own"), "number"),
+    }
+    return _reference(_with_own(raw, F.col("old_number"), settings, opaque), ANSWERS, found, {})
 
 
 def handsets(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
@@ -73,6 +110,17 @@ def cells(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque
         found[name] = F.col(name).try_cast("double")
         lost[name] = F.col(name).isNotNull() & found[name].isNull()
     return _reference(raw, CELLS, found, lost)
+
+
+def _with_own(raw: DataFrame, number: Column, settings: LandingSettings, opaque: bool) -> DataFrame:
+    """The rows with ``own``, the number of one of our users that ``number`` means (see ``own_number``)."""
+    party = numbers.opaque(number) if opaque else numbers.normalise(number, settings)
+    return raw.withColumn("party", party).withColumn("own", own_number("party"))
+
+
+def _by_id(table: Table, operators_id: Column) -> Column:
+    """The 64-bit key of a row that the operator gave an id, unique within the table; null without one."""
+    return F.when(operators_id.isNotNull(), F.xxhash64(F.lit(table.name), operators_id))
 
 
 def _yes(text: Column) -> tuple[Column, Column]:

@@ -109,10 +109,16 @@ RAW_PLANS = Table(
         Column("brand", STRING, "Brand code."),
         Column("monthly_fee_yuan", MONEY, "Monthly fee."),
         Column("included_minutes", INT, "Local minutes included a month."),
+        Column("included_messages", INT, "Short messages included a month.", optional=True),
         Column("local_yuan", MONEY, "Local call, a minute."),
         Column("long_distance_yuan", MONEY, "Domestic long distance, a minute."),
         Column("roaming_yuan", MONEY, "Roaming, a minute."),
         Column("sms_yuan", MONEY, "Short message, each."),
+        Column("international_yuan", MONEY, "International call, a minute.", optional=True),
+        Column("ip_yuan", MONEY, "Domestic long distance over an IP prefix, a minute.", optional=True),
+        Column("night_yuan", MONEY, "Local call from 00:00 to 08:00, a minute.", optional=True),
+        Column("mms_yuan", MONEY, "Multimedia message, each.", optional=True),
+        Column("wap_yuan", MONEY, "WAP, a kilobyte.", optional=True),
     ),
 )
 RAW_BILLS = Table(
@@ -142,6 +148,47 @@ RAW_RECHARGES = Table(
         Column("amount_yuan", MONEY, "Face value."),
     ),
 )
+RAW_SUBSCRIPTIONS = Table(
+    "raw.subscriptions",
+    "One row per service taken as known on the delivery day; the newest delivery of a user, service and first day wins.",
+    stored=False,
+    columns=(
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("service", STRING, "Service taken, as the operator calls it: ring_tone, mailbox, caller_id."),
+        Column("started_on", DATE, "First day of the service."),
+        Column("ended_on", DATE, "Last day of the service; null while it is taken.", optional=True),
+        Column("channel", STRING, "Where it was ordered.", optional=True),
+        Column("monthly_fee_yuan", MONEY, "Monthly fee of the service."),
+    ),
+)
+RAW_TOUCHES = Table(
+    "raw.touches",
+    "One row per user that a campaign assigned: those it was to contact, and those it left alone to compare with.",
+    stored=False,
+    columns=(
+        Column("touch_id", STRING, "The operator's id of the touch."),
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("campaign_id", STRING, "Campaign."),
+        Column("arm", STRING, "target: to be contacted; control: left alone.", one_of=("target", "control")),
+        Column("assigned_on", DATE, "Day the user was put in its arm."),
+        Column("channel", STRING, "How the user was to be contacted.", optional=True),
+        Column("is_reached", STRING, "yes or no; null where nobody tried.", optional=True),
+    ),
+)
+RAW_ANSWERS = Table(
+    "raw.answers",
+    "One row per question that a market survey asked a user.",
+    stored=False,
+    columns=(
+        Column("answer_id", STRING, "The operator's id of the answer."),
+        Column("survey_id", STRING, "Survey."),
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("asked_on", DATE, "Day of asking."),
+        Column("question", STRING, "Question, by its code."),
+        Column("answer", STRING, "Answer, by its code; null when not answered.", optional=True),
+        Column("old_number", STRING, "The number that the user says to have held before, as said.", optional=True),
+    ),
+)
 RAW_HANDSETS = Table(
     "raw.handsets",
     "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.",
@@ -168,10 +215,21 @@ RAW_CELLS = Table(
 )
 
 RECORD_FEEDS = (RAW_VOICE, RAW_SMS, RAW_MMS, RAW_WAP)
-REFERENCE_FEEDS = (RAW_SUBSCRIBERS, RAW_PLANS, RAW_BILLS, RAW_RECHARGES, RAW_HANDSETS, RAW_CELLS)
+REFERENCE_FEEDS = (
+    RAW_SUBSCRIBERS,
+    RAW_PLANS,
+    RAW_BILLS,
+    RAW_RECHARGES,
+    RAW_SUBSCRIPTIONS,
+    RAW_TOUCHES,
+    RAW_ANSWERS,
+    RAW_HANDSETS,
+    RAW_CELLS,
+)
 
 __all__ = [
     "FILES",
+    "RAW_ANSWERS",
     "RAW_BILLS",
     "RAW_CELLS",
     "RAW_HANDSETS",
@@ -180,6 +238,8 @@ __all__ = [
     "RAW_RECHARGES",
     "RAW_SMS",
     "RAW_SUBSCRIBERS",
+    "RAW_SUBSCRIPTIONS",
+    "RAW_TOUCHES",
     "RAW_VOICE",
     "RAW_WAP",
     "RECORD_FEEDS",

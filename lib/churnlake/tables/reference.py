@@ -8,8 +8,8 @@ USER_ID = Column("user_id", LONG, "Pseudonym of the user: one life of a number."
 BRANDS = ("gotone", "easyown", "mzone")
 
 
-def _money(name: str, meaning: str) -> Column:
-    return Column(name, MONEY, meaning, least=0, most=1_000_000)
+def _money(name: str, meaning: str, optional: bool = False) -> Column:
+    return Column(name, MONEY, meaning, optional=optional, least=0, most=1_000_000)
 
 
 SUBSCRIBERS = Table(
@@ -72,10 +72,16 @@ PLANS = Table(
         Column("brand", STRING, "Brand.", one_of=BRANDS),
         _money("monthly_fee_yuan", "Monthly fee."),
         Column("included_minutes", INT, "Local minutes included a month.", least=0),
+        Column("included_messages", INT, "Short messages included a month.", optional=True, least=0),
         _money("local_yuan", "Local call, a minute."),
         _money("long_distance_yuan", "Domestic long distance, a minute."),
         _money("roaming_yuan", "Roaming, a minute."),
         _money("sms_yuan", "Short message, each."),
+        _money("international_yuan", "International call, a minute.", optional=True),
+        _money("ip_yuan", "Domestic long distance over an IP prefix, a minute.", optional=True),
+        _money("night_yuan", "Local call from 00:00 to 08:00, a minute.", optional=True),
+        _money("mms_yuan", "Multimedia message, each.", optional=True),
+        _money("wap_yuan", "WAP, a kilobyte.", optional=True),
     ),
 )
 BILLS = Table(
@@ -114,6 +120,75 @@ RECHARGES = Table(
         Column("recharged_at", TIMESTAMP, "When, UTC."),
         Column("day", DATE, "Day in the city's zone.", made_of="recharged_at"),
         Column("amount_yuan", MONEY, "Face value.", least=0, most=100_000),
+    ),
+)
+SUBSCRIPTIONS = Table(
+    "reference.subscriptions",
+    "One row per service taken and delivery: what was known of it that day.",
+    slice="batch",
+    at="delivered_on",
+    key=("user_id", "service", "started_on", "delivered_on"),
+    ledger=True,
+    columns=(
+        BATCH,
+        DELIVERED_ON,
+        USER_ID,
+        Column("service", STRING, "Service taken, as the operator calls it."),
+        Column("started_on", DATE, "First day of the service."),
+        Column(
+            "ended_on",
+            DATE,
+            "Last day of the service; null while it is taken.",
+            optional=True,
+            rule="ended_on >= started_on",
+        ),
+        Column("channel", STRING, "Where it was ordered.", optional=True),
+        _money("monthly_fee_yuan", "Monthly fee of the service."),
+    ),
+)
+TOUCHES = Table(
+    "reference.touches",
+    "One row per user that a campaign assigned, contacted or left alone.",
+    slice="batch",
+    at="assigned_on",
+    key=("touch_key",),
+    ledger=True,
+    columns=(
+        BATCH,
+        DELIVERED_ON,
+        Column("touch_key", LONG, "64-bit key of the operator's id of the touch."),
+        USER_ID,
+        Column("campaign_id", STRING, "Campaign."),
+        Column(
+            "arm", STRING, "target: to be contacted; control: left alone, to measure the effect.", one_of=("target", "control")
+        ),
+        Column("assigned_on", DATE, "Day the user was put in its arm."),
+        Column("channel", STRING, "How the user was to be contacted.", optional=True),
+        Column("is_reached", BOOLEAN, "The contact came about; null where nobody tried.", optional=True),
+    ),
+)
+ANSWERS = Table(
+    "reference.answers",
+    "One row per question that a market survey asked a user.",
+    slice="batch",
+    at="asked_on",
+    key=("answer_key",),
+    ledger=True,
+    columns=(
+        BATCH,
+        DELIVERED_ON,
+        Column("answer_key", LONG, "64-bit key of the operator's id of the answer."),
+        USER_ID,
+        Column("survey_id", STRING, "Survey."),
+        Column("asked_on", DATE, "Day of asking."),
+        Column("question", STRING, "Question, by its code."),
+        Column("answer", STRING, "Answer, by its code; null when not answered.", optional=True),
+        Column(
+            "old_number_key",
+            LONG,
+            "Pseudonym of the number that the user says to have held before; null when none was said or it can be no user's.",
+            optional=True,
+        ),
     ),
 )
 HANDSETS = Table(
@@ -162,4 +237,4 @@ LIVES = Table(
         Column("joined_on", DATE, "Day of joining."),
     ),
 )
-REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, HANDSETS, CELLS)
+REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, SUBSCRIPTIONS, TOUCHES, ANSWERS, HANDSETS, CELLS)

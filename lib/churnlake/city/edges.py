@@ -1,0 +1,174 @@
+"""The other way to write a city: no records, but who was in touch with whom in each month, and when each number was used.
+
+The people, their circles and their lives are those of the records, and so is the truth; what happens between two people is drawn by
+the week instead of event by event. It makes a whole city's months affordable, to look for people at full scale.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.city import events, habits, people
+from churnlake.city.dice import Dice
+from churnlake.city.handsets import NEXT, imei
+from churnlake.city.settings import CityScenario
+
+VOICE, MESSAGES = ("voice",), ("sms", "mms")
+COUNTS = ("out_calls", "in_calls", "out_messages", "in_messages")
+
+
+def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
+    """The months written: first day of the month, first and last day number of it that is written."""
+    first, last = scenario.written
+    found: list[tuple[dt.date, int, int]] = []
+    for day in range(first, last + 1):
+        month = (scenario.first_day + dt.timedelta(day)).replace(day=1)
+        if found and found[-1][0] == month:
+            found[-1] = (month, found[-1][1], day)
+        else:
+            found.append((month, day, day))
+    return found
+
+
+def weeks(scenario: CityScenario) -> list[tuple[int, int, int, float, float]]:
+    """The weeks written, cut at the ends of months: number of the month, first and last day, common days they are worth for calls and for messages."""
+    mix = scenario.records.mix
+    levels = {service: habits.calendar(scenario, service) for service in habits.SERVICES}
+    written = sum(mix[service] for service in MESSAGES) or 1.0
+    found = []
+    for number, (_, first, last) in enumerate(months(scenario)):
+        for start in range(first, last + 1, 7):
+            days = range(start, min(start + 7, last + 1))
+            calls = sum(levels["voice"][day] for day in days)
+            messages = sum(levels[s][day] * mix[s] / written for day in days for s in MESSAGES)
+            found.append((number, days[0], days[-1], calls, messages))
+    return found
+
+
+def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per user, number it was in touch with, and month: calls and messages both ways, first and last week with any.
+
+    Columns are the operator's: MONTH, USER_ID, MSISDN, OPP_NUMBER (full national form), counts, FIRST_DAY and LAST_DAY of the weeks.
+    """
+    unit = dict(zip(habits.SERVICES, level, strict=True))
+    rates = {
+        "calls": f"({unit['voice']!r}D * voice + own_voice)",
+        "messages": f"({unit['sms']!r}D * sms + {unit['mms']!r}D * mms + own_sms)",
+    }
+    # a hub calls nobody and is written to by nobody
+    shares = {"calls": "if(kind = 'hub', 1.0D, a_starts)", "messages": "if(kind = 'hub', 0.0D, a_starts)"}
+    pairs = rated.where(f"{' + '.join(rates.values())} > 0").selectExpr(
+        "a", "b", "kind", "from_day as met_from", "to_day as met_to",
+        *[f"{rate} * {shares[name]} as {name}_there" for name, rate in rates.items()],
+        *[f"{rate} * (1 - {shares[name]}) as {name}_back" for name, rate in rates.items()],
+    )  # fmt: skip
+    side = {
+        s: parties.selectExpr(
+            f"party_id as {s}", f"lives as {s}_lives", f"network as {s}_network", f"away_from as {s}_from", f"away_to as {s}_to"
+        )
+        for s in ("a", "b")
+    }
+    wide = pairs.join(side["b"], on="b", how="inner").join(side["a"], on="a", how="inner")
+    calendar = ", ".join(
+        f"named_struct('month', {month}, 'first', {first}, 'last', {last}, 'calls', {calls!r}D, 'messages', {messages!r}D)"
+        for month, first, last, calls, messages in weeks(scenario)
+    )
+    each = wide.selectExpr("*", f"explode(array({calendar})) as week").selectExpr("*", "(week.first + week.last) div 2 as day_of")
+    each = each.selectExpr("*", "cast(day_of as int) as day").where("day >= met_from and day < met_to")
+    key = ("kind", "a", "b", "week.first")
+    told = events.told(dice)
+    known = each.selectExpr("*", *[f"{events.latest(f'{s}_lives', told)} as {s}_newest" for s in ("a", "b")])
+    known = known.where("a_newest >= 0 and b_newest >= 0")
+    held = known.selectExpr("*", *[f"{_used(dice, s, key)} as {s}_at" for s in ("a", "b")])
+    held = held.selectExpr("*", "get(a_lives, a_at) as a_life", "get(b_lives, b_at) as b_life")
+    away = "if((day >= a_from and day < a_to) or (day >= b_from and day < b_to), 0.6D, 1.0D)"
+    keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
+    held = held.selectExpr("*", f"{keeps} as keeps")
+    means = [
+        f"{name}_{way} * week.{name} * keeps as {name}_{way}_mean" for name in ("calls", "messages") for way in ("there", "back")
+    ]
+    held = held.where("a_life.is_own or b_life.is_own").selectExpr("*", *means)
+    names = [f"{name}_{way}" for name in ("calls", "messages") for way in ("there", "back")]
+    drawn = held.selectExpr(
+        "a", "b", "a_life", "b_life", "a_network", "b_network", "week",
+        *[f"cast({dice.poisson(f'{name}_mean', name, *key)} as int) as {name}" for name in names],
+    ).where(f"{' + '.join(names)} > 0")  # fmt: skip
+    pair = [f"{s}_{what}" for s in ("a", "b") for what in ("slot", "own", "number", "network")]
+    thin = drawn.selectExpr(
+        "a", "b", "week.month as month",
+        *[f"{s}_life.{what} as {s}_{name}" for s in ("a", "b") for what, name in (("slot", "slot"), ("is_own", "own"), ("number", "number"))],
+        "a_network", "b_network", "week.first as first", "week.last as last", *names,
+    )  # fmt: skip
+    summed = thin.groupBy("a", "b", "month", *pair).agg(
+        *[F.sum(name).alias(name) for name in names], F.min("first").alias("first"), F.max("last").alias("last")
+    )
+    both = summed.selectExpr("*", "explode(concat(if(a_own, array(0), array()), if(b_own, array(1), array()))) as side")
+    mine, theirs, there, back = (
+        "if(side = 0, a_{0}, b_{0})",
+        "if(side = 0, b_{0}, a_{0})",
+        "if(side = 0, {0}_there, {0}_back)",
+        "if(side = 0, {0}_back, {0}_there)",
+    )
+    seen = both.selectExpr(
+        "month", "first", "last", "if(side = 0, a, b) as party", f"{mine.format('slot')} as slot", f"{mine.format('number')} as number",
+        f"{theirs.format('number')} as other", f"if({theirs.format('own')}, 'own', {theirs.format('network')}) as other_network",
+        *[f"{way.format(name)} as {direction}_{name}" for name in ("calls", "messages") for direction, way in (("out", there), ("in", back))],
+    )  # fmt: skip
+    names_of = ", ".join(f"'{first}'" for first, _, _ in months(scenario))
+    return seen.selectExpr(
+        f"element_at(array({names_of}), month + 1) as month",
+        f"{people.user_id(f'(party * {people.SLOTS} + slot)')} as USER_ID",
+        "cast(number as string) as MSISDN",
+        f"{people.text('other', 'other_network')} as OPP_NUMBER",
+        *[f"cast({name} as int) as {name.upper()}" for name in COUNTS],
+        f"date_add(date'{scenario.first_day}', first) as FIRST_DAY",
+        f"date_add(date'{scenario.first_day}', last) as LAST_DAY",
+    )
+
+
+def _used(dice: Dice, side: str, key: tuple[str, ...]) -> str:
+    """SQL of the place of the number by which a party is in touch with the other in the week: the newest it was told of, mostly.
+
+    As long as two are in use the older one takes what the newer one's share leaves.
+    """
+    lives, newest = f"{side}_lives", f"{side}_newest"
+    older = events.latest(lives, lambda life, at: f"{at} < {newest} and {events.in_use(life, at)}")
+    life = f"get({lives}, {newest})"
+    share = f"{life}.share * least(1.0D, (day - {life}.from_day + 1) / {life}.ramp)"
+    other = f"greatest({older}, if({older} < 0, {newest}, -1))"
+    return f"if(size({lives}) = 1 or {dice.u(f'which {side}', *key)} < {share}, {newest}, {other})"
+
+
+def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per user seen by the last day written: FIRST_USE and LAST_USE, the days of the first and the last own call or message.
+
+    LAST_USE is null while the user is active; IMEI is the handset of the first day and of the last day, which may be the same one.
+    """
+    first, last = scenario.written
+    # between two own events some time passes, the more the less somebody calls
+    wait = "cast(floor(-ln(1 - {0}) / greatest(0.05D, 3 * activity)) as int)"
+    known = lives.join(persons.select("person_id", "activity"), on="person_id", how="inner").selectExpr(
+        "*",
+        f"from_day + {wait.format(dice.u('first use', 'person_id', 'slot'))} as first_use",
+        f"left_day - 1 - {wait.format(dice.u('last use', 'person_id', 'slot'))} as last_use",
+    )
+    known = known.where(f"first_use <= {last} and coalesce(last_use >= first_use, true)")
+    brands = ", ".join(f"'{brand}'" for brand in sorted(scenario.documents))
+
+    def date(day: str) -> str:
+        return f"date_add(date'{scenario.first_day}', {day})"
+
+    after = f"cast(handset_turn + if(swap_day <= {last}, {NEXT}, 0) as int)"
+    return known.where(f"brand in ({brands})").selectExpr(
+        "user_id as USER_ID",
+        "cast(number as string) as MSISDN",
+        "brand as BRAND",
+        "plan as PLAN_CODE",
+        f"{date('first_use')} as FIRST_USE",
+        f"if(last_use <= {last}, {date('last_use')}, null) as LAST_USE",
+        f"{imei(dice, 'handset_owner', 'handset_turn')} as FIRST_IMEI",
+        f"{imei(dice, 'handset_owner', after)} as LAST_IMEI",
+    )

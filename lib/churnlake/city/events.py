@@ -1,0 +1,338 @@
+"""From people in touch to what happens between them: how often, on which day, between which of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.city import habits, people
+from churnlake.city.dice import Dice
+from churnlake.city.discontent import NEVER
+from churnlake.city.settings import CityScenario
+
+LIFE = (
+    "from_day",
+    "slot",
+    "to_day",
+    "is_own",
+    "share",
+    "ramp",
+    "told_share",
+    "told_days",
+    "dip_from",
+    "dip_to",
+    "depth",
+    "pace",
+    "forward_from",
+    "forward_to",
+    "forward_slot",
+    "forward_number",
+    "number",
+    "handset_owner",
+    "handset_turn",
+    "swap_day",
+    "plan_no",
+)
+LEANS = ("activity", "sms_lean", "mms_lean", "wap_lean")
+"""How much a party talks and writes, beside others."""
+HABITS = ("network", "persona_no", "away_from", "away_to", "home_cell", "work_cell")
+EVENT = ("a", "b", "service", "n")
+"""What names an event: the pair, the service by number, and which of theirs it is."""
+PAIR = ("a", "b", "kind", "from_day", "to_day", "strength", "a_starts")
+MOST_LIVES = 5
+"""A newcomer from the competitor who comes back twice and then goes there holds five numbers."""
+TURN = 1_000_000
+"""Events of a pair are numbered service * TURN + n; burst messages from BURST on, second kinds of touch of a pair from its own OFFSET on."""
+BURST = 900_000
+OFFSET = {"like": 100_000, "copied": 200_000, "new": 300_000, "inherits": 500_000, "complaint": 600_000, "lost_sim": 700_000}
+RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
+"""Calls and messages a day of touches that have a rate of their own, whoever they are."""
+BY_MESSAGE = 0.6
+"""Share of contacts who are told a new number by a message."""
+
+
+def foreign(frame: DataFrame) -> DataFrame:
+    """One row per row of ``frame`` (party_id, slot, from_day, to_day, network, number of another network) with all columns of a number."""
+    return frame.selectExpr(
+        "party_id",
+        "slot",
+        "from_day",
+        "to_day",
+        "false as is_own",
+        "network",
+        "number",
+        "1.0D as share",
+        "1 as ramp",
+        "1.0D as told_share",
+        "0 as told_days",
+        "cast(null as bigint) as handset_owner",
+        "0 as handset_turn",
+        f"{NEVER} as swap_day",
+        f"{NEVER} as dip_from",
+        f"{NEVER} as dip_to",
+        "0.0D as depth",
+        "1 as pace",
+        f"{NEVER} as forward_from",
+        f"{NEVER} as forward_to",
+        "cast(null as bigint) as forward_number",
+        "cast(null as int) as forward_slot",
+        "0 as plan_no",
+    )
+
+
+def parties(persons: DataFrame, held: DataFrame, others: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per party that can call or be called: its ``lives`` (numbers held) in order of time, and its habits.
+
+    ``mine`` is the share of the days it holds a number of ours, ``present`` of any network; ``network`` is that of the numbers
+    that are not ours. ``others`` are the people of other networks, and hubs (party_id, network, number).
+    """
+    days = scenario.days
+    span = f"greatest(0, least({days}, to_day) - greatest(0, from_day))"
+    life = f"struct({', '.join(LIFE)})"
+    lives = (
+        held.where(f"from_day < {days}")
+        .groupBy("party_id")
+        .agg(
+            F.expr(f"sort_array(collect_list({life}))").alias("lives"),
+            F.expr(f"least(1.0D, sum(if(is_own, {span}, 0)) / {days})").alias("mine"),
+            F.expr(f"least(1.0D, sum({span}) / {days})").alias("present"),
+        )
+    )
+    traits = persons.selectExpr("person_id as party_id", *LEANS, "'mobile' as network", *HABITS[1:])
+    ours = lives.join(traits, on="party_id", how="inner")
+    # each of the others has one number for all the time
+    alone = foreign(others.selectExpr("*", "0 as slot", f"-{NEVER} as from_day", f"{NEVER} as to_day"))
+    theirs = alone.selectExpr(
+        "party_id",
+        f"array({life}) as lives",
+        "0.0D as mine",
+        "1.0D as present",
+        f"exp(0.5 * {dice.normal('activity', 'party_id')}) as activity",
+        "case network when 'mobile' then 0.8D when 'far' then 0.3D when 'phs' then 0.3D else 0.0D end as sms_lean",
+        "case network when 'mobile' then 0.4D else 0.0D end as mms_lean",
+        "0.0D as wap_lean",
+        "network",
+        f"cast({dice.below(len(scenario.personas), 'persona', 'party_id')} as int) as persona_no",
+        f"{NEVER} as away_from",
+        f"{NEVER} as away_to",
+        "0 as home_cell",
+        "0 as work_cell",
+    )
+    return ours.unionByName(theirs)
+
+
+def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per pair in touch: who starts how often, and the relative weight of each service; thin, for pairs are many."""
+    names = (*LEANS, "mine", "present")
+    a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in names])
+    b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in names])
+    touch = "strength * sqrt(a_activity * b_activity)"
+    known = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
+    hub = f"cast((b - {people.first_hub(scenario)}) div {people.districts(scenario)} + 1 as int)"
+    rates = []
+    for place in (0, 1):
+        of_hub = f"element_at(array({', '.join(f'{row[5 + place]!r}D' for row in people.HUBS)}), {hub})"
+        own = " ".join(f"when '{kind}' then {rate[place]!r}D" for kind, rate in RATES.items())
+        kinds = "'hub', 'sp'" if place else "'hub'"
+        rates.append(f"case when kind in ({kinds}) then {of_hub} else case kind {own} else 0.0D end end")
+    return (
+        ties.join(b, on="b", how="inner")
+        .join(a, on="a", how="inner")
+        .selectExpr(
+            "a",
+            "b",
+            "kind",
+            "from_day",
+            "to_day",
+            "strength",
+            "a_mine * b_present + b_mine * a_present as ends",
+            "case when kind in ('wap', 'sp', 'script', 'complaint', 'lost_sim') then 1.0D when kind = 'inherits' then 0.0D "
+            "else a_activity / (a_activity + b_activity) end as a_starts",
+            f"if(kind not in ({known}), {touch}, 0.0D) as voice",
+            f"if(kind not in ({known}), {touch} * sqrt(a_sms_lean * b_sms_lean), 0.0D) as sms",
+            f"if(kind not in ({known}), {touch} * sqrt(a_mms_lean * b_mms_lean), 0.0D) as mms",
+            "if(kind = 'wap', a_activity * a_wap_lean, 0.0D) as wap",
+            f"{rates[0]} as own_voice",
+            f"{rates[1]} as own_sms",
+        )
+    )
+
+
+def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list[float]:
+    """Events a day for one unit of weight, by service, so that our users have the records per day the scenario asks for.
+
+    Sums whole millionths, so that their order does not matter.
+    """
+    days = scenario.days
+    window = f"greatest(0, least({days}, to_day) - greatest(0, from_day)) / {days}"
+    sums = rated.selectExpr(
+        *[f"sum(cast(round(1e6D * {s} * {window} * ends) as bigint)) as {s}" for s in habits.SERVICES]
+    ).first()
+    users = parties.selectExpr("sum(cast(round(1e6D * mine) as bigint)) as mine").first()
+    assert sums is not None
+    assert users is not None
+    target = {s: scenario.records.mix[s] * scenario.records.per_user_day * float(users["mine"]) for s in habits.SERVICES}
+    return [target[s] / sums[s] if sums[s] else 0.0 for s in habits.SERVICES]
+
+
+def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per pair with any event on the days written: how many of each service; ``burst`` is null.
+
+    Pairs without one, on a single day nearly all, are passed over before anything wide is joined to them.
+    """
+    own = {"voice": "own_voice", "sms": "own_sms"}
+    means = [
+        f"({unit!r}D * {service} + {own.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D as {service}_mean"
+        for service, unit in zip(habits.SERVICES, level, strict=True)
+    ]
+    key = ("kind", "a", "b")
+    pairs = rated.selectExpr(*PAIR, *means)
+    pairs = pairs.where(" or ".join(dice.some(f"{service}_mean", service, *key) for service in habits.SERVICES))
+    counts = [f"cast({dice.poisson(f'{service}_mean', service, *key)} as int) as {service}" for service in habits.SERVICES]
+    return pairs.selectExpr(*PAIR, *counts, "cast(null as int) as burst", "cast(null as int) as burst_day")
+
+
+def bursts(rated: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per message by which somebody who came back tells a contact the new number, as ``planned``.
+
+    ``burst`` is the slot of that number, positive when ``a`` sends, negative when ``b`` does.
+    """
+    first, last = scenario.written
+    back = lives.where("origin = 'reentry'").selectExpr(
+        "person_id", "cast(slot as int) as slot", "from_day as since", "told_days"
+    )
+    found = None
+    for side, sign in (("a", ""), ("b", "-")):
+        met = rated.where("own_voice + own_sms + wap = 0").join(back.withColumnRenamed("person_id", side), on=side, how="inner")
+        # the day on which this contact hears of it: see told
+        heard = f"since + floor({dice.u('told day', 'a', 'b', 'slot')} * told_days)"
+        some = met.selectExpr(*PAIR, f"{sign}slot as burst", f"cast({heard} as int) as burst_day").where(
+            f"{dice.u('by message', 'a', 'b', 'burst')} < {BY_MESSAGE!r}D and burst_day >= from_day and burst_day < to_day "
+            f"and burst_day between {first} and {last}"
+        )
+        found = some if found is None else found.unionByName(some)
+    assert found is not None
+    none = [f"{int(service == 'sms')} as {service}" for service in habits.SERVICES]
+    return found.selectExpr(*PAIR, *none, "burst", "burst_day")
+
+
+def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dice, slices: int) -> DataFrame:
+    """One row per call, message or session that takes place: day, second, the numbers and habits of both sides.
+
+    ``pairs`` are those ``planned``, and ``bursts``; few rows here become very many, in ``slices`` tasks. ``from`` and ``to`` are the lives of the two numbers, ``third_slot`` is the
+    called party's own number a call was forwarded to.
+    """
+    # what happened is worked out in steps, each once: see ``generate.as_written``
+    columns = ("lives", *HABITS)
+    a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in columns])
+    b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in columns])
+    offsets = " ".join(f"when '{kind}' then {offset}" for kind, offset in OFFSET.items())
+    turns = ", ".join(
+        f"if({service} > 0, sequence({number * TURN} + 1 + first, {number * TURN} + first + {service}), array())"
+        for number, service in enumerate(habits.SERVICES)
+    )
+    first = (
+        f"case when burst is not null then {BURST} + abs(burst) * 2 + if(burst > 0, 1, 0) else case kind {offsets} else 0 end end"
+    )
+    # last by a, a person: b may be a hub that half the city deals with
+    wide = pairs.selectExpr("*", f"{first} as first").join(b, on="b", how="inner")
+    wide = wide.repartition(slices, "a").join(a, on="a", how="inner")
+    each = wide.selectExpr("*", f"explode(concat({turns})) as turn")
+    each = each.selectExpr("*", f"turn div {TURN} as service", f"turn % {TURN} as n")
+    tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(habits.SERVICES))
+    slot = dice.below(habits.DAY_SLOTS, "day", *EVENT)
+    starts = f"case when burst is not null then burst > 0 when kind = 'hub' then service = 0 else {dice.u('caller', *EVENT)} < a_starts end"
+    dated = each.selectExpr(
+        "*", f"coalesce(burst_day, element_at(case service {tables} end, cast(1 + {slot} as int))) as day", f"{starts} as is_a"
+    )
+    dated = dated.where("day >= from_day and day < to_day")
+    roles = dated.selectExpr(
+        *EVENT,
+        "day",
+        "kind",
+        "burst",
+        "strength",
+        "is_a",
+        "(day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to) as someone_away",
+        "if(is_a, a_lives, b_lives) as calls",
+        "if(is_a, b_lives, a_lives) as rings",
+        *[f"if(is_a, a_{name}, b_{name}) as from_{name}" for name in HABITS],
+        *[f"if(is_a, b_{name}, a_{name}) as to_{name}" for name in HABITS],
+    )
+    rest = [name for name in roles.columns if name not in ("calls", "rings")]
+    found = roles.selectExpr("*", f"{latest('calls', in_use)} as newest", f"{latest('rings', told(dice))} as told")
+    found = found.where("newest >= 0 and told >= 0")
+    share = "get(calls, newest).share * least(1.0D, (day - get(calls, newest).from_day + 1) / get(calls, newest).ramp)"
+    older = latest("calls", lambda life, at: f"{at} < newest and {in_use(life, at)}")
+    other = f"greatest({older}, if({older} < 0, newest, -1))"
+    chosen = f"if(burst is not null or size(calls) = 1 or {dice.u('which', *EVENT)} < {share}, newest, {other})"
+    lived = found.selectExpr(*rest, f"get(calls, {chosen}) as from", "get(rings, told) as to")
+    growth = _growth(scenario)
+    keeps = f"{dipped('from')} * (1 - 0.5D * (1 - {dipped('to')})) * if(someone_away, 0.6D, 1.0D) * {growth}"
+    lived = lived.where(f"burst is not null or {dice.u('thin', *EVENT)} < {keeps}")
+    hour = (
+        f"element_at({habits.hour_table(scenario)}, cast(1 + (from_persona_no * 2 + element_at({habits.weekend_table(scenario)}, "
+        f"day + 1)) * {habits.HOUR_SLOTS} + {dice.below(habits.HOUR_SLOTS, 'hour', *EVENT)} as int))"
+    )
+    forwarded = "service = 0 and to.forward_from <= day and day < to.forward_to"
+    return lived.selectExpr(
+        *EVENT,
+        "day",
+        "kind",
+        "strength",
+        f"cast({hour} * 3600 + {dice.below(3600, 'second', *EVENT)} as int) as second",
+        "if(is_a, a, b) as caller",
+        "if(is_a, b, a) as called",
+        "from",
+        "to",
+        f"{forwarded} as is_forwarded",
+        *[f"{side}_{name}" for side in ("from", "to") for name in HABITS],
+    )
+
+
+def latest(lives: str, holds: Callable[[str, int], str]) -> str:
+    """SQL of the place of the newest life for which a condition holds, -1 when none.
+
+    Written out for each place: a lambda would be interpreted, and this runs for every event. Nearly all have one life.
+    """
+    cases = " ".join(f"when {holds(f'get({lives}, {at})', at)} then {at}" for at in reversed(range(MOST_LIVES)))
+    return f"(case when size({lives}) = 1 then if({holds(f'get({lives}, 0)', 0)}, 0, -1) {cases} else -1 end)"
+
+
+def in_use(life: str, at: int) -> str:
+    return f"({life}.from_day <= day and day < {life}.to_day)"
+
+
+def told(dice: Dice) -> Callable[[str, int], str]:
+    """A life that may be called: in use or forwarded, and the caller was told of it."""
+
+    def holds(life: str, at: int) -> str:
+        forwards = f"({life}.from_day <= day and {life}.forward_from <= day and day < {life}.forward_to)"
+        heard = (
+            f"({dice.u('told', 'a', 'b', f'{life}.slot')} < {life}.told_share "
+            f"and day >= {life}.from_day + floor({dice.u('told day', 'a', 'b', f'{life}.slot')} * {life}.told_days))"
+        )
+        return f"({in_use(life, at)} or {forwards}) and ({life}.told_days = 0 or {heard})"
+
+    return holds
+
+
+def dipped(life: str) -> str:
+    dip = f"least(1.0D, (day - {life}.dip_from + 1) / {life}.pace)"
+    return f"if(day >= {life}.dip_from and day < {life}.dip_to, 1 - {life}.depth * {dip}, 1.0D)"
+
+
+def _growth(scenario: CityScenario) -> str:
+    """SQL of the level of a way of life that talks more, or less, from month to month; 1 at its highest."""
+    rates = [persona.growth for persona in scenario.personas.values()]
+    if not any(rates):
+        return "1.0D"
+    days = scenario.days
+    values = [f"pow({1 + rate!r}D, (day - {days if rate > 0 else 0}) / 30.4D)" if rate else "1.0D" for rate in rates]
+    return (
+        "case from_persona_no "
+        + " ".join(f"when {i} then {value}" for i, value in enumerate(values) if rates[i])
+        + " else 1.0D end"
+    )
