@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city import campaigns, discontent, money, services, survey
 from churnlake.city.dice import Dice
-from churnlake.city.settings import Campaign, CityScenario, Occasion, Survey, scenario
+from churnlake.city.market import Campaign, Survey
+from churnlake.city.settings import CityScenario, Occasion, scenario
 from churnlake.core.errors import SettingsError
 
 DICE, USERS = Dice(7), 4000
@@ -115,10 +116,10 @@ def _outcomes(market: Market, town: CityScenario, campaign: Campaign) -> DataFra
     else:
         seen = market.subscriptions.where(f"service = '{campaign.service}' and start_day between {day} and {last}")
     touched = market.touches.where(f"CAMPAIGN_CODE = '{campaign.name}'").selectExpr(
-        "USER_ID as user_id", "ARM as arm", "RESULT as result"
+        "USER_ID as user_id", "ARM as arm", "RESULT as result", "CHANNEL as channel"
     )
     return touched.join(seen.selectExpr("user_id", "true as seen").distinct(), on="user_id", how="left").selectExpr(
-        "user_id", "arm", "result", "coalesce(seen, false) as seen"
+        "user_id", "arm", "result", "channel", "coalesce(seen, false) as seen"
     )
 
 
@@ -140,7 +141,7 @@ def test_what_is_seen_is_the_outcome_of_the_arm(market: Market, town: CityScenar
     both = _outcomes(market, town, campaign).join(truth, on="user_id", how="inner")
     assert both.count() == truth.count() > 1000
     assert both.where("seen <> y").isEmpty()
-    assert both.where("arm = 'C' and (seen <> y0 or result is not null or is_reached)").isEmpty()
+    assert both.where("arm = 'C' and (seen <> y0 or result is not null or channel is not null or is_reached)").isEmpty()
     assert both.where("arm = 'T' and (result is null or (result = '1') <> is_reached)").isEmpty()
     assert both.where("not is_reached and y <> y0").isEmpty()
 

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from churnlake.city import money, services
 from churnlake.city.dice import Dice
-from churnlake.city.settings import Campaign, CityScenario
+from churnlake.city.market import Campaign
+from churnlake.city.settings import CityScenario
 
 MEMBER = 30
 """Days with us before the campaign, at least."""
@@ -242,7 +243,7 @@ def subscribed(subscriptions: DataFrame, responses: DataFrame, scenario: CitySce
 def touches(responses: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per user and campaign it was assigned to, as the operator's own file writes it, with ``delivered``.
 
-    ARM T is to be contacted, C left alone; RESULT 1 reached, 0 not, empty for those left alone.
+    ARM T is to be contacted, C left alone; RESULT 1 reached, 0 not. CHANNEL and RESULT are empty for those left alone.
     """
     plan = F.broadcast(_plan(responses.sparkSession, scenario).select("campaign", "touch_channel", "assigned", "delivered"))
     return responses.join(plan, on="campaign", how="inner").selectExpr(
@@ -252,7 +253,7 @@ def touches(responses: DataFrame, scenario: CityScenario, dice: Dice) -> DataFra
         "campaign as CAMPAIGN_CODE",
         "if(is_target, 'T', 'C') as ARM",
         "assigned as ASSIGN_DATE",
-        "touch_channel as CHANNEL",
+        "if(is_target, touch_channel, null) as CHANNEL",
         "case when is_target then if(is_reached, '1', '0') end as RESULT",
     )
 

@@ -125,8 +125,7 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per contact that a joiner shares with the person it is like: the hardest decoys."""
-    copied = {kind: share for kind, share in scenario.coming.copied.items() if kind != "recycled"}
-    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in copied.items())
+    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in scenario.coming.copied.items() if kind != "recycled")
     like = lives.where("slot = 0 and like_person is not null").selectExpr(
         "person_id", "like_person", "decoy", f"case decoy {shares} else 0D end as copied"
     )

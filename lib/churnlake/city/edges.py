@@ -147,7 +147,7 @@ def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice
 
     LAST_USE is null while the user is active; IMEI is the handset of the first day and of the last day, which may be the same one.
     """
-    first, last = scenario.written
+    _, last = scenario.written
     # between two own events some time passes, the more the less somebody calls
     wait = "cast(floor(-ln(1 - {0}) / greatest(0.05D, 3 * activity)) as int)"
     known = lives.join(persons.select("person_id", "activity"), on="person_id", how="inner").selectExpr(

@@ -221,10 +221,10 @@ def bursts(rated: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dic
 def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dice, slices: int) -> DataFrame:
     """One row per call, message or session that takes place: day, second, the numbers and habits of both sides.
 
-    ``pairs`` are those ``planned``, and ``bursts``; few rows here become very many, in ``slices`` tasks. ``from`` and ``to`` are the lives of the two numbers, ``third_slot`` is the
-    called party's own number a call was forwarded to.
+    ``pairs`` are those ``planned``, and ``bursts``; few rows here become very many, in ``slices`` tasks. ``from`` and ``to`` are
+    the lives of the two numbers.
     """
-    # what happened is worked out in steps, each once: see ``generate.as_written``
+    # what happened is worked out in steps, each once: see ``generate._as_written``
     columns = ("lives", *HABITS)
     a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in columns])
     b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in columns])
@@ -302,11 +302,12 @@ def latest(lives: str, holds: Callable[[str, int], str]) -> str:
 
 
 def in_use(life: str, at: int) -> str:
+    """SQL of whether a life is one of ``day``."""
     return f"({life}.from_day <= day and day < {life}.to_day)"
 
 
 def told(dice: Dice) -> Callable[[str, int], str]:
-    """A life that may be called: in use or forwarded, and the caller was told of it."""
+    """SQL, by life, of whether it may be called on ``day``: in use or forwarded, and the caller was told of it."""
 
     def holds(life: str, at: int) -> str:
         forwards = f"({life}.from_day <= day and {life}.forward_from <= day and day < {life}.forward_to)"
@@ -320,6 +321,7 @@ def told(dice: Dice) -> Callable[[str, int], str]:
 
 
 def dipped(life: str) -> str:
+    """SQL of the level of use of a life on ``day``: below 1 while it fades."""
     dip = f"least(1.0D, (day - {life}.dip_from + 1) / {life}.pace)"
     return f"if(day >= {life}.dip_from and day < {life}.dip_to, 1 - {life}.depth * {dip}, 1.0D)"
 

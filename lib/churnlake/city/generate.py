@@ -207,7 +207,7 @@ def _registers(
     if campaigns.held(scenario):
         answered = kept(campaigns.responses(lives, persons, usual, natural, scenario, dice), "responses")
         natural = campaigns.recharged(natural, answered, scenario, dice)
-        usual = campaigns.subscribed(usual, answered, scenario, dice)
+        usual = kept(campaigns.subscribed(usual, answered, scenario, dice), "subscriptions_after")
         market = {"campaigns": campaigns.campaigns_truth(answered)}
     days = [str(day) for day in scenario.deliveries]
     start = [str(scenario.first_day)]

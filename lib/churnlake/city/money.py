@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits
 from churnlake.city.dice import Dice
-from churnlake.city.settings import PRICES, CityScenario, Plan
+from churnlake.city.market import PRICES, Plan
+from churnlake.city.settings import CityScenario
 
 PREPAID = ("easyown", "mzone")
 FACES = {"3000": 0.35, "5000": 0.40, "10000": 0.25}

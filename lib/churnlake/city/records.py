@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pyspark.sql import DataFrame
 
 from churnlake.city import habits, handsets, money, people
@@ -120,7 +122,7 @@ def _moved(scenario: CityScenario, dice: Dice, usual: str, *key: str) -> str:
 
 def grid(scenario: CityScenario) -> int:
     """Cells in a row."""
-    return max(2, round(scenario.cells**0.5))
+    return max(2, round(math.sqrt(scenario.cells)))
 
 
 def _in_order(scenario: CityScenario, dice: Dice) -> str:
@@ -153,12 +155,9 @@ def _dialled(dice: Dice, key: tuple[str, ...]) -> str:
 
 def _fee(scenario: CityScenario) -> str:
     """SQL of the fee of a record in fen, by the plan, and by the day where its prices change."""
-    plans = list(scenario.plans.values())
 
     def price(name: str) -> str:
-        listed = f"element_at(array({','.join(str(getattr(plan, name)) for plan in plans)}), plan_no + 1)"
-        factor = money.factor(scenario, name, "day", "plan_no")
-        return listed if factor == "1.0D" else f"{listed} * {factor}"
+        return money.price(scenario, name, "day", "plan_no")
 
     minute = (
         f"case class when 'R' then {price('roaming')} when 'I' then if(side = 0, {price('international')}, {price('local')}) "

@@ -1,59 +1,144 @@
-"""How well leaving can be foreseen at all in a city: by the true hazard, and by the best filter of what an operator sees."""
+"""How well leaving can be foreseen at all in a city: by the true hazard, by the best filter of what an operator sees, by a learner."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.city.ceiling import observable
 from churnlake.city.settings import CityScenario
 from churnlake.core.errors import MissingInputError
-from churnlake.stats.curves import ranking
+from churnlake.core.pseudonyms import Key
 
-TARGETS = {"leave_t1": "the next month", "leave_t2": "the month after next"}
-TOP = 0.02
+TARGETS = {"t1": "the next month", "t2": "the month after next"}
+WAYS = {"true_hazard": "hazard", "observable": "score", "learner": "learner"}
+"""What ranks users, and the prefix of its column."""
+TAUGHT_MONTHS = 2
+"""Months whose outcome the learner has seen, at least, before it is asked."""
+RESAMPLES = 200
+SEED = 2005
 
 
-def ceilings(spark: SparkSession, truth: Path, scenario: CityScenario) -> list[dict[str, Any]]:
-    """For each target, what ranks best: rows, leavers, base_rate, and PR-AUC, AUC and top lift of the true hazard and of the filter.
+def ceilings(
+    spark: SparkSession, truth: Path, scenario: CityScenario, features: DataFrame | None = None, key: Key | None = None
+) -> list[dict[str, Any]]:
+    """For each target and the two together: rows, leavers, base_rate, and PR-AUC and ROC-AUC of each way to rank.
 
     Users are those with an own event in the month's last 15 days; months with both halves of the answer in the city's time, the
-    first month left out, for the filter has nothing to compare with yet. Raises MissingInputError when the truth is not there.
+    first month left out, for the filter has nothing to compare with yet. With ``features`` (features.monthly) and the ``key`` of
+    their users a learner is asked too, about the same users and months as the others: then only months count that come after
+    TAUGHT_MONTHS. ``excess`` is the learner's PR-AUC less the filter's, ``excess_noise`` twice its standard error over users drawn
+    again: a filter that a learner passes by more is no ceiling. Raises MissingInputError when the truth is not there.
     """
-    scored = scores(spark, truth, scenario)
+    rows = scores(spark, truth, scenario)
+    if features is not None and key is not None:
+        rows = _taught(rows, features, key, spark)
     found = []
-    for target in TARGETS:
-        turn = target[-2:]
-        rows = scored.where(f"leaves_{turn} is not null").selectExpr(
-            f"int(leaves_{turn}) as label",
-            f"inline(array(struct('true_hazard' as who, hazard_{turn} as score), struct('observable' as who, score_{turn} as score)))",
-        )
-        by = {row["who"]: row for row in ranking(rows, "score", "label", "who", TOP).collect()}
-        if not by:
+    for turn in TARGETS:
+        known = rows.dropna(subset=[f"leaves_{turn}"])
+        label = known[f"leaves_{turn}"].astype(int).to_numpy()
+        ways = {way: known[f"{column}_{turn}"].to_numpy() for way, column in WAYS.items() if f"{column}_{turn}" in known}
+        if not 0 < label.sum() < len(label):
             continue
-        best = by["observable"]
-        found.append(
-            {
-                "target": target, "rows": best["rows"], "leavers": best["positives"], "base_rate": best["base_rate"],
-                **{f"{who}_{name}": by[who][name] for who in ("true_hazard", "observable") for name in ("pr_auc", "roc_auc", "lift")},
-            }
-        )  # fmt: skip
+        one: dict[str, Any] = {
+            "target": f"leave_{turn}",
+            "rows": len(label),
+            "leavers": int(label.sum()),
+            "base_rate": float(label.mean()),
+        }
+        for way, score in ways.items():
+            one |= {f"{way}_{name}": value for name, value in _ranking(label, score).items()}
+        if "learner" in ways:
+            one |= _excess(label, ways["learner"], ways["observable"], known["user_id"].to_numpy())
+        found.append(one)
     return found
 
 
-def scores(spark: SparkSession, truth: Path, scenario: CityScenario) -> DataFrame:
-    """One row per active user and month's end: the true hazards, the filter's scores, and who left."""
+def scores(spark: SparkSession, truth: Path, scenario: CityScenario) -> pd.DataFrame:
+    """One row per active user and month's end: user_id, month, the true hazards, the filter's scores, and who left."""
     if not (truth / "hazard").is_dir():
         raise MissingInputError(f"no truth under {truth}; it is written by generate_city and cannot be made afterwards")
+    if not (truth / "visible").is_dir():
+        raise MissingInputError(f"the city {scenario.name} has too few days of records to foresee anything")
     seen = spark.read.parquet(str(truth / "visible")).where("is_active").orderBy("month", "user_id")
     filtered = observable(seen.toPandas(), scenario)
-    first = min(filtered["month"])
-    rows = spark.createDataFrame(filtered, "user_id string, month date, score_t1 double, score_t2 double")
-    return (
-        spark.read.parquet(str(truth / "hazard"))
-        .join(rows, on=["user_id", "month"], how="inner")
-        .where(F.col("month") > F.lit(first))
+    hazard = spark.read.parquet(str(truth / "hazard")).toPandas()
+    rows = hazard.merge(filtered, on=["user_id", "month"], how="inner")
+    later: pd.DataFrame = rows[rows["month"] > rows["month"].min()].sort_values(["month", "user_id"], ignore_index=True)
+    return later
+
+
+def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSession) -> pd.DataFrame:
+    """The rows of the months a learner could be taught for, with what it says: boosted trees on all our features.
+
+    It is taught by the truth of who left in the months before, which is more than any operator knows.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    names = spark.createDataFrame(pd.DataFrame({"name": rows["user_id"].unique()})).select(
+        "name", key.pseudonym(F.col("name"), "user").alias("user_id")
     )
+    given = features.join(names, on="user_id", how="inner").drop("user_id").toPandas().rename(columns={"name": "user_id"})
+    columns = [column for column in given.columns if column not in ("user_id", "month")]
+    for column in columns:
+        values = given[column]
+        given[column] = values.astype("category").cat.codes if _is_text(values) else values.astype(float)
+    known = rows.merge(given, on=["user_id", "month"], how="left")
+    months = sorted(known["month"].unique())
+    asked = []
+    for place, month in enumerate(months):
+        now = known[known["month"] == month].copy()
+        for turn, lag in (("t1", 1), ("t2", 2)):
+            before = known[known["month"].isin(months[: max(0, place - lag + 1)])].dropna(subset=[f"leaves_{turn}"])
+            is_taught = before["month"].nunique() >= TAUGHT_MONTHS and before[f"leaves_{turn}"].sum() > 0
+            if is_taught:
+                learner = HistGradientBoostingClassifier(
+                    max_iter=150,
+                    learning_rate=0.06,
+                    max_leaf_nodes=12,
+                    min_samples_leaf=40,
+                    l2_regularization=5.0,
+                    random_state=SEED,
+                )
+                learner.fit(before[columns], before[f"leaves_{turn}"].astype(int))
+                now[f"learner_{turn}"] = learner.predict_proba(now[columns])[:, 1]
+            else:
+                now[f"learner_{turn}"] = np.nan
+                now[f"leaves_{turn}"] = None
+        asked.append(now[[*rows.columns, "learner_t1", "learner_t2"]])
+    taught: pd.DataFrame = pd.concat(asked, ignore_index=True)
+    return taught
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    known = column.dropna()
+    return bool(len(known)) and isinstance(known.iloc[0], str)
+
+
+def _ranking(label: Any, score: Any) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    return {"pr_auc": float(average_precision_score(label, score)), "roc_auc": float(roc_auc_score(label, score))}
+
+
+def _excess(label: Any, learner: Any, filtered: Any, users: Any) -> dict[str, float]:
+    """PR-AUC of the learner less that of the filter, and twice its standard error: users, with all their months, drawn again."""
+    from sklearn.metrics import average_precision_score
+
+    def apart(weights: Any) -> float:
+        both = [average_precision_score(label, score, sample_weight=weights) for score in (learner, filtered)]
+        return float(both[0] - both[1])
+
+    rng = np.random.default_rng(SEED)
+    _, place = np.unique(users, return_inverse=True)
+    drawn = []
+    for _ in range(RESAMPLES):
+        times = rng.multinomial(place.max() + 1, np.full(place.max() + 1, 1 / (place.max() + 1)))[place]
+        if (times * label).sum() > 0:
+            drawn.append(apart(times))
+    return {"excess": apart(None), "excess_noise": 2 * float(np.std(drawn))}

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.city.generate import scenario
+from churnlake.city.settings import CityScenario
 from churnlake.core.console import Console
 from churnlake.core.job import log_to
 from churnlake.core.lineage import Lineage
@@ -18,7 +19,7 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
 from churnlake.evaluate import baselines, difficulty, probe
-from churnlake.evaluate.ceilings import ceilings
+from churnlake.evaluate.ceilings import TARGETS, ceilings
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.shape import Shape, shape, span_to
 from churnlake.evaluate.truth import planted_decoys, planted_pairs, reentry_found
@@ -26,6 +27,7 @@ from churnlake.settings import Settings
 from churnlake.tables.churn import MODELS
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, USAGE
+from churnlake.tables.features import MONTHLY
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import SUBSCRIBERS
 from churnlake.usage import daily
@@ -66,7 +68,7 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             **_reentry(spark, settings, days),
             **_churn(spark, settings, days),
             "shape": _shape(spark, settings, days),
-            "ceilings": ceilings(spark, Path(settings.city.truth), city),
+            "ceilings": _ceilings(spark, settings, city, days),
         }
     _keep(work, found)
     console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))
@@ -153,6 +155,14 @@ def _churn(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any
     return {"models": [{name: row[name] for name in kept} for row in rows]}
 
 
+def _ceilings(spark: SparkSession, settings: Settings, city: CityScenario, days: Days) -> list[dict[str, Any]]:
+    if not (Path(settings.city.truth) / "visible").is_dir():
+        return []
+    lake = lake_of(spark, settings, days, MONTHLY)
+    features = lake.read(MONTHLY) if lake.has(MONTHLY) else None
+    return ceilings(spark, Path(settings.city.truth), city, features, lake.key)
+
+
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("re-entry", found["reentry"])]
     for way in found["ways"]:
@@ -170,6 +180,15 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
                 f"churn, {model['learner']}",
                 f"PR-AUC {model['pr_auc']:.3f} beside a base rate of {model['base_rate']:.3f}; {model['test_rows']:,} users of "
                 f"{model['test_month']:%Y-%m}",
+            )
+        )
+    for ceiling in found["ceilings"]:
+        told = [f"{name} {ceiling[f'{way}_pr_auc']:.3f} (ROC-AUC {ceiling[f'{way}_roc_auc']:.2f})" for way, name in
+                (("true_hazard", "true hazard"), ("observable", "filter"), ("learner", "learner")) if f"{way}_pr_auc" in ceiling]  # fmt: skip
+        lines.append(
+            (
+                f"ceiling, {TARGETS[ceiling['target'][-2:]]}",
+                f"PR-AUC {', '.join(told)}; {ceiling['leavers']:,} of {ceiling['rows']:,} left",
             )
         )
     return lines

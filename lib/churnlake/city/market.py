@@ -1,0 +1,138 @@
+"""What a scenario file says of the market of a city: plans and prices, services, campaigns, surveys."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from churnlake.core.settings import Model
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+Fen = Annotated[int, Field(ge=0)]
+PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
+"""What a plan has a price for, beside its monthly fee."""
+
+
+class Plan(Model):
+    """A tariff plan: fees in fen (0.01 yuan), voice a minute, messages each, WAP a kilobyte.
+
+    ``ip`` is domestic long distance over an IP prefix, ``night`` a local minute from 00:00 to 08:00.
+    """
+
+    name: str
+    brand: str
+    weight: float
+    monthly_fee: Fen
+    included_minutes: Annotated[int, Field(ge=0)]
+    included_messages: Annotated[int, Field(ge=0)]
+    local: Fen
+    long_distance: Fen
+    roaming: Fen
+    sms: Fen
+    international: Fen
+    ip: Fen
+    night: Fen
+    mms: Fen
+    wap: Fen
+
+
+class Use(Model):
+    """How many use something in a month, and how much of it the middle one of them."""
+
+    share: Share
+    units: Annotated[float, Field(ge=0)]
+
+
+class Money(Model):
+    """What people pay beside the prices of their plan.
+
+    ``usual`` is a month's use by price, for months whose records are not written; ``usual_spread`` (log) is between users,
+    ``usual_change`` between the months of one. ``balance_used_up`` is the share of prepaid leavers who leave no balance behind.
+    """
+
+    balance_used_up: Share
+    usual: dict[str, Use]
+    usual_spread: Annotated[float, Field(ge=0)]
+    usual_change: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Money:
+        if set(self.usual) - set(PRICES):
+            raise ValueError(f"usual: there is no price of {', '.join(sorted(set(self.usual) - set(PRICES)))}")
+        return self
+
+
+class Service(Model):
+    """A service taken by the month, its fee in fen.
+
+    ``takers`` are the shares, by way of life, of those who have it when they join or when the record begins (``others``: all ways
+    not named), among those whose handset ``needs`` allows it; ``monthly_start`` of those without it start in a month, ways of life
+    as different as in taking, and ``monthly_stop`` of those with it stop.
+    """
+
+    fee: Fen
+    takers: dict[str, Share]
+    needs: Literal["", "gprs", "mms"] = ""
+    monthly_start: Annotated[float, Field(ge=0, lt=1)]
+    monthly_stop: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Service:
+        if "others" not in self.takers:
+            raise ValueError("takers must say the share of others")
+        return self
+
+
+class Campaign(Model):
+    """A campaign on one day, to a random part of those with us for a month at least, against a control group.
+
+    ``share`` of them are assigned, ``target`` of these to be contacted and ``reach`` of those really reached. What counts comes
+    about within ``days`` days: nobody leaves, a card is bought, the service is taken. Of those for whom it would go wrong without
+    contact ``persuadable`` are won by it (to a service, the more the more of their way of life take it), of the others
+    ``sleeping_dog`` are lost by it.
+    """
+
+    name: Code
+    outcome: Literal["leave", "recharge", "service"]
+    service: Code | None = None
+    day: dt.date
+    days: Annotated[int, Field(ge=7)]
+    brands: tuple[str, ...] = ()
+    share: Share
+    target: Share
+    reach: Share
+    persuadable: Share
+    sleeping_dog: Share
+    channel: Code
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        if (self.service is not None) != (self.outcome == "service"):
+            raise ValueError("a campaign names a service when its outcome is one, and only then")
+        return self
+
+
+class Survey(Model):
+    """Questions put on one day to about ``asked`` of those who joined within the ``joined_within`` days before.
+
+    ``response`` answer at all, by brand and when discontented so many times as many, and each question is ``skipped`` by some.
+    Of those who were with us before ``held_truth`` say so, ``number_told`` of these know the old number, ``motive_truth`` give
+    their own motive. ``satisfied`` and ``discontented`` are the weights of the marks 1 to 5.
+    """
+
+    name: Code
+    day: dt.date
+    joined_within: Annotated[int, Field(ge=1)]
+    asked: Annotated[int, Field(ge=1)]
+    response: Share
+    response_by_brand: dict[str, Annotated[float, Field(ge=0)]]
+    response_discontented: Annotated[float, Field(ge=0)]
+    skipped: Share
+    held_truth: Share
+    number_told: Share
+    motive_truth: Share
+    satisfied: tuple[float, ...] = Field(min_length=5, max_length=5)
+    discontented: tuple[float, ...] = Field(min_length=5, max_length=5)
