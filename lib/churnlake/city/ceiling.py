@@ -57,7 +57,9 @@ def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario:
     )
     left = lives.where("left_day is not null").select(F.col("person_id").alias("contact"), "left_day")
     silent = left.join(ends, on=F.expr("left_day <= end - 7 and left_day > end - 50"), how="inner")
-    gone = sides.join(silent, on="contact", how="inner").groupBy("person_id", "month").agg(F.count("*").alias("gone"))
+    gone = (
+        sides.join(silent, on="contact", how="inner").groupBy("person_id", "month").agg(F.count_distinct("contact").alias("gone"))
+    )
     shown = lives.selectExpr("user_id", "person_id", "from_day", f"{known_risk(scenario)} as known_risk")
     known = shown.join(ends, on=F.expr("from_day <= end"), how="inner")
     return (

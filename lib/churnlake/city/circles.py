@@ -10,61 +10,66 @@ from churnlake.city.dice import Dice, Shuffle
 from churnlake.city.discontent import NEVER
 from churnlake.city.settings import CityScenario
 
-PAIR = ("a", "b", "kind", "from_day", "to_day")
+PAIR = ("a", "b", "tie", "kind", "from_day", "to_day")
 SOUGHT = ("person_id", "household", "neighbourhood", "persona_no", "stubs")
+SEEKER = 512
+"""Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
+LATER = {
+    kind: 2 * SEEKER + place
+    for place, kind in enumerate(("like", "copied", "new", "inherits", "complaint", "lost_sim", "hub", "wap", "sp", "script"))
+}
 
 
 def contacts(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per pair in touch before anybody changes numbers: party ids a < b, kind, from_day, to_day."""
+    """One row per tie before anybody changes numbers: party ids a < b, number of the tie, kind, from_day, to_day.
+
+    Two people may have several ties: colleagues, each of whom sought the other. Nothing needs them to be one, and so nothing
+    needs to be sorted by the ten million.
+    """
     sought = persons.select(*SOUGHT)
     drawn = _households(sought, scenario).unionByName(_sought(sought, scenario, dice))
-    return _turnover(_pairs(drawn), scenario, dice)
+    return _turnover(drawn, scenario, dice)
 
 
 def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per pair in touch: party ids a < b, kind, strength, and the days between which they are in touch.
+    """One row per tie: party ids a < b, number of the tie, kind, strength, and the days between which they are in touch.
 
     ``old`` are the ``contacts``; to them come those of decoys and returners, and those returners let go end.
     """
     returns = lives.where("origin = 'reentry'").select("person_id", "slot", F.col("from_day").alias("join_day"), "kept")
     sought = persons.select(*SOUGHT)
-    # a pair that meets anew may know each other already: two rows, and their events are numbered apart
     pairs = old.unionByName(_pairs(_copied(old, lives, scenario, dice).unionByName(_new(sought, returns, scenario, dice))))
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
     known = {**scenario.circles.ties, "like": scenario.circles.ties["household"]}
     strength = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in known.items()) + " else 0.8D end"
     kept = pairs.where("to_day > from_day").selectExpr(
-        *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b')}) as strength"
+        *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b', 'tie')}) as strength"
     )
     return kept.unionByName(_inherited(old, lives, scenario, dice)).unionByName(_hubs(persons, lives, scenario, dice))
 
 
 def _pairs(drawn: DataFrame) -> DataFrame:
-    """One row per pair, however often it was drawn: the closest kind, the longest time."""
-    order = "array('household', 'neighbour', 'colleague', 'wide', 'offnet', 'like', 'copied', 'new')"
-    return (
-        drawn.where("a <> b")
-        .selectExpr(
-            "least(a, b) as a",
-            "greatest(a, b) as b",
-            f"cast(array_position({order}, kind) as int) as closeness",
-            "from_day",
-            "to_day",
-        )
-        .groupBy("a", "b")
-        .agg(F.min("closeness").alias("closeness"), F.min("from_day").alias("from_day"), F.max("to_day").alias("to_day"))
-        .selectExpr("a", "b", f"element_at({order}, closeness) as kind", "from_day", "to_day")
+    """One row per pair and kind, however often it was drawn, for the longest time."""
+    ordered = drawn.where("a <> b").selectExpr("least(a, b) as a", "greatest(a, b) as b", "kind", "from_day", "to_day")
+    found = ordered.groupBy("a", "b", "kind").agg(F.min("from_day").alias("from_day"), F.max("to_day").alias("to_day"))
+    return found.selectExpr("a", "b", f"{_later('kind')} as tie", "kind", "from_day", "to_day")
+
+
+def _later(kind: str) -> str:
+    """SQL of the number of a tie that came later, by its kind."""
+    return f"case {kind} " + " ".join(f"when '{name}' then {number}" for name, number in LATER.items()) + " end"
+
+
+def _always(frame: DataFrame, a: str, b: str, kind: str, tie: str) -> DataFrame:
+    return frame.selectExpr(
+        f"{a} as a", f"{b} as b", f"{tie} as tie", f"{kind} as kind", f"-{NEVER} as from_day", f"{NEVER} as to_day"
     )
-
-
-def _always(frame: DataFrame, a: str, b: str, kind: str) -> DataFrame:
-    return frame.selectExpr(f"{a} as a", f"{b} as b", f"{kind} as kind", f"-{NEVER} as from_day", f"{NEVER} as to_day")
 
 
 def _households(persons: DataFrame, scenario: CityScenario) -> DataFrame:
     size = scenario.circles.household
     mates = persons.selectExpr("person_id", f"explode(transform(sequence(0, {size - 1}), i -> household * {size} + i)) as mate")
-    return _always(mates.where(f"person_id < mate and mate < {scenario.persons}"), "person_id", "mate", "'household'")
+    return _always(mates.where(f"person_id < mate and mate < {scenario.persons}"), "person_id", "mate", "'household'", "0")
 
 
 def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
@@ -95,7 +100,10 @@ def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
 def _sought(persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     stubs = persons.selectExpr("person_id", "neighbourhood", "persona_no", "explode(sequence(1, stubs)) as stub")
     stubs = stubs.selectExpr("*", f"{_way(scenario, dice, 'kind', 'person_id', 'stub')} as way")
-    return _always(stubs, "person_id", _target(scenario, dice, "way", "person_id", "stub"), "way")
+    met = stubs.selectExpr("person_id", "stub", "way", f"{_target(scenario, dice, 'way', 'person_id', 'stub')} as other")
+    met = met.where("person_id <> other")
+    tie = f"stub + if(person_id < other, 0, {SEEKER})"
+    return _always(met, "least(person_id, other)", "greatest(person_id, other)", "way", tie)
 
 
 def _way(scenario: CityScenario, dice: Dice, salt: str, *key: str) -> str:
@@ -109,16 +117,17 @@ def _way(scenario: CityScenario, dice: Dice, salt: str, *key: str) -> str:
 
 
 def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per pair; contacts of everyone begin and end, not only of those who change numbers."""
+    """One row per tie; contacts of everyone begin and end, not only of those who change numbers."""
     share, days = scenario.circles.turnover, scenario.days
     lasts = "kind = 'household'"
     return pairs.selectExpr(
         "a",
         "b",
+        "tie",
         "kind",
-        f"cast(if(not ({lasts}) and {dice.u('begins', 'a', 'b')} < {share!r}D, {dice.below(days, 'begin', 'a', 'b')}, "
+        f"cast(if(not ({lasts}) and {dice.u('begins', 'a', 'b', 'tie')} < {share!r}D, {dice.below(days, 'begin', 'a', 'b', 'tie')}, "
         "from_day) as int) as from_day",
-        f"cast(if(not ({lasts}) and {dice.u('ends', 'a', 'b')} < {share!r}D, {dice.below(days, 'end', 'a', 'b')}, to_day) "
+        f"cast(if(not ({lasts}) and {dice.u('ends', 'a', 'b', 'tie')} < {share!r}D, {dice.below(days, 'end', 'a', 'b', 'tie')}, to_day) "
         "as int) as to_day",
     )
 
@@ -135,7 +144,8 @@ def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
     )
     shared = like.join(sides, on="like_person", how="inner").where(f"{dice.u('copied', 'person_id', 'contact')} < copied")
     copied = shared.selectExpr("person_id as a", "contact as b", "'copied' as kind", "from_day", "to_day")
-    return copied.unionByName(_always(like.where("decoy <> 'household'"), "person_id", "like_person", "'like'"))
+    likes = _always(like.where("decoy <> 'household'"), "person_id", "like_person", "'like'", "0").drop("tie")
+    return copied.unionByName(likes)
 
 
 def _inherited(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -146,10 +156,12 @@ def _inherited(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice:
     call = now.join(sides, on="like_person", how="inner").where(
         f"contact <> person_id and {dice.u('inherited', 'person_id', 'contact')} < {share!r}D"
     )
+    call = call.select("person_id", "contact", "from_day").distinct()
     lasts = f"10 + {dice.below(60, 'inherited until', 'person_id', 'contact')}"
     return call.selectExpr(
         "person_id as a",
         "contact as b",
+        f"{LATER['inherits']} as tie",
         "'inherits' as kind",
         "from_day",
         f"cast(from_day + {lasts} as int) as to_day",
@@ -180,13 +192,15 @@ def _new(persons: DataFrame, returns: DataFrame, scenario: CityScenario, dice: D
 
 
 def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFrame:
-    """One row per pair; those a returner lets go end on the day of the new number."""
+    """One row per tie; those a returner lets go end on the day of the new number."""
     turns = returns.groupBy(F.col("person_id").alias(side)).agg(
-        F.expr("array_sort(collect_list(struct(slot, join_day, kept)))").alias("turns")
+        F.expr("sort_array(collect_list(struct(slot, join_day, kept)))").alias("turns")
     )
+    # all ties of a pair are kept, or let go, together
     lost = f"r.join_day > from_day and kind not in ('household', 'like') and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
     cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
-    return pairs.join(turns, on=side, how="left").selectExpr("a", "b", "kind", "from_day", f"least(to_day, {cut_day}) as to_day")
+    met = pairs.join(turns, on=side, how="left")
+    return met.selectExpr(*PAIR[:-1], f"if(turns is null, to_day, least(to_day, {cut_day})) as to_day")
 
 
 def _hubs(persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -212,12 +226,20 @@ def _hubs(persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
         .agg(F.min("hotline_from").alias("from_day"), F.max("hotline_to").alias("to_day"))
     )
     return (
-        _always(met, "person_id", "hub", "'hub'")
-        .unionByName(asked.selectExpr("person_id as a", f"{rival}L as b", "'hub' as kind", "from_day", "to_day"))
+        _always(met, "person_id", "hub", "'hub'", str(LATER["hub"]))
         .unionByName(
-            _always(persons.where("abnormal = 'sp_fraud'"), "person_id", f"{people.hub_id(scenario, 'provider')}L", "'sp'")
+            asked.selectExpr("person_id as a", f"{rival}L as b", f"{LATER['hub']} as tie", "'hub' as kind", "from_day", "to_day")
         )
-        .unionByName(_always(persons.where("wap_lean > 0"), "person_id", f"{wap}L", "'wap'"))
+        .unionByName(
+            _always(
+                persons.where("abnormal = 'sp_fraud'"),
+                "person_id",
+                f"{people.hub_id(scenario, 'provider')}L",
+                "'sp'",
+                str(LATER["sp"]),
+            )
+        )
+        .unionByName(_always(persons.where("wap_lean > 0"), "person_id", f"{wap}L", "'wap'", str(LATER["wap"])))
         .unionByName(_scripts(lives, scenario, dice))
         .unionByName(_complaints(lives, scenario))
         .selectExpr(*PAIR, "1.0D as strength")
@@ -232,7 +254,9 @@ def _complaints(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     rows = angry.selectExpr("*", "'complaint' as kind", "5 as days").unionByName(
         lost.selectExpr("*", "'lost_sim' as kind", "3 as days")
     )
-    return rows.selectExpr("person_id as a", f"{hotline} as b", "kind", "day as from_day", "day + days as to_day")
+    return rows.selectExpr(
+        "person_id as a", f"{hotline} as b", f"{_later('kind')} as tie", "kind", "day as from_day", "day + days as to_day"
+    )
 
 
 def _scripts(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -240,4 +264,4 @@ def _scripts(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     pool = people.offnet_people(scenario)
     lines = lives.where("decoy = 'farmed'").selectExpr("person_id", "explode(array(0, 1, 2)) as line", "dealer")
     called = f"{scenario.persons} + pmod(xxhash64({dice.seed}L, 'script', dealer, line), {pool}L)"
-    return _always(lines, "person_id", called, "'script'")
+    return _always(lines, "person_id", called, "'script'", f"{LATER['script']} + line")

@@ -61,30 +61,26 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     # a hub calls nobody and is written to by nobody
     shares = {"calls": "if(kind = 'hub', 1.0D, a_starts)", "messages": "if(kind = 'hub', 0.0D, a_starts)"}
     pairs = rated.where(f"{' + '.join(rates.values())} > 0").selectExpr(
-        "a", "b", "kind", "from_day as met_from", "to_day as met_to",
+        "a", "b", "tie", "from_day as met_from", "to_day as met_to",
         *[f"{rate} * {shares[name]} as {name}_there" for name, rate in rates.items()],
         *[f"{rate} * (1 - {shares[name]}) as {name}_back" for name, rate in rates.items()],
     )  # fmt: skip
-    side = {
-        s: parties.selectExpr(
-            f"party_id as {s}", f"lives as {s}_lives", f"network as {s}_network", f"away_from as {s}_from", f"away_to as {s}_to"
-        )
-        for s in ("a", "b")
-    }
-    wide = pairs.join(side["b"], on="b", how="inner").join(side["a"], on="a", how="inner")
+    traits = ("lives", "network", "away_from", "away_to")
+    a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in traits])
+    wide = events.with_b(pairs, parties, traits, scenario, dice).join(a, on="a", how="inner")
     calendar = ", ".join(
         f"named_struct('month', {month}, 'first', {first}, 'last', {last}, 'calls', {calls!r}D, 'messages', {messages!r}D)"
         for month, first, last, calls, messages in weeks(scenario)
     )
     each = wide.selectExpr("*", f"explode(array({calendar})) as week").selectExpr("*", "(week.first + week.last) div 2 as day_of")
     each = each.selectExpr("*", "cast(day_of as int) as day").where("day >= met_from and day < met_to")
-    key = ("kind", "a", "b", "week.first")
+    key = ("a", "b", "tie", "week.first")
     told = events.told(dice)
     known = each.selectExpr("*", *[f"{events.latest(f'{s}_lives', told)} as {s}_newest" for s in ("a", "b")])
     known = known.where("a_newest >= 0 and b_newest >= 0")
     held = known.selectExpr("*", *[f"{_used(dice, s, key)} as {s}_at" for s in ("a", "b")])
     held = held.selectExpr("*", "get(a_lives, a_at) as a_life", "get(b_lives, b_at) as b_life")
-    away = "if((day >= a_from and day < a_to) or (day >= b_from and day < b_to), 0.6D, 1.0D)"
+    away = "if((day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to), 0.6D, 1.0D)"
     keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
     held = held.selectExpr("*", f"{keeps} as keeps")
     means = [

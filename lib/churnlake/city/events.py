@@ -12,41 +12,41 @@ from churnlake.city.dice import Dice
 from churnlake.city.discontent import NEVER
 from churnlake.city.settings import CityScenario
 
-LIFE = (
-    "from_day",
-    "slot",
-    "to_day",
-    "is_own",
-    "share",
-    "ramp",
-    "told_share",
-    "told_days",
-    "dip_from",
-    "dip_to",
-    "depth",
-    "pace",
-    "forward_from",
-    "forward_to",
-    "forward_slot",
-    "forward_number",
-    "number",
-    "handset_owner",
-    "handset_turn",
-    "swap_day",
-    "plan_no",
-)
+FOREIGN = {
+    "from_day": f"-{NEVER}",
+    "slot": "0",
+    "to_day": f"{NEVER}",
+    "is_own": "false",
+    "share": "1.0D",
+    "ramp": "1",
+    "told_share": "1.0D",
+    "told_days": "0",
+    "dip_from": f"{NEVER}",
+    "dip_to": f"{NEVER}",
+    "depth": "0.0D",
+    "pace": "1",
+    "forward_from": f"{NEVER}",
+    "forward_to": f"{NEVER}",
+    "forward_slot": "cast(null as int)",
+    "forward_number": "cast(null as bigint)",
+    "number": "number",
+    "handset_owner": "cast(null as bigint)",
+    "handset_turn": "0",
+    "swap_day": f"{NEVER}",
+    "plan_no": "0",
+}
+"""What events need to know of a number, and the SQL of it for one of another network, which has always been and does nothing special."""
+LIFE = tuple(FOREIGN)
 LEANS = ("activity", "sms_lean", "mms_lean", "wap_lean")
 """How much a party talks and writes, beside others."""
 HABITS = ("network", "persona_no", "away_from", "away_to", "home_cell", "work_cell")
-EVENT = ("a", "b", "service", "n")
-"""What names an event: the pair, the service by number, and which of theirs it is."""
-PAIR = ("a", "b", "kind", "from_day", "to_day", "strength", "a_starts")
+EVENT = ("a", "b", "tie", "service", "n")
+"""What names an event: the tie, the service by number, and which of its it is."""
+PAIR = ("a", "b", "tie", "kind", "from_day", "to_day", "strength", "a_starts")
 MOST_LIVES = 5
 """A newcomer from the competitor who comes back twice and then goes there holds five numbers."""
-TURN = 1_000_000
-"""Events of a pair are numbered service * TURN + n; burst messages from BURST on, second kinds of touch of a pair from its own OFFSET on."""
-BURST = 900_000
-OFFSET = {"like": 100_000, "copied": 200_000, "new": 300_000, "inherits": 500_000, "complaint": 600_000, "lost_sim": 700_000}
+TURN, BURST = 1_000_000, 900_000
+"""Events of a tie are numbered service * TURN + n; messages that tell a new number from BURST on."""
 RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
 """Calls and messages a day of touches that have a rate of their own, whoever they are."""
 BY_MESSAGE = 0.6
@@ -54,80 +54,69 @@ BY_MESSAGE = 0.6
 
 
 def foreign(frame: DataFrame) -> DataFrame:
-    """One row per row of ``frame`` (party_id, slot, from_day, to_day, network, number of another network) with all columns of a number."""
-    return frame.selectExpr(
-        "party_id",
-        "slot",
-        "from_day",
-        "to_day",
-        "false as is_own",
-        "network",
-        "number",
-        "1.0D as share",
-        "1 as ramp",
-        "1.0D as told_share",
-        "0 as told_days",
-        "cast(null as bigint) as handset_owner",
-        "0 as handset_turn",
-        f"{NEVER} as swap_day",
-        f"{NEVER} as dip_from",
-        f"{NEVER} as dip_to",
-        "0.0D as depth",
-        "1 as pace",
-        f"{NEVER} as forward_from",
-        f"{NEVER} as forward_to",
-        "cast(null as bigint) as forward_number",
-        "cast(null as int) as forward_slot",
-        "0 as plan_no",
-    )
+    """One row per row of ``frame`` (party_id, slot, from_day, to_day, number of another network) with all columns of a life."""
+    known = ("slot", "from_day", "to_day", "number")
+    return frame.selectExpr("party_id", *[name if name in known else f"{sql} as {name}" for name, sql in FOREIGN.items()])
 
 
-def parties(persons: DataFrame, held: DataFrame, others: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per party that can call or be called: its ``lives`` (numbers held) in order of time, and its habits.
+def parties(persons: DataFrame, held: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per person who holds a number in the city's days: its ``lives`` (numbers held) in order of time, and its habits.
 
     ``mine`` is the share of the days it holds a number of ours, ``present`` of any network; ``network`` is that of the numbers
-    that are not ours. ``others`` are the people of other networks, and hubs (party_id, network, number).
+    that are not ours. People of other networks and hubs are in no table: all that is known of one follows from its id.
     """
     days = scenario.days
     span = f"greatest(0, least({days}, to_day) - greatest(0, from_day))"
-    life = f"struct({', '.join(LIFE)})"
     lives = (
         held.where(f"from_day < {days}")
         .groupBy("party_id")
         .agg(
-            F.expr(f"sort_array(collect_list({life}))").alias("lives"),
+            F.expr(f"sort_array(collect_list(struct({', '.join(LIFE)})))").alias("lives"),
             F.expr(f"least(1.0D, sum(if(is_own, {span}, 0)) / {days})").alias("mine"),
             F.expr(f"least(1.0D, sum({span}) / {days})").alias("present"),
         )
     )
     traits = persons.selectExpr("person_id as party_id", *LEANS, "'mobile' as network", *HABITS[1:])
-    ours = lives.join(traits, on="party_id", how="inner")
-    # each of the others has one number for all the time
-    alone = foreign(others.selectExpr("*", "0 as slot", f"-{NEVER} as from_day", f"{NEVER} as to_day"))
-    theirs = alone.selectExpr(
-        "party_id",
-        f"array({life}) as lives",
-        "0.0D as mine",
-        "1.0D as present",
-        f"exp(0.5 * {dice.normal('activity', 'party_id')}) as activity",
-        "case network when 'mobile' then 0.8D when 'far' then 0.3D when 'phs' then 0.3D else 0.0D end as sms_lean",
-        "case network when 'mobile' then 0.4D else 0.0D end as mms_lean",
-        "0.0D as wap_lean",
-        "network",
-        f"cast({dice.below(len(scenario.personas), 'persona', 'party_id')} as int) as persona_no",
-        f"{NEVER} as away_from",
-        f"{NEVER} as away_to",
-        "0 as home_cell",
-        "0 as work_cell",
+    return lives.join(traits, on="party_id", how="inner")
+
+
+def _foreign_traits(scenario: CityScenario, dice: Dice) -> dict[str, str]:
+    """By trait of party ``b`` the SQL of it when that is no person of ours."""
+    network = people.foreign_network(scenario, "b")
+    life = ", ".join(
+        f"{sql} as {name}" for name, sql in (FOREIGN | {"number": people.foreign_number(scenario, dice, "b")}).items()
     )
-    return ours.unionByName(theirs)
+    return {
+        "lives": f"array(struct({life}))",
+        "mine": "0.0D",
+        "present": "1.0D",
+        "activity": f"exp(0.5 * {dice.normal('activity', 'b')})",
+        "sms_lean": f"case {network} when 'mobile' then 0.8D when 'far' then 0.3D when 'phs' then 0.3D else 0.0D end",
+        "mms_lean": f"case {network} when 'mobile' then 0.4D else 0.0D end",
+        "wap_lean": "0.0D",
+        "network": network,
+        "persona_no": f"cast({dice.below(len(scenario.personas), 'persona', 'b')} as int)",
+        "away_from": f"{NEVER}",
+        "away_to": f"{NEVER}",
+        "home_cell": "0",
+        "work_cell": "0",
+    }
 
 
-def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario) -> DataFrame:
-    """One row per pair in touch: who starts how often, and the relative weight of each service; thin, for pairs are many."""
+def with_b(pairs: DataFrame, parties: DataFrame, names: tuple[str, ...], scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per pair, with those traits of b, ours or not. Persons without a number in the city's days drop out."""
+    b = parties.selectExpr("party_id as b", "true as is_ours", *[f"{name} as b_{name}" for name in names])
+    found = pairs.join(b, on="b", how="left").where(f"is_ours or b >= {scenario.persons}")
+    foreign = _foreign_traits(scenario, dice)
+    return found.selectExpr(*pairs.columns, *[f"if(is_ours, b_{name}, {foreign[name]}) as b_{name}" for name in names])
+
+
+def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per tie: who starts how often, and the relative weight of each service; thin, for ties are many."""
     names = (*LEANS, "mine", "present")
-    a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in names])
-    b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in names])
+    # some 80 bytes a person: a big city's fit into memory, and its ties need not be shuffled for them
+    thin = F.broadcast(parties.select("party_id", *names))
+    a = thin.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in names])
     touch = "strength * sqrt(a_activity * b_activity)"
     known = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
     hub = f"cast((b - {people.first_hub(scenario)}) div {people.districts(scenario)} + 1 as int)"
@@ -138,11 +127,12 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario) -> DataFr
         kinds = "'hub', 'sp'" if place else "'hub'"
         rates.append(f"case when kind in ({kinds}) then {of_hub} else case kind {own} else 0.0D end end")
     return (
-        ties.join(b, on="b", how="inner")
+        with_b(ties, thin, names, scenario, dice)
         .join(a, on="a", how="inner")
         .selectExpr(
             "a",
             "b",
+            "tie",
             "kind",
             "from_day",
             "to_day",
@@ -187,7 +177,7 @@ def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: 
         f"({unit!r}D * {service} + {own.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D as {service}_mean"
         for service, unit in zip(habits.SERVICES, level, strict=True)
     ]
-    key = ("kind", "a", "b")
+    key = ("a", "b", "tie")
     pairs = rated.selectExpr(*PAIR, *means)
     pairs = pairs.where(" or ".join(dice.some(f"{service}_mean", service, *key) for service in habits.SERVICES))
     counts = [f"cast({dice.poisson(f'{service}_mean', service, *key)} as int) as {service}" for service in habits.SERVICES]
@@ -227,17 +217,13 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     # what happened is worked out in steps, each once: see ``generate._as_written``
     columns = ("lives", *HABITS)
     a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in columns])
-    b = parties.selectExpr("party_id as b", *[f"{name} as b_{name}" for name in columns])
-    offsets = " ".join(f"when '{kind}' then {offset}" for kind, offset in OFFSET.items())
     turns = ", ".join(
         f"if({service} > 0, sequence({number * TURN} + 1 + first, {number * TURN} + first + {service}), array())"
         for number, service in enumerate(habits.SERVICES)
     )
-    first = (
-        f"case when burst is not null then {BURST} + abs(burst) * 2 + if(burst > 0, 1, 0) else case kind {offsets} else 0 end end"
-    )
+    first = f"if(burst is null, 0, {BURST} + abs(burst) * 2 + if(burst > 0, 1, 0))"
     # last by a, a person: b may be a hub that half the city deals with
-    wide = pairs.selectExpr("*", f"{first} as first").join(b, on="b", how="inner")
+    wide = with_b(pairs.selectExpr("*", f"{first} as first"), parties, columns, scenario, dice)
     wide = wide.repartition(slices, "a").join(a, on="a", how="inner")
     each = wide.selectExpr("*", f"explode(concat({turns})) as turn")
     each = each.selectExpr("*", f"turn div {TURN} as service", f"turn % {TURN} as n")

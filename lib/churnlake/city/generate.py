@@ -68,9 +68,8 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
     persons = kept(people.persons(spark, scenario, dice), "persons")
     contacts = kept(circles.contacts(persons, scenario, dice), "contacts")
     lives = kept(leaving.lives(persons, contacts, scenario, dice, kept), "lives")
-    others = people.offnet(spark, scenario, dice).unionByName(people.hubs(spark, scenario))
-    parties = kept(events.parties(persons, leaving.held(lives, scenario, dice), others, scenario, dice), "parties")
-    rated = kept(events.rated(circles.ties(contacts, persons, lives, scenario, dice), parties, scenario), "rated")
+    parties = kept(events.parties(persons, leaving.held(lives, scenario, dice), scenario), "parties")
+    rated = kept(events.rated(circles.ties(contacts, persons, lives, scenario, dice), parties, scenario, dice), "rated")
     level = events.levels(rated, parties, scenario)
     told = {
         "users": registers.users_truth(lives, persons, scenario),
@@ -224,7 +223,7 @@ def _registers(
 
 
 def _register_files(due: Registers, scenario: CityScenario, landing: Path) -> dict[str, int]:
-    lines = [write.register_lines(frame, feed, "delivered") for feed, (frame, _) in due.items()]
+    lines = [write.register_lines(frame, feed) for feed, (frame, _) in due.items()]
     headers = {feed: write.header(frame) for feed, (frame, _) in due.items()}
     return write.files(
         reduce(DataFrame.unionByName, lines), headers, {feed: days for feed, (_, days) in due.items()}, landing, "registers"

@@ -110,7 +110,6 @@ def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "forward_slot",
         "person_id as party_id",
         f"coalesce(left_day, {NEVER}) as to_day",
-        "'own' as network",
         f"case {plans} end as plan_no",
         # some are called at, and call from, a second telephone of the competitor
         f"if({two}, 0.8D, share) as share",
@@ -127,7 +126,7 @@ def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     theirs = events.foreign(
         beside.unionByName(after)
         .unionByName(before)
-        .selectExpr("person_id as party_id", "slot", "from_day", "to_day", "'mobile' as network", f"{rival} as number")
+        .selectExpr("person_id as party_id", "slot", "from_day", "to_day", f"{rival} as number")
     )
     return ours.select(*theirs.columns).unionByName(theirs)
 

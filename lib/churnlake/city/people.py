@@ -202,36 +202,31 @@ def user_id(serial: str) -> str:
     return f"concat('U', lpad({Shuffle(100_000_000, 17).forth(serial)}, 8, '0'))"
 
 
-def offnet(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per person of another network: its network and its one number."""
-    first = scenario.persons
-    serial = f"(party_id * {SLOTS})"
-    local = Shuffle(9_000_000, 19).forth("party_id")
+def foreign_network(scenario: CityScenario, party: str) -> str:
+    """SQL of the network of a party that is no person of ours: of another network, or a hub."""
+    networks = ", ".join(f"'{hub[2]}'" for hub in HUBS)
+    return f"if({party} >= {first_hub(scenario)}, element_at(array({networks}), {_hub_no(scenario, party)} + 1), {network(scenario, party)})"
+
+
+def foreign_number(scenario: CityScenario, dice: Dice, party: str) -> str:
+    """SQL of the one number of such a party."""
+    local = Shuffle(9_000_000, 19).forth(party)
 
     def one_of(codes: Sequence[str]) -> str:
         texts = ", ".join(repr(code) for code in codes)
-        return f"element_at(array({texts}), cast(1 + {dice.below(len(codes), 'code', 'party_id')} as int))"
+        return f"element_at(array({texts}), cast(1 + {dice.below(len(codes), 'code', party)} as int))"
 
-    return (
-        spark.range(first, first + offnet_people(scenario))
-        .select(F.col("id").alias("party_id"))
-        .selectExpr("party_id", f"{network(scenario, 'party_id')} as network")
-        .selectExpr(
-            "party_id",
-            "network",
-            f"case network when 'mobile' then {competitor_number(serial)} when 'fixed' then 1060000000L + {local} "
-            f"when 'phs' then 1080000000L + {local} when 'abroad' then cast(concat({one_of(OTHER_COUNTRIES)}, lpad({local}, 7, '0')) "
-            f"as bigint) else cast(concat({one_of(OTHER_CITIES)}, 8, lpad({local}, 7, '0')) as bigint) end as number",
-        )
+    person = (
+        f"case {network(scenario, party)} when 'mobile' then {competitor_number(f'({party} * {SLOTS})')} "
+        f"when 'fixed' then 1060000000L + {local} when 'phs' then 1080000000L + {local} "
+        f"when 'abroad' then cast(concat({one_of(OTHER_COUNTRIES)}, lpad({local}, 7, '0')) as bigint) "
+        f"else cast(concat({one_of(OTHER_CITIES)}, 8, lpad({local}, 7, '0')) as bigint) end"
     )
+    numbers = ", ".join(f"{hub[1]}L" for hub in HUBS)
+    district = f"pmod({party} - {first_hub(scenario)}, {districts(scenario)})"
+    hub = f"element_at(array({numbers}), {_hub_no(scenario, party)} + 1) + 17 * {district}"
+    return f"if({party} >= {first_hub(scenario)}, {hub}, {person})"
 
 
-def hubs(spark: SparkSession, scenario: CityScenario) -> DataFrame:
-    """One row per hub: hotlines, banks, couriers of each district."""
-    count, first = districts(scenario), first_hub(scenario)
-    rows = [
-        (first + kind * count + district, hub[2], hub[1] + 17 * district)
-        for kind, hub in enumerate(HUBS)
-        for district in range(count if hub[3] else 1)
-    ]
-    return spark.createDataFrame(rows, "party_id bigint, network string, number bigint")
+def _hub_no(scenario: CityScenario, party: str) -> str:
+    return f"cast(({party} - {first_hub(scenario)}) div {districts(scenario)} as int)"

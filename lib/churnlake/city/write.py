@@ -59,12 +59,15 @@ def sign(landing: Path, scenario: CityScenario, seed: int, counts: dict[str, int
     part.replace(landing / MANIFEST)
 
 
-def register_lines(frame: DataFrame, feed: str, delivered: str) -> DataFrame:
+def register_lines(frame: DataFrame, feed: str) -> DataFrame:
     """One row per line of a register: its columns but ``delivered`` in order, empty where null."""
     columns = [column for column in frame.columns if column != "delivered"]
     fields = ", ".join(f"coalesce(cast(`{column}` as string), '')" for column in columns)
+    # a register is long: it is put in order by a number
+    orders = {"PAY_TIME": "cast(PAY_TIME as bigint)", "USER_ID": "cast(substring(USER_ID, 2) as bigint)"}
+    place = next((sql for name, sql in orders.items() if name in columns), "0L")
     return frame.selectExpr(
-        f"'{feed}' as feed", f"{delivered} as delivered", "0 as part", "0L as place", f"concat_ws(',', {fields}) as line"
+        f"'{feed}' as feed", "delivered", "0 as part", f"{place} as place", f"concat_ws(',', {fields}) as line"
     )
 
 
