@@ -28,7 +28,7 @@ Fields = dict[str, str]
 NUMBER = r"(86)?1[3-9]\d{9}"
 TIME = r"20\d{12}"
 SOUND = {
-    "voice": rf"[0-9A-F]{{16}},{NUMBER},[+\d]*,{TIME},[012],\d+,[DLR],(41\d{{3}}-\d{{5}})?,(\d{{15}})?,[+\d]*,[0-4],\d+",
+    "voice": rf"[0-9A-F]{{16}},{NUMBER},[+\d]*,{TIME},[012],\d+,[DLRI],(41\d{{3}}-\d{{5}})?,(\d{{15,16}})?,[+\d]*,[0-4],\d+",
     "sms": rf"[0-9A-F]{{16}},{NUMBER},[+\d]*,{TIME},[01],\d+",
     "mms": rf"[0-9A-F]{{16}},{NUMBER},[+\d]*,{TIME},[01],\d+,\d+",
     "wap": rf"[0-9A-F]{{16}},{NUMBER},{TIME},\d+,\d+,[a-z_]+,\d+",

@@ -142,7 +142,10 @@ def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
     sides = pairs.selectExpr("a as like_person", "b as contact", "from_day", "to_day").unionByName(
         pairs.selectExpr("b as like_person", "a as contact", "from_day", "to_day")
     )
-    shared = like.join(sides, on="like_person", how="inner").where(f"{dice.u('copied', 'person_id', 'contact')} < copied")
+    # those who look like others are few beside all ties, here and below
+    shared = sides.join(F.broadcast(like), on="like_person", how="inner").where(
+        f"{dice.u('copied', 'person_id', 'contact')} < copied"
+    )
     copied = shared.selectExpr("person_id as a", "contact as b", "'copied' as kind", "from_day", "to_day")
     likes = _always(like.where("decoy <> 'household'"), "person_id", "like_person", "'like'", "0").drop("tie")
     return copied.unionByName(likes)
@@ -153,7 +156,7 @@ def _inherited(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice:
     share = scenario.coming.copied.get("recycled", 0.0)
     now = lives.where("decoy = 'recycled' and like_person is not null").select("person_id", "like_person", "from_day")
     sides = pairs.selectExpr("a as like_person", "b as contact").unionByName(pairs.selectExpr("b as like_person", "a as contact"))
-    call = now.join(sides, on="like_person", how="inner").where(
+    call = sides.join(F.broadcast(now), on="like_person", how="inner").where(
         f"contact <> person_id and {dice.u('inherited', 'person_id', 'contact')} < {share!r}D"
     )
     call = call.select("person_id", "contact", "from_day").distinct()
@@ -199,7 +202,7 @@ def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFra
     # all ties of a pair are kept, or let go, together
     lost = f"r.join_day > from_day and kind not in ('household', 'like') and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
     cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
-    met = pairs.join(turns, on=side, how="left")
+    met = pairs.join(F.broadcast(turns), on=side, how="left")
     return met.selectExpr(*PAIR[:-1], f"if(turns is null, to_day, least(to_day, {cut_day})) as to_day")
 
 

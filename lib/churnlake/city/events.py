@@ -49,6 +49,8 @@ TURN, BURST = 1_000_000, 900_000
 """Events of a tie are numbered service * TURN + n; messages that tell a new number from BURST on."""
 RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
 """Calls and messages a day of touches that have a rate of their own, whoever they are."""
+ENOUGH = 200_000
+"""Persons whose ties tell how much all talk."""
 BY_MESSAGE = 0.6
 """Share of contacts who are told a new number by a message."""
 
@@ -153,9 +155,10 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dic
 def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list[float]:
     """Events a day for one unit of weight, by service, so that our users have the records per day the scenario asks for.
 
-    Sums whole millionths, so that their order does not matter.
+    Sums whole millionths, so that their order does not matter. Of a big city's ties a part is enough to know it by.
     """
-    days = scenario.days
+    days, parts = scenario.days, max(1, scenario.persons // ENOUGH)
+    rated = rated.where(f"pmod(xxhash64(a, b, tie), {parts}) = 0")
     window = f"greatest(0, least({days}, to_day) - greatest(0, from_day)) / {days}"
     sums = rated.selectExpr(
         *[f"sum(cast(round(1e6D * {s} * {window} * ends) as bigint)) as {s}" for s in habits.SERVICES]
@@ -164,7 +167,7 @@ def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list
     assert sums is not None
     assert users is not None
     target = {s: scenario.records.mix[s] * scenario.records.per_user_day * float(users["mine"]) for s in habits.SERVICES}
-    return [target[s] / sums[s] if sums[s] else 0.0 for s in habits.SERVICES]
+    return [target[s] / sums[s] / parts if sums[s] else 0.0 for s in habits.SERVICES]
 
 
 def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -184,7 +187,7 @@ def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: 
     return pairs.selectExpr(*PAIR, *counts, "cast(null as int) as burst", "cast(null as int) as burst_day")
 
 
-def bursts(rated: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+def bursts(ties: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per message by which somebody who came back tells a contact the new number, as ``planned``.
 
     ``burst`` is the slot of that number, positive when ``a`` sends, negative when ``b`` does.
@@ -194,18 +197,21 @@ def bursts(rated: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dic
         "person_id", "cast(slot as int) as slot", "from_day as since", "told_days"
     )
     found = None
+    people_know = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
     for side, sign in (("a", ""), ("b", "-")):
-        met = rated.where("own_voice + own_sms + wap = 0").join(back.withColumnRenamed("person_id", side), on=side, how="inner")
+        met = ties.where(f"kind not in ({people_know})").join(
+            F.broadcast(back.withColumnRenamed("person_id", side)), on=side, how="inner"
+        )
         # the day on which this contact hears of it: see told
         heard = f"since + floor({dice.u('told day', 'a', 'b', 'slot')} * told_days)"
-        some = met.selectExpr(*PAIR, f"{sign}slot as burst", f"cast({heard} as int) as burst_day").where(
+        some = met.selectExpr(*PAIR[:-1], f"{sign}slot as burst", f"cast({heard} as int) as burst_day").where(
             f"{dice.u('by message', 'a', 'b', 'burst')} < {BY_MESSAGE!r}D and burst_day >= from_day and burst_day < to_day "
             f"and burst_day between {first} and {last}"
         )
         found = some if found is None else found.unionByName(some)
     assert found is not None
     none = [f"{int(service == 'sms')} as {service}" for service in habits.SERVICES]
-    return found.selectExpr(*PAIR, *none, "burst", "burst_day")
+    return found.selectExpr(*PAIR[:-1], "1.0D as a_starts", *none, "burst", "burst_day")
 
 
 def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dice, slices: int) -> DataFrame:

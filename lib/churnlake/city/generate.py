@@ -38,6 +38,8 @@ from churnlake.city.settings import CityScenario, scenario
 __all__ = ["generate", "scenario"]
 PERSONS_A_TASK, RECORDS_A_TASK = 100_000, 500_000
 """What a task can hold in memory beside another one, on a machine of 8 GB."""
+DIFFERENT = ("record_no", "peer", "number", "user_id", "imei", "second", "bytes", "strength")
+"""Columns whose values hardly come twice: a dictionary of them is made in vain."""
 
 
 def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
@@ -62,14 +64,18 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
 
     def kept(frame: DataFrame, name: str) -> DataFrame:
         """One row per row of ``frame``, from disk: each step is used by many others and must not be worked out again."""
-        frame.write.mode("overwrite").option("compression", "lz4").parquet(str(building / name))
+        writer = frame.write.mode("overwrite").option("compression", "lz4")
+        for column in DIFFERENT:
+            writer = writer.option(f"parquet.enable.dictionary#{column}", "false")
+        writer.parquet(str(building / name))
         return spark.read.schema(frame.schema).parquet(str(building / name))
 
     persons = kept(people.persons(spark, scenario, dice), "persons")
     contacts = kept(circles.contacts(persons, scenario, dice), "contacts")
     lives = kept(leaving.lives(persons, contacts, scenario, dice, kept), "lives")
     parties = kept(events.parties(persons, leaving.held(lives, scenario, dice), scenario), "parties")
-    rated = kept(events.rated(circles.ties(contacts, persons, lives, scenario, dice), parties, scenario, dice), "rated")
+    ties = kept(circles.ties(contacts, persons, lives, scenario, dice), "ties")
+    rated = events.rated(ties, parties, scenario, dice)
     level = events.levels(rated, parties, scenario)
     told = {
         "users": registers.users_truth(lives, persons, scenario),
@@ -80,7 +86,7 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
     if scenario.records.form == "edges":
         counts = _edges(spark, persons, lives, parties, rated, level, scenario, dice, landing)
     else:
-        touched = events.planned(rated, level, scenario, dice).unionByName(events.bursts(rated, lives, scenario, dice))
+        touched = events.planned(rated, level, scenario, dice).unionByName(events.bursts(ties, lives, scenario, dice))
         first, last = scenario.written
         slices = max(8, round(scenario.persons * (last - first + 1) * scenario.records.per_user_day / RECORDS_A_TASK))
         with configured(spark, _as_written()):

@@ -88,14 +88,16 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     days = scenario.days
     joiners = persons.where("newcomer is not null")
     ranked_joiners = _ranked(joiners, "drawn_decoy", "newcomer")
+    goes_on = f"({dice.u('handed on', 'person_id')} < 0.25D)"
     # A handset is resold only by those who do not come back with it; a number rests 90 days before another gets it.
     use = {
         "kin": "true",
         "friend": "destination <> 'back'",
         "dormmate": "destination = 'back'",
-        "handed": "destination <> 'back'",
+        # a number goes to one of the two
+        "handed": f"destination <> 'back' and {goes_on}",
         "resold": "destination <> 'back'",
-        "recycled": f"left_day + 95 < {days}",
+        "recycled": f"left_day + 95 < {days} and not {goes_on}",
     }
     mixed = f"xxhash64({dice.seed}L, 'leaver', person_id)"
     wanted = (

@@ -67,11 +67,12 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"{dice.u('answered', *EVENT)} < {shape.answered!r}D as answered",
         f"cast({lasts} as int) as lasts",
         f"{dice.u('form', *key)} as form",
-        f"{_moved(scenario, dice, f'if({work}, work_cell, home_cell)', *key)} as near",
+        # a cell is written of calls only
+        f"if(service = 0, {_moved(scenario, dice, f'if({work}, work_cell, home_cell)', *key)}, null) as near",
     )
     told = told.selectExpr(
         "*",
-        f"{_in_order(scenario, dice)} as cell",
+        f"if(near is null, null, {_in_order(scenario, dice)}) as cell",
         # over the Internet to another city, and home from abroad
         "side = 0 and service = 0 and form < 0.4 and peer_network in ('far', 'abroad') as is_ip",
         "case when roams then 'R' when peer_network = 'far' then 'L' when peer_network = 'abroad' then 'I' else 'D' end as class",
@@ -94,7 +95,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "if(is_forwarded, 2, if(side = 0, 0, 1)) as direction",
         "if(service = 0 and not answered, 0, lasts) as seconds",
         "class",
-        "if(roams or service > 0, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
+        "if(roams or cell is null, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
         f"if(service > 0 or {dice.u('imei', *key)} < {shape.imei_missing!r}D, null, {handsets.imei(dice, 'handset_owner', 'handset_turn')}) as imei",
         "if(is_forwarded, cast(forward_number as string), null) as forwarded_to",
         f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + "
