@@ -6,7 +6,6 @@ PY := $(VENV)/bin/python
 CITY ?= standard
 SEED ?= 2005
 SEEDS ?= 2006
-MADE := build/city/$(notdir $(basename $(CITY)))-$(SEED)
 JARS ?= $(HOME)/.cache/churnlake/jars
 
 .PHONY: demo test lint docs clean java jars setup evaluate realism city
@@ -36,8 +35,7 @@ realism: setup
 	@$(PY) -m churnlake realism
 
 city: setup
-	@$(PY) -m jobs.generate_city --set city.scenario=$(CITY) --set city.seed=$(SEED) --set store.landing=$(MADE)/landing --set city.truth=$(MADE)/truth
-	@echo "landing files in $(MADE)/landing, the truth apart in $(MADE)/truth"
+	@$(PY) -m churnlake city --city $(CITY) --seed $(SEED)
 
 setup: java $(VENV)/.ready jars
 

@@ -92,6 +92,7 @@ cells: 12
 last_day: 2005-02-12
 incidents_from: 12
 fault_share: 0.1
+faults: {negative_bytes: 5, absurd_bytes: 5}
 """
 
 

@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     commands: dict[str, tuple[Callable[[list[str]], int], str]] = {
         "run": (_run, "run the chain of jobs in lineage order in one process"),
         "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
+        "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
         "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
         "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
         "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
@@ -86,6 +87,30 @@ def _demo(argv: list[str]) -> int:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny"
     )
     return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
+
+
+def _city(argv: list[str]) -> int:
+    from churnlake.evaluate.made import make_city
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake city",
+        description="Make the landing files of a made-up city, and its truth apart; say what it took.",
+    )
+    parser.add_argument("--city", default="standard", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--seed", type=int, default=2005)
+    parser.add_argument("--out", default="", help="folder for landing/ and truth/ (default: build/city/<scenario>-<seed>)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example spark.driver_memory=4g"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        home = Path(arguments.out or f"build/city/{Path(arguments.city).stem}-{arguments.seed}")
+        own = [f"city.scenario={arguments.city}", f"city.seed={arguments.seed}", f"city.truth={home / 'truth'}",
+               f"store.landing={home / 'landing'}", f"store.work={home / 'work'}"]  # fmt: skip
+        given = any(text.startswith("spark.driver_memory=") for text in arguments.set)
+        make_city(load(Settings, "local", [*own, *arguments.set]), Console(), given)
+
+    return guarded("city", parser, argv, body)
 
 
 def _cns(argv: list[str]) -> int:

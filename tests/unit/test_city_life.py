@@ -49,7 +49,7 @@ def calls(spark: SparkSession, home: Path) -> DataFrame:
         "*",
         "right(MSISDN, 11) as own",
         "right(OPP_NUMBER, 11) as other",
-        "to_date(left(START_TIME, 8), 'yyyyMMdd') as day",
+        "try_to_date(left(START_TIME, 8), 'yyyyMMdd') as day",
         "int(substring(START_TIME, 9, 2)) as hour",
     ).cache()
 

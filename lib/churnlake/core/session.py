@@ -137,3 +137,24 @@ def _quiet(log_folder: Path) -> str:
         encoding="utf-8",
     )
     return f"-Dlog4j2.configurationFile=file:{config} -Dderby.system.home={log_folder}"
+
+
+def peak_memory_mb() -> int | None:
+    """Largest resident memory of this process and its children, summed; None where /proc is not."""
+    mine = {str(os.getpid())}
+    peak = 0
+    try:
+        stats = {p.name: (p / "status").read_text() for p in Path("/proc").iterdir() if p.name.isdigit()}
+    except OSError:
+        return None
+    parents = {
+        pid: next((line.split()[1] for line in text.splitlines() if line.startswith("PPid:")), "") for pid, text in stats.items()
+    }
+    grew = True
+    while grew:
+        more = {pid for pid, parent in parents.items() if parent in mine} - mine
+        mine |= more
+        grew = bool(more)
+    for pid in mine & stats.keys():
+        peak += next((int(line.split()[1]) for line in stats[pid].splitlines() if line.startswith("VmHWM:")), 0)
+    return peak // 1024 or None

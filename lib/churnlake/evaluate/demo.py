@@ -16,7 +16,7 @@ from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
-from churnlake.core.session import session
+from churnlake.core.session import peak_memory_mb, session
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
 from churnlake.settings import Settings
@@ -115,26 +115,3 @@ def _summary(
         lines.append(("peak memory", f"{peak:,} MB"))
     lines.append(("pages", str(Path(settings.store.work).resolve() / "site" / "index.html")))
     return lines
-
-
-def peak_memory_mb() -> int | None:
-    """Largest resident memory of this process and its children, summed; None where /proc is not."""
-    import os
-
-    mine = {str(os.getpid())}
-    peak = 0
-    try:
-        stats = {p.name: (p / "status").read_text() for p in Path("/proc").iterdir() if p.name.isdigit()}
-    except OSError:
-        return None
-    parents = {
-        pid: next((line.split()[1] for line in text.splitlines() if line.startswith("PPid:")), "") for pid, text in stats.items()
-    }
-    grew = True
-    while grew:
-        more = {pid for pid, parent in parents.items() if parent in mine} - mine
-        mine |= more
-        grew = bool(more)
-    for pid in mine & stats.keys():
-        peak += next((int(line.split()[1]) for line in stats[pid].splitlines() if line.startswith("VmHWM:")), 0)
-    return peak // 1024 or None
