@@ -251,7 +251,7 @@ def test_campaigns_that_the_city_does_not_see_through_are_not_held(town: CitySce
     assert [campaign.name for _, campaign in campaigns.held(short)] == ["top_up"]
     day = town.model_copy(update={"records": town.records.model_copy(update={"first_day": dt.date(2005, 5, 18)})})
     assert [campaign.name for _, campaign in campaigns.held(day)] == ["care", "trial"]
-    assert [campaign.name for _, campaign in campaigns.held(scenario("full_day"))] == ["care_call", "mms_trial"]
+    assert [campaign.name for _, campaign in campaigns.held(scenario("full_day"))] == ["care_call"]
     assert campaigns.deliveries(town) == ["2005-02-04", "2005-03-04", "2005-04-01", "2005-05-06"]
 
 

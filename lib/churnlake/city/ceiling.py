@@ -6,6 +6,7 @@ calls to the rival's hotline, calls forwarded to the rival, and how many contact
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ from churnlake.city import habits
 from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
 from churnlake.city.settings import CityScenario
 
+SIGNS = ("asked_rival", "forwarded", "complained")
 WEEKS = 18
 """Weeks before a month's end that the filter looks at, the newest first."""
 RECENT = 14
 """Days in which a call to the rival's hotline, or one forwarded to it, counts."""
-RIVAL_HOTLINE = "10010"
+RIVAL_HOTLINE, HOTLINE = "10010", "1860"
+COMPLAINED, CALLS = 60, 2
+"""Days in which so many calls to our own hotline count as a complaint."""
 PACES, DEPTHS = 2, 3
 SIMULATED = 60_000
 Array = npt.NDArray[Any]
@@ -32,7 +36,8 @@ def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario:
     """One row per user and month's end with what the operator could see of it by then.
 
     ``events``: own calls and messages in each of the weeks before, newest first; ``days_seen`` since the first use, at most all of
-    them; ``is_active``: an own event in the last 15 days; ``asked_rival`` and ``forwarded`` in the last fortnight; ``gone``: contacts
+    them; ``is_active``: an own event in the last 15 days; ``asked_rival`` and ``forwarded`` in the last fortnight; ``complained`` in
+    the last COMPLAINED days; ``gone``: contacts
     who fell silent between 7 and 50 days ago; ``known_risk``: how much more often its brand and time with us make discontented.
     """
     spark, span = records.sparkSession, WEEKS * 7
@@ -42,6 +47,7 @@ def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario:
     daily = records.groupBy("user_id", "day").agg(
         F.expr("count_if(side = 0 and service < 3)").alias("own"),
         F.expr(f"bool_or(side = 0 and service = 0 and peer = '{RIVAL_HOTLINE}')").alias("asked"),
+        F.expr(f"count_if(side = 0 and service = 0 and peer = '{HOTLINE}')").alias("complaints"),
         F.expr("bool_or(forwarded_to rlike '^13[0-3]')").alias("forwarded"),
     )
     near = daily.join(ends, on=F.expr(f"day <= end and day > end - {span}"), how="inner")
@@ -50,6 +56,7 @@ def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario:
         F.expr(f"array({weeks})").alias("events"),
         F.expr("bool_or(own > 0 and end - day < 15)").alias("is_active"),
         F.expr(f"bool_or(asked and end - day < {RECENT})").alias("asked_rival"),
+        F.expr(f"sum(if(end - day < {COMPLAINED}, complaints, 0)) >= {CALLS}").alias("complained"),
         F.expr(f"coalesce(bool_or(forwarded and end - day < {RECENT}), false)").alias("forwarded"),
     )
     sides = contacts.selectExpr("a as person_id", "b as contact").unionByName(
@@ -66,7 +73,7 @@ def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario:
         known.join(gone, on=["person_id", "month"], how="left")
         .join(seen, on=["user_id", "month"], how="inner")
         .selectExpr(
-            "user_id", "month", "events", "is_active", "asked_rival", "forwarded", "coalesce(gone, 0) as gone", "known_risk",
+            "user_id", "month", "events", "is_active", "asked_rival", "forwarded", "complained", "coalesce(gone, 0) as gone", "known_risk",
             f"least({span}, end + 1 - greatest(0, from_day)) as days_seen",
         )
     )  # fmt: skip
@@ -89,9 +96,9 @@ def observable(seen: pd.DataFrame, scenario: CityScenario) -> pd.DataFrame:
         worth = _worth(scenario, end) * _held(rows["days_seen"].to_numpy(float))
         fits = _log_fit(counts, worth, paths, _spread(counts, worth))
         fits = np.exp(fits - fits.max(axis=1, keepdims=True))
-        asked, forwarded = rows["asked_rival"].to_numpy(bool), rows["forwarded"].to_numpy(bool)
+        signs = np.stack([rows[name].to_numpy(bool) for name in SIGNS])
         level = rows["known_risk"].to_numpy(float) + _caught(scenario) * rows["gone"].to_numpy(float)
-        score_t1, score_t2 = _posterior(fits, asked, forwarded, level, scenario, rng, (after, later))
+        score_t1, score_t2 = _posterior(fits, signs, level, scenario, rng, (after, later))
         found.append(pd.DataFrame({"user_id": rows["user_id"], "month": month, "score_t1": score_t1, "score_t2": score_t2}))
     return pd.concat(found, ignore_index=True)
 
@@ -157,7 +164,7 @@ def _caught(scenario: CityScenario) -> float:
 
 
 def _posterior(
-    fits: Array, asked: Array, forwarded: Array, level: Array, scenario: CityScenario, rng: np.random.Generator, months: tuple[int, int]
+    fits: Array, signs: Array, level: Array, scenario: CityScenario, rng: np.random.Generator, months: tuple[int, int]
 ) -> tuple[Array, Array]:  # fmt: skip
     leaving = scenario.leaving
     causes = list(leaving.causes.values())
@@ -174,13 +181,20 @@ def _posterior(
         shows = rng.random(SIMULATED) < np.array([getattr(cause, trait) for cause in causes])[kind]
         return np.where(shows, age - np.floor(np.maximum(1, length - 2) * SOON * rng.random(SIMULATED)), -1.0)
 
-    fade, hotline, forward = begun("fade"), begun("hotline"), begun("forward")
+    fade, hotline, forward, complaint = begun("fade"), begun("hotline"), begun("forward"), begun("complaint")
     rings = np.where(hotline >= 0, 1 - np.exp(-0.15 * np.clip(hotline + 1, 0, RECENT)), 0.0)
     passes = np.where(forward >= 0, 1 - np.exp(-0.3 * np.clip(forward + 1, 0, RECENT)), 0.0)
     week = np.minimum(np.floor(fade / 7), WEEKS - 1).astype(int)
     # a false sign lasts 27 days on average, and is over in most
     lasts = 27 / scenario.days
-    false_rings, false_passes = 0.001 + leaving.false_hotline * lasts * 1.3, 0.0005 + leaving.false_forward * lasts * 1.3
+    odd = scenario.abnormal
+    false_rings = 0.001 + leaving.false_hotline * lasts * 1.3 + odd.get("shopper", 0.0)
+    false_passes = 0.0005 + leaving.false_forward * lasts * 1.3 + odd.get("forwarder", 0.0)
+    # a complaint is some calls within five days; others call the hotline too, now and then
+    heard, by_chance = 1 - np.exp(-2.5) * 3.5, 0.5 * (1 - np.exp(-0.012 * COMPLAINED) * (1 + 0.012 * COMPLAINED))
+    complains = np.where((complaint >= 0) & (complaint < COMPLAINED), heard, by_chance)
+    complained_anyway = leaving.false_complaint * COMPLAINED / scenario.days
+    false_complains = complained_anyway * heard + (1 - complained_anyway) * by_chance
     false_fade = leaving.false_fade * 7 / scenario.days
     score_t1, score_t2 = np.zeros(len(fits)), np.zeros(len(fits))
     # the contented: as ever, fading without reason (fewer the longer ago it began), or over it
@@ -191,7 +205,8 @@ def _posterior(
         content[1 + began * size : 1 + (began + 1) * size] = false_fade * still[began] / size
     over = 1 + WEEKS * size
     content[over:] = false_fade * 0.8 / max(1, fits.shape[1] - over) * WEEKS
-    signs_content = np.where(asked, false_rings, 1 - false_rings) * np.where(forwarded, false_passes, 1 - false_passes)
+    chances = (false_rings, false_passes, false_complains)
+    signs_content = np.prod([np.where(sign, chance, 1 - chance) for sign, chance in zip(signs, chances, strict=True)], axis=0)
     total = (fits @ content) * signs_content
     speeds = level * rate
     fresh: list[Array] = []
@@ -206,16 +221,17 @@ def _posterior(
     score_t2 += total * (fresh[1] - fresh[0])
     for number, cause in enumerate(causes):
         mine = kind == number
-        prior = np.zeros((2, 2, fits.shape[1]))
-        for heard in (0, 1):
-            for passed in (0, 1):
-                chance = np.where(heard, rings, 1 - rings) * np.where(passed, passes, 1 - passes) * mass
-                none = mine & (fade < 0)
-                prior[heard, passed, 0] = chance[none].sum()
-                by_week = np.bincount(week[mine & (fade >= 0)], weights=chance[mine & (fade >= 0)], minlength=WEEKS)
-                for began in range(WEEKS):
-                    prior[heard, passed, 1 + began * size : 1 + (began + 1) * size] = by_week[began] / size
-        here = np.einsum("up,up->u", fits, prior[asked.astype(int), forwarded.astype(int)]) * level
+        prior = np.zeros((2, 2, 2, fits.shape[1]))
+        for shown in itertools.product((0, 1), repeat=len(SIGNS)):
+            chance = mass.copy()
+            for seen, rate_of in zip(shown, (rings, passes, complains), strict=True):
+                chance = chance * (rate_of if seen else 1 - rate_of)
+            none = mine & (fade < 0)
+            prior[shown][0] = chance[none].sum()
+            by_week = np.bincount(week[mine & (fade >= 0)], weights=chance[mine & (fade >= 0)], minlength=WEEKS)
+            for began in range(WEEKS):
+                prior[shown][1 + began * size : 1 + (began + 1) * size] = by_week[began] / size
+        here = np.einsum("up,up->u", fits, prior[tuple(signs.astype(int))]) * level
         stays = np.exp(-months[0] / cause.days)
         later = stays * (1 - np.exp(-months[1] / cause.days))
         score_t1 += here * (1 - cause.stays) * (1 - stays)
