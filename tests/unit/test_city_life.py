@@ -166,14 +166,14 @@ def test_farmed_cards_share_few_handsets_and_call_by_script(
 ) -> None:
     farmed = users.where("abnormal = 'farmed'").select(F.col("MSISDN").alias("own"), "DEALER")
     assert farmed.select("DEALER").distinct().count() == 1
-    made = calls.join(farmed, on="own", how="inner").where("CALL_TYPE = '0'")
-    row = made.agg(
-        F.count_distinct("own").alias("cards"), F.count_distinct(F.expr("left(IMEI, 14)")).alias("handsets"),
-        F.expr("percentile(try_cast(DURATION as int), 0.9)").alias("length"),
-    ).first()  # fmt: skip
+    made = calls.join(farmed, on="own", how="inner").where("CALL_TYPE = '0' and try_cast(DURATION as int) > 0")
+    # broken lines have odd identities, but none twice
+    handsets = made.where("IMEI is not null").groupBy(F.expr("left(IMEI, 14)").alias("handset")).count().where("count > 3")
+    row = made.agg(F.count_distinct("own").alias("cards"), F.expr("percentile(int(DURATION), 0.5)").alias("length")).first()
     assert row is not None
-    assert row["handsets"] <= 4 < row["cards"]
-    assert row["length"] < 60
+    assert row["cards"] >= 2
+    assert handsets.count() <= 4
+    assert row["length"] < 20
 
 
 def test_personas_have_the_leanings_they_are_named_for(spark: SparkSession, calls: DataFrame, users: DataFrame) -> None:

@@ -18,7 +18,7 @@ from churnlake.core.pseudonyms import Key
 TARGETS = {"t1": "the next month", "t2": "the month after next"}
 WAYS = {"true_hazard": "hazard", "observable": "score", "learner": "learner"}
 """What ranks users, and the prefix of its column."""
-TAUGHT_MONTHS = 2
+TAUGHT_MONTHS = 1
 """Months whose outcome the learner has seen, at least, before it is asked."""
 RESAMPLES = 200
 SEED = 2005
@@ -41,6 +41,10 @@ def ceilings(
     found = []
     for turn in TARGETS:
         known = rows.dropna(subset=[f"leaves_{turn}"])
+        if f"learner_{turn}" in known:
+            # where a learner could be taught, all are asked about the months that it was asked about
+            asked = known.dropna(subset=[f"learner_{turn}"])
+            known = asked if len(asked) else known.drop(columns=f"learner_{turn}")
         label = known[f"leaves_{turn}"].astype(int).to_numpy()
         ways = {way: known[f"{column}_{turn}"].to_numpy() for way, column in WAYS.items() if f"{column}_{turn}" in known}
         if not 0 < label.sum() < len(label):
@@ -109,7 +113,6 @@ def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSessi
                 now[f"learner_{turn}"] = learner.predict_proba(now[columns])[:, 1]
             else:
                 now[f"learner_{turn}"] = np.nan
-                now[f"leaves_{turn}"] = None
         asked.append(now[[*rows.columns, "learner_t1", "learner_t2"]])
     taught: pd.DataFrame = pd.concat(asked, ignore_index=True)
     return taught
