@@ -16,7 +16,7 @@ from churnlake.site.pages import asset, environment, plotly_script
 
 STRICT, STUDY = "standard", "copenhagen"
 """The scenario that the bounds are asked of, and the one cut to the shape of the Copenhagen data."""
-TARGETS = {"leave_t1": "leaves in the next month", "leave_t2": "leaves in the month after next"}
+TARGETS = {"leave_t1": "next month", "leave_t2": "month after next"}
 PROBE_SLACK = 0.08
 SEED_MIX = {"voice": 0.544, "sms": 0.400, "mms": 0.048, "wap": 0.008}
 SEED_RECORDS_A_DAY, SEED_USERS = 24_734_616, 2_873_490
