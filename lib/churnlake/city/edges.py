@@ -16,7 +16,7 @@ from churnlake.city.dice import Dice
 from churnlake.city.handsets import NEXT, imei
 from churnlake.city.settings import CityScenario
 
-VOICE, MESSAGES = ("voice",), ("sms", "mms")
+MESSAGES = ("sms", "mms")
 COUNTS = ("out_calls", "in_calls", "out_messages", "in_messages")
 
 
