@@ -216,9 +216,8 @@ def subscribed(subscriptions: DataFrame, responses: DataFrame, scenario: CitySce
         f"cast(first + {dice.below('least(until, coalesce(left_day, 99999)) - first', 'trial', 'campaign', 'person_id')} as int)"
     )
     offers = list(scenario.services.values())
-    rates, fees = (f"element_at(array({', '.join(values)}), service_no + 1)" for values in (
-        [f"{max(1e-9, service.monthly_stop / 30.4)!r}D" for service in offers], [str(service.fee) for service in offers],
-    ))  # fmt: skip
+    rates = services.by_service([f"{max(1e-9, service.monthly_stop / 30.4)!r}D" for service in offers])
+    fees = services.by_service([str(service.fee) for service in offers])
     lasts = f"cast(1 + least(99999D, -ln(1 - {dice.u('trial ends', 'campaign', 'person_id')}) / {rates}) as int)"
     more = won.selectExpr(
         "user_id",

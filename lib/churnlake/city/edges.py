@@ -11,7 +11,7 @@ import datetime as dt
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.city import events, habits, people
+from churnlake.city import events, habits, money, people
 from churnlake.city.dice import Dice
 from churnlake.city.handsets import NEXT, imei
 from churnlake.city.settings import CityScenario
@@ -23,14 +23,8 @@ COUNTS = ("out_calls", "in_calls", "out_messages", "in_messages")
 def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
     """The months written: first day of the month, first and last day number of it that is written."""
     first, last = scenario.written
-    found: list[tuple[dt.date, int, int]] = []
-    for day in range(first, last + 1):
-        month = (scenario.first_day + dt.timedelta(day)).replace(day=1)
-        if found and found[-1][0] == month:
-            found[-1] = (month, found[-1][1], day)
-        else:
-            found.append((month, day, day))
-    return found
+    touched = [(month, max(start, first), min(end, last)) for month, start, end in money.months(scenario)]
+    return [(month, start, end) for month, start, end in touched if start <= end]
 
 
 def weeks(scenario: CityScenario) -> list[tuple[int, int, int, float, float]]:
@@ -78,9 +72,11 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     told = events.told(dice)
     known = each.selectExpr("*", *[f"{events.latest(f'{s}_lives', told)} as {s}_newest" for s in ("a", "b")])
     known = known.where("a_newest >= 0 and b_newest >= 0")
-    held = known.selectExpr("*", *[f"{_used(dice, s, key)} as {s}_at" for s in ("a", "b")])
+    held = known.selectExpr(
+        "*", *[f"{events.used(f'{s}_lives', f'{s}_newest', dice.u(f'which {s}', *key))} as {s}_at" for s in ("a", "b")]
+    )
     held = held.selectExpr("*", "get(a_lives, a_at) as a_life", "get(b_lives, b_at) as b_life")
-    away = "if((day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to), 0.6D, 1.0D)"
+    away = f"if({events.SOMEONE_AWAY}, 0.6D, 1.0D)"
     keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
     held = held.selectExpr("*", f"{keeps} as keeps")
     means = [
@@ -123,19 +119,6 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
         f"date_add(date'{scenario.first_day}', first) as FIRST_DAY",
         f"date_add(date'{scenario.first_day}', last) as LAST_DAY",
     )
-
-
-def _used(dice: Dice, side: str, key: tuple[str, ...]) -> str:
-    """SQL of the place of the number by which a party is in touch with the other in the week: the newest it was told of, mostly.
-
-    As long as two are in use the older one takes what the newer one's share leaves.
-    """
-    lives, newest = f"{side}_lives", f"{side}_newest"
-    older = events.latest(lives, lambda life, at: f"{at} < {newest} and {events.in_use(life, at)}")
-    life = f"get({lives}, {newest})"
-    share = f"{life}.share * least(1.0D, (day - {life}.from_day + 1) / {life}.ramp)"
-    other = f"greatest({older}, if({older} < 0, {newest}, -1))"
-    return f"if(size({lives}) = 1 or {dice.u(f'which {side}', *key)} < {share}, {newest}, {other})"
 
 
 def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:

@@ -49,6 +49,9 @@ TURN, BURST = 1_000_000, 900_000
 """Events of a tie are numbered service * TURN + n; messages that tell a new number from BURST on."""
 RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
 """Calls and messages a day of touches that have a rate of their own, whoever they are."""
+OWN_RATE = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
+"""SQL of the kinds of ties that are none between people who know each other."""
+SOMEONE_AWAY = "((day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to))"
 ENOUGH = 200_000
 """Persons whose ties tell how much all talk."""
 BY_MESSAGE = 0.6
@@ -120,8 +123,7 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dic
     thin = F.broadcast(parties.select("party_id", *names))
     a = thin.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in names])
     touch = "strength * sqrt(a_activity * b_activity)"
-    known = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
-    hub = f"cast((b - {people.first_hub(scenario)}) div {people.districts(scenario)} + 1 as int)"
+    hub = f"{people.hub_no(scenario, 'b')} + 1"
     rates = []
     for place in (0, 1):
         of_hub = f"element_at(array({', '.join(f'{row[5 + place]!r}D' for row in people.HUBS)}), {hub})"
@@ -142,9 +144,9 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dic
             "a_mine * b_present + b_mine * a_present as ends",
             "case when kind in ('wap', 'sp', 'script', 'complaint', 'lost_sim') then 1.0D when kind = 'inherits' then 0.0D "
             "else a_activity / (a_activity + b_activity) end as a_starts",
-            f"if(kind not in ({known}), {touch}, 0.0D) as voice",
-            f"if(kind not in ({known}), {touch} * sqrt(a_sms_lean * b_sms_lean), 0.0D) as sms",
-            f"if(kind not in ({known}), {touch} * sqrt(a_mms_lean * b_mms_lean), 0.0D) as mms",
+            f"if(kind not in ({OWN_RATE}), {touch}, 0.0D) as voice",
+            f"if(kind not in ({OWN_RATE}), {touch} * sqrt(a_sms_lean * b_sms_lean), 0.0D) as sms",
+            f"if(kind not in ({OWN_RATE}), {touch} * sqrt(a_mms_lean * b_mms_lean), 0.0D) as mms",
             "if(kind = 'wap', a_activity * a_wap_lean, 0.0D) as wap",
             f"{rates[0]} as own_voice",
             f"{rates[1]} as own_sms",
@@ -197,9 +199,8 @@ def bursts(ties: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice
         "person_id", "cast(slot as int) as slot", "from_day as since", "told_days"
     )
     found = None
-    people_know = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
     for side, sign in (("a", ""), ("b", "-")):
-        met = ties.where(f"kind not in ({people_know})").join(
+        met = ties.where(f"kind not in ({OWN_RATE})").join(
             F.broadcast(back.withColumnRenamed("person_id", side)), on=side, how="inner"
         )
         # the day on which this contact hears of it: see told
@@ -247,7 +248,7 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
         "burst",
         "strength",
         "is_a",
-        "(day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to) as someone_away",
+        f"{SOMEONE_AWAY} as someone_away",
         "if(is_a, a_lives, b_lives) as calls",
         "if(is_a, b_lives, a_lives) as rings",
         *[f"if(is_a, a_{name}, b_{name}) as from_{name}" for name in HABITS],
@@ -256,10 +257,7 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     rest = [name for name in roles.columns if name not in ("calls", "rings")]
     found = roles.selectExpr("*", f"{latest('calls', in_use)} as newest", f"{latest('rings', told(dice))} as told")
     found = found.where("newest >= 0 and told >= 0")
-    share = "get(calls, newest).share * least(1.0D, (day - get(calls, newest).from_day + 1) / get(calls, newest).ramp)"
-    older = latest("calls", lambda life, at: f"{at} < newest and {in_use(life, at)}")
-    other = f"greatest({older}, if({older} < 0, newest, -1))"
-    chosen = f"if(burst is not null or size(calls) = 1 or {dice.u('which', *EVENT)} < {share}, newest, {other})"
+    chosen = f"if(burst is not null, newest, {used('calls', 'newest', dice.u('which', *EVENT))})"
     lived = found.selectExpr(*rest, f"get(calls, {chosen}) as from", "get(rings, told) as to")
     growth = _growth(scenario)
     keeps = f"{dipped('from')} * (1 - 0.5D * (1 - {dipped('to')})) * if(someone_away, 0.6D, 1.0D) * {growth}"
@@ -291,6 +289,14 @@ def latest(lives: str, holds: Callable[[str, int], str]) -> str:
     """
     cases = " ".join(f"when {holds(f'get({lives}, {at})', at)} then {at}" for at in reversed(range(MOST_LIVES)))
     return f"(case when size({lives}) = 1 then if({holds(f'get({lives}, 0)', 0)}, 0, -1) {cases} else -1 end)"
+
+
+def used(lives: str, newest: str, draw: str) -> str:
+    """SQL of the place of the life that is used: the newest, or an older one still in use for what the newest one's share leaves."""
+    older = latest(lives, lambda life, at: f"{at} < {newest} and {in_use(life, at)}")
+    life = f"get({lives}, {newest})"
+    share = f"{life}.share * least(1.0D, (day - {life}.from_day + 1) / {life}.ramp)"
+    return f"if(size({lives}) = 1 or {draw} < {share}, {newest}, greatest({older}, if({older} < 0, {newest}, -1)))"
 
 
 def in_use(life: str, at: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from pyspark.sql import DataFrame
+
 from churnlake.city.dice import lookup
 from churnlake.city.settings import CityScenario
 
@@ -76,6 +78,27 @@ def date_table(scenario: CityScenario) -> str:
 def delivery_table(scenario: CityScenario) -> str:
     """SQL of an array by delivery: its day as ISO date."""
     return _texts([day.isoformat() for day in scenario.deliveries])
+
+
+def date(scenario: CityScenario, day: str) -> str:
+    """SQL of a day as eight digits, within the city's time or not."""
+    return f"date_format(date_add(date'{scenario.first_day}', cast({day} as int)), 'yyyyMMdd')"
+
+
+def told(known: DataFrame, scenario: CityScenario, *changes: str) -> DataFrame:
+    """One row per row of ``known`` and delivery that brings something new of it: all on the first day, then those with a change.
+
+    ``changes`` are SQL of the days of its changes. Adds ``delivered`` and ``today``, the last day that the delivery knows of.
+    """
+    every, first = scenario.delivery_days, scenario.first_day
+    within = f"filter(array({', '.join(changes)}), d -> d < {scenario.days})"
+    due = known.selectExpr("*", f"explode(array_distinct(transform({within}, d -> if(d <= 0, -1, d div {every})))) as delivery")
+    at = f"element_at({delivery_table(scenario)}, cast(greatest(delivery, 0) + 1 as int))"
+    return due.selectExpr(
+        "*",
+        f"if(delivery < 0, '{first}', {at}) as delivered",
+        f"cast(if(delivery < 0, 0, least((delivery + 1) * {every} - 1, {scenario.days - 1})) as int) as today",
+    )
 
 
 def _array(values: list[int]) -> str:

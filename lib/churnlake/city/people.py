@@ -165,10 +165,10 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     )
 
 
-def by_persona(values: Sequence[object]) -> str:
-    """SQL of the value for the way of life in ``persona_no``, the values given in the order of the scenario."""
+def by_persona(values: Sequence[object], number: str = "persona_no") -> str:
+    """SQL of the value for the way of life with that ``number``, the values given in the order of the scenario."""
     texts = [f"{value!r}D" if isinstance(value, float) else repr(value) for value in values]
-    return f"element_at(array({', '.join(texts)}), persona_no + 1)"
+    return f"element_at(array({', '.join(texts)}), {number} + 1)"
 
 
 def _away(scenario: CityScenario, dice: Dice) -> tuple[str, str]:
@@ -205,7 +205,7 @@ def user_id(serial: str) -> str:
 def foreign_network(scenario: CityScenario, party: str) -> str:
     """SQL of the network of a party that is no person of ours: of another network, or a hub."""
     networks = ", ".join(f"'{hub[2]}'" for hub in HUBS)
-    return f"if({party} >= {first_hub(scenario)}, element_at(array({networks}), {_hub_no(scenario, party)} + 1), {network(scenario, party)})"
+    return f"if({party} >= {first_hub(scenario)}, element_at(array({networks}), {hub_no(scenario, party)} + 1), {network(scenario, party)})"
 
 
 def foreign_number(scenario: CityScenario, dice: Dice, party: str) -> str:
@@ -224,9 +224,10 @@ def foreign_number(scenario: CityScenario, dice: Dice, party: str) -> str:
     )
     numbers = ", ".join(f"{hub[1]}L" for hub in HUBS)
     district = f"pmod({party} - {first_hub(scenario)}, {districts(scenario)})"
-    hub = f"element_at(array({numbers}), {_hub_no(scenario, party)} + 1) + 17 * {district}"
+    hub = f"element_at(array({numbers}), {hub_no(scenario, party)} + 1) + 17 * {district}"
     return f"if({party} >= {first_hub(scenario)}, {hub}, {person})"
 
 
-def _hub_no(scenario: CityScenario, party: str) -> str:
+def hub_no(scenario: CityScenario, party: str) -> str:
+    """SQL of the place in HUBS of a hub, by its id."""
     return f"cast(({party} - {first_hub(scenario)}) div {districts(scenario)} as int)"

@@ -54,7 +54,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     work = f"element_at({habits.weekend_table(scenario)}, day + 1) = 0 and second between 32400 and 64800"
     shape = scenario.records
     personas = list(scenario.personas.values())
-    seconds = people.by_persona([float(persona.seconds) for persona in personas]).replace("persona_no", "caller_no")
+    seconds = people.by_persona([float(persona.seconds) for persona in personas], "caller_no")
     length = f"{shape.seconds_median!r}D * {seconds} * pow(strength, 0.15) * exp({shape.seconds_sigma!r}D * {dice.normal('seconds', *EVENT)})"
     journey = f"{dice.u('journey', 'party_id', f'day div {JOURNEY}')} < {people.by_persona([float(p.roams) for p in personas])}"
     lasts = (
@@ -95,7 +95,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "if(is_forwarded, 2, if(side = 0, 0, 1)) as direction",
         "if(service = 0 and not answered, 0, lasts) as seconds",
         "class",
-        "if(roams or cell is null, null, concat('41', lpad(cell div 20 + 1, 3, '0'), '-', lpad(cell + 1, 5, '0'))) as cell",
+        f"if(roams or cell is null, null, {cell_id('cell')}) as cell",
         f"if(service > 0 or {dice.u('imei', *key)} < {shape.imei_missing!r}D, null, {handsets.imei(dice, 'handset_owner', 'handset_turn')}) as imei",
         "if(is_forwarded, cast(forward_number as string), null) as forwarded_to",
         f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + "
@@ -119,6 +119,11 @@ def _moved(scenario: CityScenario, dice: Dice, usual: str, *key: str) -> str:
     near = f"pmod({usual} + {shift}, {scenario.cells})"
     far = dice.below(scenario.cells, "elsewhere", *key)
     return f"cast(case when {at} < {moves} * 0.2D then {far} when {at} < {moves} then {near} else {usual} end as int)"
+
+
+def cell_id(cell: str) -> str:
+    """SQL of a cell as the switch names it: location area and cell."""
+    return f"concat('41', lpad({cell} div 20 + 1, 3, '0'), '-', lpad({cell} + 1, 5, '0'))"
 
 
 def grid(scenario: CityScenario) -> int:

@@ -9,7 +9,8 @@ from churnlake.city import habits
 from churnlake.city.dice import Dice, Shuffle
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.people import SLOTS
-from churnlake.city.records import grid, is_out, out_from
+from churnlake.city.records import cell_id, grid, is_out, out_from
+from churnlake.city.services import cancels
 from churnlake.city.settings import CityScenario
 
 AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
@@ -23,7 +24,7 @@ def cells(spark: SparkSession, scenario: CityScenario) -> DataFrame:
     side = grid(scenario)
     areas = "array(" + ", ".join(f"'{area}'" for area in AREAS) + ")"
     return spark.range(scenario.cells).selectExpr(
-        "concat('41', lpad(id div 20 + 1, 3, '0'), '-', lpad(id + 1, 5, '0')) as CELL_ID",
+        f"{cell_id('id')} as CELL_ID",
         f"format_string('%.6f', 39.78D + 0.26D * (id div {side}) / {side} + 0.01D * {dice.u('latitude', 'id')}) as LAT",
         f"format_string('%.6f', 116.22D + 0.36D * pmod(id, {side}) / {side} + 0.01D * {dice.u('longitude', 'id')}) as LON",
         f"element_at({areas}, cast(1 + pmod(id div 6, {len(AREAS)}) as int)) as DISTRICT",
@@ -38,9 +39,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     again = lives.where("number_of is not null").selectExpr("number_of as number", "from_day as next_from")
     old = lives.where("number_of is null").join(again, on="number", how="left")
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "cast(null as int) as next_from"))
-    orders = (
-        f"brand = 'gotone' and {dice.u('order', *key)} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears'"
-    )
+    orders = cancels(scenario, dice)
     ends = f"least(case when {orders} then left_day else left_day + 90 + {dice.below(90, 'closing', *key)} end, coalesce(next_from, 99999))"
     known = all_lives.join(about, on="person_id", how="inner").selectExpr(
         "*",
@@ -48,16 +47,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), "
         "99999) as int) as stopped",
     )
-    every = scenario.delivery_days
-    changes = f"filter(array(from_day, stopped, closed), d -> d < {scenario.days})"
-    due = known.selectExpr("*", f"explode(array_distinct(transform({changes}, d -> if(d <= 0, -1, d div {every})))) as delivery")
-    first = scenario.first_day
-    due = due.selectExpr(
-        "*",
-        f"if(delivery < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(delivery, 0) + 1 as int))) as "
-        "delivered",
-        f"cast(if(delivery < 0, 0, least((delivery + 1) * {every} - 1, {scenario.days - 1})) as int) as today",
-    )
+    due = habits.told(known, scenario, "from_day", "stopped", "closed")
     serial = f"(person_id * {SLOTS} + slot)"
     is_new = "origin <> 'start'"
     # fleas have found a bonus of two months; they and farmed cards come from a few dealers
@@ -72,7 +62,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     brands = " ".join(f"when '{brand}' then '{code}'" for brand, code in BRAND_CODES.items())
 
     def date(day: str) -> str:
-        return f"date_format(date_add(date'{first}', cast({day} as int)), 'yyyyMMdd')"
+        return habits.date(scenario, day)
 
     return due.selectExpr(
         "delivered",
@@ -173,7 +163,7 @@ def outages_truth(spark: SparkSession, scenario: CityScenario, dice: Dice) -> Da
     out = cells.crossJoin(days).where(is_out(scenario, dice, "near"))
     hour = out_from(dice, "near")
     return out.selectExpr(
-        "concat('41', lpad(near div 20 + 1, 3, '0'), '-', lpad(near + 1, 5, '0')) as cell_id",
+        f"{cell_id('near')} as cell_id",
         f"date_add(date'{scenario.first_day}', day) as day",
         f"cast({hour} as int) as from_hour",
         f"cast({hour} + 4 as int) as to_hour",

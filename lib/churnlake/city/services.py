@@ -26,12 +26,12 @@ def subscriptions(lives: DataFrame, persons: DataFrame, scenario: CityScenario, 
     days, services = scenario.days, list(scenario.services.values())
     key = ("service", "person_id", "slot")
     takers = [service.takers.get(name, service.takers["others"]) for service in services for name in scenario.personas]
-    able_to = _by_service([f"{can(dice, repr(service.needs), 'person_id')}" for service in services])
+    able_to = by_service([f"{can(dice, repr(service.needs), 'person_id')}" for service in services])
     living = lives.where("abnormal is null or abnormal not in ('farmed', 'sp_fraud', 'silent')")
     each = (
         living.join(persons.select("person_id", "persona_no"), on="person_id", how="inner")
         .selectExpr("*", f"{closes(scenario, dice)} as closes", f"explode(sequence(0, {len(services) - 1})) as service_no")
-        .selectExpr("*", f"{_by_service([repr(name) for name in scenario.services])} as service")
+        .selectExpr("*", f"{by_service([repr(name) for name in scenario.services])} as service")
         .where(able_to)
     )
     starts = f"{leaning(scenario, 'service_no', 'persona_no')} * {_daily(scenario, 'monthly_start')}"
@@ -57,17 +57,19 @@ def subscriptions(lives: DataFrame, persons: DataFrame, scenario: CityScenario, 
         "start_day",
         ended("stop_day", days),
         f"{dice.pick(CHANNELS, 'order', *key, 'turn')} as channel",
-        f"{_by_service([str(service.fee) for service in services])} as fee_fen",
+        f"{by_service([str(service.fee) for service in services])} as fee_fen",
     )
+
+
+def cancels(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of whether a leaver gives a cancel order."""
+    draw = dice.u("order", "person_id", "slot")
+    return f"(brand = 'gotone' and {draw} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears')"
 
 
 def closes(scenario: CityScenario, dice: Dice) -> str:
     """SQL of the day from which a life has no services: that of the cancel order, else some time after the last use."""
-    orders = (
-        f"brand = 'gotone' and {dice.u('order', 'person_id', 'slot')} < {scenario.leaving.cancel_order!r}D and "
-        "coalesce(cause, '') <> 'arrears'"
-    )
-    return f"cast(case when left_day is null then 99999 when {orders} then left_day else left_day + {SILENCE} end as int)"
+    return f"cast(case when left_day is null then 99999 when {cancels(scenario, dice)} then left_day else left_day + {SILENCE} end as int)"
 
 
 def ended(day: str, days: int) -> str:
@@ -93,10 +95,11 @@ def leaning(scenario: CityScenario, service_no: str, persona_no: str) -> str:
 
 
 def _daily(scenario: CityScenario, rate: str) -> str:
-    return _by_service([f"{getattr(service, rate) / 30.4!r}D" for service in scenario.services.values()])
+    return by_service([f"{getattr(service, rate) / 30.4!r}D" for service in scenario.services.values()])
 
 
-def _by_service(values: list[str]) -> str:
+def by_service(values: list[str]) -> str:
+    """SQL of the value for the service in ``service_no``, the values given in the order of the scenario."""
     return f"element_at(array({', '.join(values)}), service_no + 1)"
 
 
@@ -109,21 +112,11 @@ def file(subscriptions: DataFrame, scenario: CityScenario) -> DataFrame:
 
     END_DATE is the last day of the service.
     """
-    every, first = scenario.delivery_days, scenario.first_day
-    changes = f"filter(array(start_day, end_day - 1), d -> d < {scenario.days})"
-    due = subscriptions.selectExpr(
-        "*", f"explode(array_distinct(transform({changes}, d -> if(d <= 0, -1, d div {every})))) as delivery"
-    )
-    due = due.selectExpr(
-        "*",
-        f"if(delivery < 0, '{first}', element_at({habits.delivery_table(scenario)}, cast(greatest(delivery, 0) + 1 as int))) as delivered",
-        f"if(delivery < 0, 0, least((delivery + 1) * {every} - 1, {scenario.days - 1})) as today",
-    )
 
     def date(day: str) -> str:
-        return f"date_format(date_add(date'{first}', cast({day} as int)), 'yyyyMMdd')"
+        return habits.date(scenario, day)
 
-    return due.selectExpr(
+    return habits.told(subscriptions, scenario, "start_day", "end_day - 1").selectExpr(
         "delivered",
         "user_id as USER_ID",
         "service as SERVICE_CODE",

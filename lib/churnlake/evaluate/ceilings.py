@@ -27,7 +27,7 @@ SEED = 2005
 def ceilings(
     spark: SparkSession, truth: Path, scenario: CityScenario, features: DataFrame | None = None, key: Key | None = None
 ) -> list[dict[str, Any]]:
-    """For each target and the two together: rows, leavers, base_rate, and PR-AUC and ROC-AUC of each way to rank.
+    """For each target: rows, leavers, base_rate, and PR-AUC and ROC-AUC of each way to rank.
 
     Users are those with an own event in the month's last 15 days; months with both halves of the answer in the city's time, the
     first month left out, for the filter has nothing to compare with yet. With ``features`` (features.monthly) and the ``key`` of
