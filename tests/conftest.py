@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from market_town import make_joiners, make_town
+from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city.generate import generate, scenario
 from churnlake.city.settings import CityScenario
@@ -115,3 +116,15 @@ def noisy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Nois
     path.write_text(NOISY, encoding="utf-8")
     village = scenario(str(path))
     return NoisyCity(folder, path, village, 7, generate(spark, village, 7, folder / "landing", folder / "truth"))
+
+
+@pytest.fixture(scope="session")
+def town() -> CityScenario:
+    """The town of the market tests; never generated, only asked in parts."""
+    return make_town()
+
+
+@pytest.fixture(scope="session")
+def joiners(spark: SparkSession) -> DataFrame:
+    """People of the town for a survey."""
+    return make_joiners(spark)

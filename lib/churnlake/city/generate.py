@@ -206,23 +206,21 @@ def _registers(
     landing: Path, kept: Kept,
 ) -> tuple[dict[str, int], dict[str, DataFrame]]:  # fmt: skip
     """Write all registers; lines by feed, and the truth of campaigns."""
-    natural = kept(money.recharges(written, lives, scenario, dice), "recharges")
-    usual = kept(services.subscriptions(lives, persons, scenario, dice), "subscriptions")
+    cards = kept(money.recharges(written, lives, scenario, dice), "recharges")
+    taken = kept(services.subscriptions(lives, persons, scenario, dice), "subscriptions")
+    due = _known(spark, persons, lives, scenario, dice)
+    always, days = due["subscribers"][1], [str(day) for day in scenario.deliveries]
     market = {}
     if campaigns.held(scenario):
-        answered = kept(campaigns.responses(lives, persons, usual, natural, scenario, dice), "responses")
-        natural = campaigns.recharged(natural, answered, scenario, dice)
-        usual = kept(campaigns.subscribed(usual, answered, scenario, dice), "subscriptions_after")
+        answered = kept(campaigns.responses(lives, persons, taken, cards, scenario, dice), "responses")
+        cards = campaigns.recharged(cards, answered, scenario, dice)
+        taken = kept(campaigns.subscribed(taken, answered, scenario, dice), "subscriptions_after")
         market = {"campaigns": campaigns.campaigns_truth(answered)}
-    days = [str(day) for day in scenario.deliveries]
-    start = [str(scenario.first_day)]
-    due = _known(spark, persons, lives, scenario, dice)
-    due["bills"] = (money.bills(written, lives, scenario, dice, usual), [day for _, day, _, _ in money.billed(scenario)])
-    due["recharges"] = (money.recharge_file(natural, scenario), days)
-    if scenario.services:
-        due["subscriptions"] = (services.file(usual, scenario), list(dict.fromkeys([*start, *days])))
-    if campaigns.held(scenario):
         due["touches"] = (campaigns.touches(answered, scenario, dice), campaigns.deliveries(scenario))
+    due["bills"] = (money.bills(written, lives, scenario, dice, taken), [day for _, day, _, _ in money.billed(scenario)])
+    due["recharges"] = (money.recharge_file(cards, scenario), days)
+    if scenario.services:
+        due["subscriptions"] = (services.file(taken, scenario), always)
     if survey.held(scenario):
         due["answers"] = (survey.answers(lives, scenario, dice), survey.deliveries(scenario))
     return _register_files(due, scenario, landing), market
