@@ -78,7 +78,8 @@ def _target(scenario: CityScenario, dice: Dice, kind: str, *key: str) -> str:
     seats, crowd = people.workplace(scenario), Shuffle(count, 5)
     draw = dice.u("target", *key)
     pool = people.offnet_people(scenario)
-    near = f"pmod({people.neighbourhood(scenario, 'person_id')} * 31 + cast(floor(pow({draw}, 2) * 45) as bigint), {pool}L)"
+    block = max(1, round(circles.neighbours * circles.pool))
+    near = f"pmod({people.neighbourhood(scenario, 'person_id')} * {block} + cast(floor(pow({draw}, 2) * {2 * block}) as bigint), {pool}L)"
     met = f"if({dice.u('near', *key)} < 0.7, {near}, cast(floor(pow({draw}, 1.5) * {pool}) as bigint))"
     # those of other cities stand in one place of each hundred: who has people there finds one of them
     begin, places = people.FAR

@@ -54,10 +54,16 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     }
     # a hub calls nobody and is written to by nobody
     shares = {"calls": "if(kind = 'hub', 1.0D, a_starts)", "messages": "if(kind = 'hub', 0.0D, a_starts)"}
+    bout = scenario.records.bout
+    written = sum(scenario.records.mix[service] for service in MESSAGES) or 1.0
+    sizes = {"calls": bout["voice"], "messages": sum(scenario.records.mix[s] * bout[s] for s in MESSAGES) / written}
     pairs = rated.where(f"{' + '.join(rates.values())} > 0").selectExpr(
         "a", "b", "tie", "from_day as met_from", "to_day as met_to",
         *[f"{rate} * {shares[name]} as {name}_there" for name, rate in rates.items()],
         *[f"{rate} * (1 - {shares[name]}) as {name}_back" for name, rate in rates.items()],
+        # of a bout that goes both ways, so many events go the one way, where any does
+        *[f"if(kind in ({events.OWN_RATE}), 1.0D, 1 + {size - 1!r}D * {shares[name]}) as {name}_there_bout" for name, size in sizes.items()],
+        *[f"if(kind in ({events.OWN_RATE}), 1.0D, 1 + {size - 1!r}D * (1 - {shares[name]})) as {name}_back_bout" for name, size in sizes.items()],
     )  # fmt: skip
     traits = ("lives", "network", "away_from", "away_to")
     a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in traits])
@@ -80,14 +86,19 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
     held = held.selectExpr("*", f"{keeps} as keeps")
     means = [
-        f"{name}_{way} * week.{name} * keeps as {name}_{way}_mean" for name in ("calls", "messages") for way in ("there", "back")
+        f"{name}_{way} * week.{name} * keeps / {name}_{way}_bout as {name}_{way}_mean"
+        for name in ("calls", "messages")
+        for way in ("there", "back")
     ]
     held = held.where("a_life.is_own or b_life.is_own").selectExpr("*", *means)
     names = [f"{name}_{way}" for name in ("calls", "messages") for way in ("there", "back")]
     drawn = held.selectExpr(
-        "a", "b", "a_life", "b_life", "a_network", "b_network", "week",
-        *[f"cast({dice.poisson(f'{name}_mean', name, *key)} as int) as {name}" for name in names],
-    ).where(f"{' + '.join(names)} > 0")  # fmt: skip
+        "a", "b", "tie", "a_life", "b_life", "a_network", "b_network", "week",
+        *[f"{name}_bout" for name in names],
+        *[f"cast({dice.poisson(f'{name}_mean', name, *key)} as int) as {name}_bouts" for name in names],
+    ).where(" or ".join(f"{name}_bouts > 0" for name in names))  # fmt: skip
+    more = [dice.poisson(f"{name}_bouts * ({name}_bout - 1)", f"more {name}", *key) for name in names]
+    drawn = drawn.selectExpr("*", *[f"cast({name}_bouts + {rest} as int) as {name}" for name, rest in zip(names, more, strict=True)])
     pair = [f"{s}_{what}" for s in ("a", "b") for what in ("slot", "own", "number", "network")]
     thin = drawn.selectExpr(
         "a", "b", "week.month as month",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from pyspark.sql import DataFrame
@@ -45,8 +46,8 @@ EVENT = ("a", "b", "tie", "service", "n")
 PAIR = ("a", "b", "tie", "kind", "from_day", "to_day", "strength", "a_starts")
 MOST_LIVES = 5
 """A newcomer from the competitor who comes back twice and then goes there holds five numbers."""
-TURN, BURST = 1_000_000, 900_000
-"""Events of a tie are numbered service * TURN + n; messages that tell a new number from BURST on."""
+TURN, BURST, MOST_OF_BOUT = 1_000_000, 10_000, 64
+"""Bouts of a tie are numbered service * TURN + bout, messages that tell a new number from BURST on; a bout has so many events at most."""
 RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
 """Calls and messages a day of touches that have a rate of their own, whoever they are."""
 OWN_RATE = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
@@ -143,7 +144,7 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dic
             "strength",
             "a_mine * b_present + b_mine * a_present as ends",
             "case when kind in ('wap', 'sp', 'script', 'complaint', 'lost_sim') then 1.0D when kind = 'inherits' then 0.0D "
-            "else a_activity / (a_activity + b_activity) end as a_starts",
+            "else sqrt(a_activity) / (sqrt(a_activity) + sqrt(b_activity)) end as a_starts",
             f"if(kind not in ({OWN_RATE}), {touch}, 0.0D) as voice",
             f"if(kind not in ({OWN_RATE}), {touch} * sqrt(a_sms_lean * b_sms_lean), 0.0D) as sms",
             f"if(kind not in ({OWN_RATE}), {touch} * sqrt(a_mms_lean * b_mms_lean), 0.0D) as mms",
@@ -173,13 +174,15 @@ def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list
 
 
 def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per pair with any event on the days written: how many of each service; ``burst`` is null.
+    """One row per pair with any event on the days written: how many bouts of each service; ``burst`` is null.
 
-    Pairs without one, on a single day nearly all, are passed over before anything wide is joined to them.
+    People who know each other talk in bouts, several times on one day and then not for many (Barabasi 2005). Pairs without any, on
+    a single day nearly all, are passed over before anything wide is joined to them.
     """
     own = {"voice": "own_voice", "sms": "own_sms"}
     means = [
-        f"({unit!r}D * {service} + {own.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D as {service}_mean"
+        f"({unit / scenario.records.bout[service]!r}D * {service} + {own.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D "
+        f"as {service}_mean"
         for service, unit in zip(habits.SERVICES, level, strict=True)
     ]
     key = ("a", "b", "tie")
@@ -233,15 +236,20 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     wide = with_b(pairs.selectExpr("*", f"{first} as first"), parties, columns, scenario, dice)
     wide = wide.repartition(slices, "a").join(a, on="a", how="inner")
     each = wide.selectExpr("*", f"explode(concat({turns})) as turn")
-    each = each.selectExpr("*", f"turn div {TURN} as service", f"turn % {TURN} as n")
+    each = each.selectExpr("*", f"turn div {TURN} as service", f"turn % {TURN} as bout")
     tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(habits.SERVICES))
-    slot = dice.below(habits.DAY_SLOTS, "day", *EVENT)
-    starts = f"case when burst is not null then burst > 0 when kind = 'hub' then service = 0 else {dice.u('caller', *EVENT)} < a_starts end"
-    dated = each.selectExpr(
-        "*", f"coalesce(burst_day, element_at(case service {tables} end, cast(1 + {slot} as int))) as day", f"{starts} as is_a"
-    )
+    bout = ("a", "b", "tie", "service", "bout")
+    slot = dice.below(habits.DAY_SLOTS, "day", *bout)
+    dated = each.selectExpr("*", f"coalesce(burst_day, element_at(case service {tables} end, cast(1 + {slot} as int))) as day")
     dated = dated.where("day >= from_day and day < to_day")
-    roles = dated.selectExpr(
+    # geometric: another one follows with the same chance each time
+    scales = [1 / math.log(1 - 1 / mean) if mean > 1 else 0.0 for mean in (scenario.records.bout[s] for s in habits.SERVICES)]
+    scale = "case service " + " ".join(f"when {i} then {value!r}D" for i, value in enumerate(scales)) + " end"
+    more = f"if(burst is not null or (kind in ({OWN_RATE}) and service < 3), 0, floor(ln(1 - {dice.u('bout', *bout)}) * {scale}))"
+    turn = f"explode(sequence(0, cast(least({MOST_OF_BOUT - 1}, {more}) as int))) as turn_of_bout"
+    talked = dated.selectExpr("*", turn).selectExpr("*", f"bout * {MOST_OF_BOUT} + turn_of_bout as n")
+    starts = f"case when burst is not null then burst > 0 when kind = 'hub' then service = 0 else {dice.u('caller', *EVENT)} < a_starts end"
+    roles = talked.selectExpr("*", f"{starts} as is_a").selectExpr(
         *EVENT,
         "day",
         "kind",

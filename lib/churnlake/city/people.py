@@ -146,7 +146,7 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"if({dice.u('gender', 'person_id')} < {by_persona([p.female for p in kinds])}, 'f', 'm') as gender",
         f"{dice.u('rural', 'person_id')} < {by_persona([persona.rural for persona in kinds])} as is_rural",
         f"if(abnormal = 'silent', 0.002D, 1.0D) * {by_persona([p.activity for p in kinds])} * "
-        f"exp(0.5 * {dice.normal('activity', 'person_id')}) as activity",
+        f"exp({scenario.records.activity_sigma!r}D * {dice.normal('activity', 'person_id')}) as activity",
         f"if(abnormal = 'spammer', 16.0D, 1.0D) * {by_persona([p.sms for p in kinds])} * "
         f"exp(0.6 * {dice.normal('sms', 'person_id')}) as sms_lean",
         # who has no handset for it can not
@@ -210,7 +210,9 @@ def foreign_network(scenario: CityScenario, party: str) -> str:
 
 def foreign_number(scenario: CityScenario, dice: Dice, party: str) -> str:
     """SQL of the one number of such a party."""
-    local = Shuffle(9_000_000, 19).forth(party)
+    # fewer than 45 of each hundred are of one network: no two of a network get one number
+    place = f"({party} - {scenario.persons})"
+    local = Shuffle(9_000_000, 19).forth(f"({place} div 100 * 45 + {place} % 100 % 45)")
 
     def one_of(codes: Sequence[str]) -> str:
         texts = ", ".join(repr(code) for code in codes)

@@ -174,13 +174,15 @@ class Records(Model):
     """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time.
 
     ``form`` edges writes who was in touch with whom in each month, instead of records. ``outages`` is the share of a cell's days on
-    which it is out of order for some hours.
+    which it is out of order for some hours. ``bout`` is the number of events of a service on a day on which two people have any.
     """
 
     form: Literal["records", "edges"] = "records"
 
     per_user_day: float
     mix: dict[str, float]
+    activity_sigma: float
+    bout: dict[str, Annotated[float, Field(ge=1)]]
     answered: float
     seconds_median: float
     seconds_sigma: float
