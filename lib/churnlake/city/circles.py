@@ -135,7 +135,11 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per contact that a joiner shares with the person it is like: the hardest decoys."""
-    shares = " ".join(f"when '{kind}' then {share!r}D" for kind, share in scenario.coming.copied.items() if kind != "recycled")
+    shares = " ".join(
+        f"when '{kind}' then {dice.between(*share, 'share copied', 'person_id')}"
+        for kind, share in scenario.coming.copied.items()
+        if kind != "recycled"
+    )
     like = lives.where("slot = 0 and like_person is not null").selectExpr(
         "person_id", "like_person", "decoy", f"case decoy {shares} else 0D end as copied"
     )
@@ -154,11 +158,11 @@ def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
 
 def _inherited(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per contact of somebody gone who still calls the number, which another one has now; ``strength`` is unused."""
-    share = scenario.coming.copied.get("recycled", 0.0)
+    share = dice.between(*scenario.coming.copied.get("recycled", (0.0, 0.0)), "share inherited", "person_id")
     now = lives.where("decoy = 'recycled' and like_person is not null").select("person_id", "like_person", "from_day")
     sides = pairs.selectExpr("a as like_person", "b as contact").unionByName(pairs.selectExpr("b as like_person", "a as contact"))
     call = sides.join(F.broadcast(now), on="like_person", how="inner").where(
-        f"contact <> person_id and {dice.u('inherited', 'person_id', 'contact')} < {share!r}D"
+        f"contact <> person_id and {dice.u('inherited', 'person_id', 'contact')} < {share}"
     )
     call = call.select("person_id", "contact", "from_day").distinct()
     lasts = f"10 + {dice.below(60, 'inherited until', 'person_id', 'contact')}"

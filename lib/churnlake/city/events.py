@@ -57,6 +57,8 @@ ENOUGH = 200_000
 """Persons whose ties tell how much all talk."""
 BY_MESSAGE = 0.6
 """Share of contacts who are told a new number by a message."""
+GREETED = 0.9
+"""Share of contacts whom a greeter writes to."""
 
 
 def foreign(frame: DataFrame) -> DataFrame:
@@ -193,14 +195,20 @@ def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: 
 
 
 def bursts(ties: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per message by which somebody who came back tells a contact the new number, as ``planned``.
+    """One row per message by which somebody who came back tells a contact the new number, or greets it on a holiday, as ``planned``.
 
-    ``burst`` is the slot of that number, positive when ``a`` sends, negative when ``b`` does.
+    ``burst`` is the slot of that number and one more, positive when ``a`` sends, negative when ``b`` does.
     """
     first, last = scenario.written
     back = lives.where("origin = 'reentry'").selectExpr(
-        "person_id", "cast(slot as int) as slot", "from_day as since", "told_days"
+        "person_id", "cast(slot as int) as slot", "from_day as since", "told_days", f"{BY_MESSAGE!r}D as share"
     )
+    eves = ", ".join(map(str, habits.greetings(scenario))) or "null"
+    greets = lives.where("decoy = 'greeter'").selectExpr(
+        "person_id", "cast(slot as int) as slot", f"array_min(filter(array({eves}), eve -> eve >= from_day)) as since", "0 as told_days",
+        f"{GREETED!r}D as share",
+    )  # fmt: skip
+    back = back.unionByName(greets)
     found = None
     for side, sign in (("a", ""), ("b", "-")):
         met = ties.where(f"kind not in ({OWN_RATE})").join(
@@ -208,8 +216,8 @@ def bursts(ties: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice
         )
         # the day on which this contact hears of it: see told
         heard = f"since + floor({dice.u('told day', 'a', 'b', 'slot')} * told_days)"
-        some = met.selectExpr(*PAIR[:-1], f"{sign}slot as burst", f"cast({heard} as int) as burst_day").where(
-            f"{dice.u('by message', 'a', 'b', 'burst')} < {BY_MESSAGE!r}D and burst_day >= from_day and burst_day < to_day "
+        some = met.selectExpr(*PAIR[:-1], f"{sign}(slot + 1) as burst", f"cast({heard} as int) as burst_day", "share").where(
+            f"{dice.u('by message', 'a', 'b', 'burst')} < share and burst_day >= from_day and burst_day < to_day "
             f"and burst_day between {first} and {last}"
         )
         found = some if found is None else found.unionByName(some)

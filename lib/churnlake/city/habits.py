@@ -34,6 +34,13 @@ def _level(scenario: CityScenario, service: str, day: dt.date) -> float:
     return level
 
 
+def greetings(scenario: CityScenario) -> list[int]:
+    """Numbers of the days on which people greet all they know: the eve of Spring Festival, the first day of a golden week."""
+    days = [scenario.first_day + dt.timedelta(day) for day in range(scenario.days)]
+    firsts = [(month, first) for month, first, _ in GOLDEN_WEEKS]
+    return [n for n, day in enumerate(days) if (day - scenario.festival).days == -1 or (day.month, day.day) in firsts]
+
+
 def written(scenario: CityScenario, service: str) -> list[float]:
     """As ``calendar``, but nothing on the days whose records are not asked for."""
     levels = calendar(scenario, service)

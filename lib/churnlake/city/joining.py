@@ -7,13 +7,15 @@ import datetime as dt
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from churnlake.city import people
+from churnlake.city import habits, people
 from churnlake.city.dice import Dice, lookup
 from churnlake.city.discontent import NEVER, level
 from churnlake.city.settings import CityScenario
 
 EXTRA = 7
 """Slot of a number held beside the first."""
+BEFORE_HOLIDAY = 15
+"""Days before a holiday in which greeters join."""
 FARM_CARDS, FARM_HANDSETS, CLONE_USERS = 200, 4, 60
 """Cards that a dealer farms (seed: some ten to some hundred), in so many handsets; and users of one cloned identity."""
 
@@ -83,7 +85,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     - ``handed``: a relative takes over the number of somebody who left, in the own name, and part of the circle
     - ``cloned``: the identity of its handset is that of many others; ``farmed``: cards of a dealer in a few handsets
     - ``recycled``: has the number of somebody gone, and still gets the calls for a while
-    - ``courier``: knows very many people
+    - ``courier``: knows very many people; ``greeter``: joins shortly before a holiday and greets all it knows by message
     """
     days = scenario.days
     joiners = persons.where("newcomer is not null")
@@ -132,11 +134,14 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     clones = max(2, round(scenario.newcomers * scenario.coming.decoys.get("cloned", 0.0) / CLONE_USERS))
     dealers = max(1, round(scenario.newcomers * scenario.coming.decoys.get("farmed", 0.0) / FARM_CARDS))
     joined = joined.selectExpr("*", f"if(drawn_decoy = 'farmed', pmod(newcomer, {dealers}L), null) as dealer")
+    greeted = habits.greetings(scenario)
+    eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
     joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id as has_fellow")
     day = (
         f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
+        f"when drawn_decoy = 'greeter' then greatest(1, coalesce({eve} - {dice.below(BEFORE_HOLIDAY, 'greeter', 'person_id')}, {free})) "
         f"else {free} end"
     )
     handset = (
@@ -155,7 +160,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
         decoy=(
-            "case when drawn_decoy in ('cloned', 'courier', 'farmed') then drawn_decoy when has_fellow or model is not null "
+            f"case when drawn_decoy in ('cloned', 'courier', 'farmed'{", 'greeter'" if greeted else ''}) then drawn_decoy when has_fellow or model is not null "
             "then drawn_decoy end"
         ),
         like_person="coalesce(model, if(has_fellow, fellow, null))",

@@ -138,6 +138,9 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     age = by_persona([persona.ages[0] for persona in kinds])
     span = by_persona([persona.ages[1] - persona.ages[0] + 1 for persona in kinds])
     circles, year = scenario.circles, scenario.first_day.year
+    # who comes into the circle of somebody else seeks fewer of its own
+    alike = ", ".join(f"'{kind}'" for kind in scenario.coming.copied if kind != "recycled") or "null"
+    sought = f"if(drawn_decoy in ({alike}), {scenario.coming.own_contacts!r}D, 1.0D)"
     return frame.selectExpr(
         "*",
         f"{by_persona(list(scenario.personas))} as persona",
@@ -153,7 +156,7 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"{by_persona([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) * {able(dice, 'MMS', 'person_id')} as mms_lean",
         f"{by_persona([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.5, 1, 0) * {able(dice, 'GPRS', 'person_id')} as wap_lean",
         f"case when abnormal = 'spammer' then 150 when drawn_decoy = 'courier' then 60 when abnormal = 'farmed' then 1 when abnormal = 'sp_fraud' then 2 "
-        f"else 1 + cast(round({circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
+        f"else 1 + cast(round({sought} * {circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
         "end as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
         f"cast({dice.below(scenario.cells, 'work cell', 'workplace')} as int) as work_cell",

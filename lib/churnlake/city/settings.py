@@ -16,7 +16,8 @@ from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder
 
 DECOYS = (
-    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "handed", "cloned", "recycled", "courier", "farmed",
+    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "handed", "cloned", "recycled", "courier", "greeter",
+    "farmed",
 )  # fmt: skip
 """Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
 ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "shopper", "flea")
@@ -166,7 +167,8 @@ class Coming(Model):
     merged: Share
     rival_beside: Share
     decoys: dict[str, float]
-    copied: dict[str, float]
+    copied: dict[str, tuple[Share, Share]]
+    own_contacts: Share
     renumbered: int
 
 
