@@ -135,6 +135,8 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     dealers = max(1, round(scenario.newcomers * scenario.coming.decoys.get("farmed", 0.0) / FARM_CARDS))
     joined = joined.selectExpr("*", f"if(drawn_decoy = 'farmed', pmod(newcomer, {dealers}L), null) as dealer")
     greeted = habits.greetings(scenario)
+    # like nobody else
+    alone = ", ".join(f"'{kind}'" for kind in ("cloned", "courier", "farmed", *(["greeter"] if greeted else [])))
     eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
@@ -160,7 +162,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
         decoy=(
-            f"case when drawn_decoy in ('cloned', 'courier', 'farmed'{", 'greeter'" if greeted else ''}) then drawn_decoy when has_fellow or model is not null "
+            f"case when drawn_decoy in ({alone}) then drawn_decoy when has_fellow or model is not null "
             "then drawn_decoy end"
         ),
         like_person="coalesce(model, if(has_fellow, fellow, null))",
