@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from conftest import City
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from churnlake.city import habits
 from churnlake.city.dice import Dice
 from churnlake.city.generate import generate, scenario
 from churnlake.city.settings import CityScenario
@@ -134,16 +136,44 @@ def test_a_cell_out_of_order_carries_nothing(spark: SparkSession, home: Path, ca
     assert calls.join(out, on=["LAC_CI", "day"], how="inner").where("hour not between from_hour and to_hour").count() > 0
 
 
-def test_the_new_number_is_told_by_messages(spark: SparkSession, home: Path, users: DataFrame, tiny: CityScenario) -> None:
+@pytest.fixture(scope="module")
+def sent(spark: SparkSession, home: Path) -> DataFrame:
+    """Messages sent: own number, other number, day."""
+    own = _feed(spark, home, "sms").where("MT_FLAG = '0'")
+    day = "try_to_date(left(SEND_TIME, 8), 'yyyyMMdd') as day"
+    return own.selectExpr("right(MSISDN, 11) as own", "right(OPP_NUMBER, 11) as other", day).cache()
+
+
+def test_people_talk_in_bouts(calls: DataFrame, sent: DataFrame, tiny: CityScenario) -> None:
+    for events, service in ((calls.where("CALL_TYPE = '0'"), "voice"), (sent, "sms")):
+        met = events.where("other rlike '^13[4-9]'").groupBy("own", "other", "day").count().agg(F.avg("count")).first()
+        # of a bout about half goes each way
+        alone = tiny.records.bout[service] / 2
+        assert met is not None
+        assert max(1.15, alone) < met[0] < tiny.records.bout[service]
+
+
+def test_greeters_write_to_all_they_know_on_a_holiday(
+    spark: SparkSession, home: Path, users: DataFrame, sent: DataFrame, tiny: CityScenario
+) -> None:
+    decoys = _truth(spark, home, "decoys").where("kind = 'greeter'").select("user_id")
+    greeters = users.join(decoys, on="user_id", how="inner").selectExpr("MSISDN as own", "joined_on")
+    met = (
+        sent.join(greeters, on="own", how="inner")
+        .groupBy("own", "joined_on", "day")
+        .agg(F.count_distinct("other").alias("others"))
+    )
+    most = met.groupBy("own", "joined_on").agg(F.max_by("day", "others").alias("day")).collect()
+    eves = [tiny.first_day + dt.timedelta(day) for day in habits.greetings(tiny)]
+    assert most
+    assert all(row["day"] in eves and (row["day"] - row["joined_on"]).days < 15 for row in most)
+
+
+def test_the_new_number_is_told_by_messages(
+    spark: SparkSession, home: Path, users: DataFrame, sent: DataFrame, tiny: CityScenario
+) -> None:
     new = _truth(spark, home, "reentries").where("kind = 'full'").selectExpr("new_user_id as user_id")
     held = users.join(new, on="user_id", how="inner").selectExpr("MSISDN as own", "joined_on", "left_on")
-    sent = (
-        _feed(spark, home, "sms")
-        .where("MT_FLAG = '0'")
-        .selectExpr(
-            "right(MSISDN, 11) as own", "right(OPP_NUMBER, 11) as other", "try_to_date(left(SEND_TIME, 8), 'yyyyMMdd') as day"
-        )
-    )
     seen = sent.join(held, on="own", how="inner").where("day >= joined_on and left_on is null")
     weeks = seen.selectExpr("own", "other", f"day < date_add(joined_on, {tiny.coming.told_days}) as is_early").distinct()
     met = {row["is_early"]: row["count"] for row in weeks.groupBy("is_early").count().collect()}

@@ -12,6 +12,8 @@ from churnlake.city.settings import CityScenario
 
 PAIR = ("a", "b", "tie", "kind", "from_day", "to_day")
 SOUGHT = ("person_id", "household", "neighbourhood", "persona_no", "stubs")
+CLOSE = 0.7
+"""How much more often a close tie outlasts a change of number."""
 SEEKER = 512
 """Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
 LATER = {
@@ -43,9 +45,14 @@ def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, scenario: CitySce
     known = {**scenario.circles.ties, "like": scenario.circles.ties["household"]}
     strength = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in known.items()) + " else 0.8D end"
     kept = pairs.where("to_day > from_day").selectExpr(
-        *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {dice.normal('tie', 'a', 'b', 'tie')}) as strength"
+        *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {_closeness(dice)}) as strength"
     )
     return kept.unionByName(_inherited(old, lives, scenario, dice)).unionByName(_hubs(persons, lives, scenario, dice))
+
+
+def _closeness(dice: Dice) -> str:
+    """SQL of how close two people are, standard normal."""
+    return dice.normal("tie", "a", "b")
 
 
 def _pairs(drawn: DataFrame) -> DataFrame:
@@ -204,10 +211,13 @@ def _cut(pairs: DataFrame, side: str, returns: DataFrame, dice: Dice) -> DataFra
     turns = returns.groupBy(F.col("person_id").alias(side)).agg(
         F.expr("sort_array(collect_list(struct(slot, join_day, kept)))").alias("turns")
     )
-    # all ties of a pair are kept, or let go, together
-    lost = f"r.join_day > from_day and kind not in ('household', 'like') and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= r.kept"
+    # all ties of a pair are kept, or let go, together, and the closer they are the more of them are kept
+    stays = f"pow(r.kept, exp(-{CLOSE!r}D * closeness))"
+    lost = (
+        f"r.join_day > from_day and kind not in ('household', 'like') and {dice.u('kept', side, 'a', 'b', 'r.slot')} >= {stays}"
+    )
     cut_day = f"array_min(transform(filter(turns, r -> {lost}), r -> r.join_day))"
-    met = pairs.join(F.broadcast(turns), on=side, how="left")
+    met = pairs.join(F.broadcast(turns), on=side, how="left").selectExpr("*", f"{_closeness(dice)} as closeness")
     return met.selectExpr(*PAIR[:-1], f"if(turns is null, to_day, least(to_day, {cut_day})) as to_day")
 
 

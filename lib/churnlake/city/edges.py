@@ -98,7 +98,9 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
         *[f"cast({dice.poisson(f'{name}_mean', name, *key)} as int) as {name}_bouts" for name in names],
     ).where(" or ".join(f"{name}_bouts > 0" for name in names))  # fmt: skip
     more = [dice.poisson(f"{name}_bouts * ({name}_bout - 1)", f"more {name}", *key) for name in names]
-    drawn = drawn.selectExpr("*", *[f"cast({name}_bouts + {rest} as int) as {name}" for name, rest in zip(names, more, strict=True)])
+    drawn = drawn.selectExpr(
+        "*", *[f"cast({name}_bouts + {rest} as int) as {name}" for name, rest in zip(names, more, strict=True)]
+    )
     pair = [f"{s}_{what}" for s in ("a", "b") for what in ("slot", "own", "number", "network")]
     thin = drawn.selectExpr(
         "a", "b", "week.month as month",

@@ -161,10 +161,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         dealer="dealer",
         number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
-        decoy=(
-            f"case when drawn_decoy in ({alone}) then drawn_decoy when has_fellow or model is not null "
-            "then drawn_decoy end"
-        ),
+        decoy=(f"case when drawn_decoy in ({alone}) then drawn_decoy when has_fellow or model is not null then drawn_decoy end"),
         like_person="coalesce(model, if(has_fellow, fellow, null))",
     )
 
