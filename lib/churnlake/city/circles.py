@@ -12,7 +12,7 @@ from churnlake.city.settings import CityScenario
 
 PAIR = ("a", "b", "tie", "kind", "from_day", "to_day")
 SOUGHT = ("person_id", "household", "neighbourhood", "persona_no", "stubs")
-CLOSE = 0.7
+CLOSE = 1.2
 """How much more often a close tie outlasts a change of number."""
 SEEKER = 512
 """Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
