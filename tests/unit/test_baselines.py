@@ -26,7 +26,8 @@ def asked(spark: SparkSession):  # type: ignore[no-untyped-def]
 
 def test_likeness_is_that_of_the_formulas(spark: SparkSession) -> None:
     """User 1 left and shares one of two peers with joiner 9; user 2 is still there and is nobody's past."""
-    met = [(1, OLD, 51, 2), (1, OLD, 52, 1), (9, JOINED, 51, 3), (9, JOINED, 53, 1), (2, ENDS, 51, 1)]
+    # a call nobody answered makes no contact
+    met = [(9, JOINED, 54, 0), (1, OLD, 51, 2), (1, OLD, 52, 1), (9, JOINED, 51, 3), (9, JOINED, 53, 1), (2, ENDS, 51, 1)]
     edges = rows(spark, EDGES, *[{"user_id": u, "day": d, "peer_id": p, "message_out": n} for u, d, p, n in met])
     usage = rows(spark, USAGE, *[{"user_id": u, "day": d, "own_events": 1} for u, d in ((1, OLD), (9, JOINED), (2, ENDS))])
     settings = load(Settings, "local").reentry
@@ -35,7 +36,8 @@ def test_likeness_is_that_of_the_formulas(spark: SparkSession) -> None:
         for r in by_likeness(asked(spark), usage, edges, settings).collect()
     }
     common, rare = log(4 / 4) + 1, log(4 / 2) + 1
-    cosine = 3 * common * 2 * common / (sqrt((3 * common) ** 2 + rare**2) * sqrt((2 * common) ** 2 + rare**2))
+    three, two = (1 + log(3)) * common, (1 + log(2)) * common
+    cosine = three * two / (sqrt(three**2 + rare**2) * sqrt(two**2 + rare**2))
     assert found == {
         (9, 1, "Jaccard"): pytest.approx(1 / 3),
         (9, 1, "Dice"): pytest.approx(1 / 2),
