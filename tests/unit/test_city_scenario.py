@@ -39,6 +39,14 @@ def test_deliveries_are_weekly_and_end_with_the_last_day(tiny: CityScenario) -> 
     assert len(tiny.deliveries) == 26
 
 
+@pytest.mark.parametrize("key", ["mix", "bout"])
+def test_each_service_needs_its_number(tiny: CityScenario, key: str) -> None:
+    values = tiny.model_dump()
+    del values["records"][key]["wap"]
+    with pytest.raises(ValueError, match=f"records.{key} needs a number for each of voice, sms, mms, wap"):
+        CityScenario.model_validate(values)
+
+
 def test_causes_and_mix_add_up() -> None:
     standard = scenario("standard")
     assert sum(standard.records.mix.values()) == pytest.approx(1)

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from churnlake.city import events, habits, money, people
 from churnlake.city.dice import Dice
 from churnlake.city.handsets import NEXT, imei
-from churnlake.city.settings import CityScenario
+from churnlake.city.settings import SERVICES, CityScenario
 
 MESSAGES = ("sms", "mms")
 COUNTS = ("out_calls", "in_calls", "out_messages", "in_messages")
@@ -30,7 +30,7 @@ def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
 def weeks(scenario: CityScenario) -> list[tuple[int, int, int, float, float]]:
     """The weeks written, cut at the ends of months: number of the month, first and last day, common days they are worth for calls and for messages."""
     mix = scenario.records.mix
-    levels = {service: habits.calendar(scenario, service) for service in habits.SERVICES}
+    levels = {service: habits.calendar(scenario, service) for service in SERVICES}
     written = sum(mix[service] for service in MESSAGES) or 1.0
     found = []
     for number, (_, first, last) in enumerate(months(scenario)):
@@ -47,7 +47,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
 
     Columns are the operator's: MONTH, USER_ID, MSISDN, OPP_NUMBER (full national form), counts, FIRST_DAY and LAST_DAY of the weeks.
     """
-    unit = dict(zip(habits.SERVICES, level, strict=True))
+    unit = dict(zip(SERVICES, level, strict=True))
     rates = {
         "calls": f"({unit['voice']!r}D * voice + own_voice)",
         "messages": f"({unit['sms']!r}D * sms + {unit['mms']!r}D * mms + own_sms)",

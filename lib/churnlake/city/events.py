@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from churnlake.city import habits, people
 from churnlake.city.dice import Dice
 from churnlake.city.discontent import NEVER
-from churnlake.city.settings import CityScenario
+from churnlake.city.settings import SERVICES, CityScenario
 
 FOREIGN = {
     "from_day": f"-{NEVER}",
@@ -165,14 +165,12 @@ def levels(rated: DataFrame, parties: DataFrame, scenario: CityScenario) -> list
     days, parts = scenario.days, max(1, scenario.persons // ENOUGH)
     rated = rated.where(f"pmod(xxhash64(a, b, tie), {parts}) = 0")
     window = f"greatest(0, least({days}, to_day) - greatest(0, from_day)) / {days}"
-    sums = rated.selectExpr(
-        *[f"sum(cast(round(1e6D * {s} * {window} * ends) as bigint)) as {s}" for s in habits.SERVICES]
-    ).first()
+    sums = rated.selectExpr(*[f"sum(cast(round(1e6D * {s} * {window} * ends) as bigint)) as {s}" for s in SERVICES]).first()
     users = parties.selectExpr("sum(cast(round(1e6D * mine) as bigint)) as mine").first()
     assert sums is not None
     assert users is not None
-    target = {s: scenario.records.mix[s] * scenario.records.per_user_day * float(users["mine"]) for s in habits.SERVICES}
-    return [target[s] / sums[s] / parts if sums[s] else 0.0 for s in habits.SERVICES]
+    target = {s: scenario.records.mix[s] * scenario.records.per_user_day * float(users["mine"]) for s in SERVICES}
+    return [target[s] / sums[s] / parts if sums[s] else 0.0 for s in SERVICES]
 
 
 def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -185,12 +183,12 @@ def planned(rated: DataFrame, level: list[float], scenario: CityScenario, dice: 
     means = [
         f"({unit / scenario.records.bout[service]!r}D * {service} + {own.get(service, '0.0D')}) * {habits.total(scenario, service)!r}D "
         f"as {service}_mean"
-        for service, unit in zip(habits.SERVICES, level, strict=True)
+        for service, unit in zip(SERVICES, level, strict=True)
     ]
     key = ("a", "b", "tie")
     pairs = rated.selectExpr(*PAIR, *means)
-    pairs = pairs.where(" or ".join(dice.some(f"{service}_mean", service, *key) for service in habits.SERVICES))
-    counts = [f"cast({dice.poisson(f'{service}_mean', service, *key)} as int) as {service}" for service in habits.SERVICES]
+    pairs = pairs.where(" or ".join(dice.some(f"{service}_mean", service, *key) for service in SERVICES))
+    counts = [f"cast({dice.poisson(f'{service}_mean', service, *key)} as int) as {service}" for service in SERVICES]
     return pairs.selectExpr(*PAIR, *counts, "cast(null as int) as burst", "cast(null as int) as burst_day")
 
 
@@ -222,7 +220,7 @@ def bursts(ties: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice
         )
         found = some if found is None else found.unionByName(some)
     assert found is not None
-    none = [f"{int(service == 'sms')} as {service}" for service in habits.SERVICES]
+    none = [f"{int(service == 'sms')} as {service}" for service in SERVICES]
     return found.selectExpr(*PAIR[:-1], "1.0D as a_starts", *none, "burst", "burst_day")
 
 
@@ -237,7 +235,7 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     a = parties.selectExpr("party_id as a", *[f"{name} as a_{name}" for name in columns])
     turns = ", ".join(
         f"if({service} > 0, sequence({number * TURN} + 1 + first, {number * TURN} + first + {service}), array())"
-        for number, service in enumerate(habits.SERVICES)
+        for number, service in enumerate(SERVICES)
     )
     first = f"if(burst is null, 0, {BURST} + abs(burst) * 2 + if(burst > 0, 1, 0))"
     # last by a, a person: b may be a hub that half the city deals with
@@ -245,13 +243,13 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     wide = wide.repartition(slices, "a").join(a, on="a", how="inner")
     each = wide.selectExpr("*", f"explode(concat({turns})) as turn")
     each = each.selectExpr("*", f"turn div {TURN} as service", f"turn % {TURN} as bout")
-    tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(habits.SERVICES))
+    tables = " ".join(f"when {i} then {habits.day_table(scenario, service)}" for i, service in enumerate(SERVICES))
     bout = ("a", "b", "tie", "service", "bout")
     slot = dice.below(habits.DAY_SLOTS, "day", *bout)
     dated = each.selectExpr("*", f"coalesce(burst_day, element_at(case service {tables} end, cast(1 + {slot} as int))) as day")
     dated = dated.where("day >= from_day and day < to_day")
     # geometric: another one follows with the same chance each time
-    scales = [1 / math.log(1 - 1 / mean) if mean > 1 else 0.0 for mean in (scenario.records.bout[s] for s in habits.SERVICES)]
+    scales = [1 / math.log(1 - 1 / mean) if mean > 1 else 0.0 for mean in (scenario.records.bout[s] for s in SERVICES)]
     scale = "case service " + " ".join(f"when {i} then {value!r}D" for i, value in enumerate(scales)) + " end"
     more = f"if(burst is not null or (kind in ({OWN_RATE}) and service < 3), 0, floor(ln(1 - {dice.u('bout', *bout)}) * {scale}))"
     turn = f"explode(sequence(0, cast(least({MOST_OF_BOUT - 1}, {more}) as int))) as turn_of_bout"

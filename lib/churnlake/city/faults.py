@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from churnlake.city import habits
 from churnlake.city.dice import Dice
 from churnlake.city.kinds import FAULTS
-from churnlake.city.settings import CityScenario
+from churnlake.city.settings import SERVICES, CityScenario
 
 HEADERS = {
     "voice": "RECORD_NO,MSISDN,OPP_NUMBER,START_TIME,CALL_TYPE,DURATION,CALL_CLASS,LAC_CI,IMEI,THIRD_NUMBER,RELEASE,FEE_FEN",
@@ -90,7 +90,7 @@ def planted(dealt: DataFrame, scenario: CityScenario, dice: Dice, struck: Collec
     that an incident has changed, in files (feed and number of the delivery) that are ``struck``, or after the last delivery.
     """
     last = len(scenario.deliveries) - 1
-    weights = [{k: w for k, w in scenario.faults.items() if feed in FAULTS[k].feeds and w > 0} for feed in habits.SERVICES]
+    weights = [{k: w for k, w in scenario.faults.items() if feed in FAULTS[k].feeds and w > 0} for feed in SERVICES]
     kind = dice.pick_by([of_feed or {"": 1} for of_feed in weights], "service", "fault kind", "record_no")
     marked = dealt.selectExpr("*", f"if({dice.u('fault', 'record_no')} < {scenario.fault_share!r}D, {kind}, null) as drawn")
     soonest, latest = LATE_DAYS
@@ -101,7 +101,7 @@ def planted(dealt: DataFrame, scenario: CityScenario, dice: Dice, struck: Collec
     due = marked.selectExpr("*", f"if(drawn is null, delivery, {arrives}) as arrives")
     hidden = f"arrives > {last} or incident is not null"
     if struck:
-        files = ", ".join(f"'{habits.SERVICES.index(feed)} {delivery}'" for feed, delivery in sorted(struck))
+        files = ", ".join(f"'{SERVICES.index(feed)} {delivery}'" for feed, delivery in sorted(struck))
         hidden += f" or concat(service, ' ', delivery) in ({files}) or concat(service, ' ', arrives) in ({files})"
     fitted = due.selectExpr("*", f"if(drawn is null or drawn = '' or {hidden}, null, drawn) as fault")
     return fitted.selectExpr("*", f"explode(if(fault in ({_COPIED}), array(0, 1), array(0))) as copy").selectExpr(
@@ -168,5 +168,5 @@ def _field(name: str, sound: str) -> str:
 
 
 _COPIED = ", ".join(f"'{kind}'" for kind in COPIES)
-FEED = f"case service {' '.join(f'when {i} then {feed!r}' for i, feed in enumerate(habits.SERVICES))} end"
+FEED = f"case service {' '.join(f'when {i} then {feed!r}' for i, feed in enumerate(SERVICES))} end"
 """SQL of a record's feed."""

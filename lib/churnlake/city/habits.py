@@ -11,7 +11,6 @@ from churnlake.city.settings import CityScenario
 
 DAY_SLOTS = 8192
 HOUR_SLOTS = 512
-SERVICES = ("voice", "sms", "mms", "wap")
 GOLDEN_WEEKS = ((5, 1, 7), (10, 1, 7))
 """Month, first and last day of the May and October holidays."""
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
-from churnlake.city import habits
 from churnlake.city.dice import Dice
 from churnlake.city.kinds import INCIDENTS
-from churnlake.city.settings import CityScenario
+from churnlake.city.settings import SERVICES, CityScenario
 from churnlake.core.errors import SettingsError
 
 SLOW_SECONDS = 5 * 3600
@@ -133,7 +132,7 @@ def befallen(dealt: DataFrame, plan: list[Incident], dice: Dice) -> DataFrame:
     days = [incident for incident in plan if incident.day is not None]
     if not days:
         return dealt
-    on = " ".join(f"when '{habits.SERVICES.index(i.feed)} {i.day}' then '{i.kind}'" for i in days)
+    on = " ".join(f"when '{SERVICES.index(i.feed)} {i.day}' then '{i.kind}'" for i in days)
     half = f"{dice.u('half', 'record_no')} < 0.5D"
     kinds = sorted({incident.kind for incident in days})
     shows = " ".join(f"when '{kind}' then {SHOWS[kind].format(half=half)}" for kind in kinds if kind in SHOWS)
@@ -170,7 +169,7 @@ def of_days(befallen: DataFrame, plan: list[Incident], scenario: CityScenario) -
         .count()
         .collect()
     )
-    lines = {(row["incident"], habits.SERVICES[row["service"]], row["delivery"]): int(row["count"]) for row in counted}
+    lines = {(row["incident"], SERVICES[row["service"]], row["delivery"]): int(row["count"]) for row in counted}
     return [
         Happened(
             i.kind,

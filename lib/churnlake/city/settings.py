@@ -20,6 +20,7 @@ DECOYS = (
     "farmed",
 )  # fmt: skip
 """Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
+SERVICES = ("voice", "sms", "mms", "wap")
 ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "shopper", "flea")
 """Kinds of users who live by another rule: see ``people.persons``."""
 MOTIVES = ("bonus", "plan", "brand", "number", "lost_sim", "arrears", "dealer")
@@ -259,6 +260,9 @@ class CityScenario(Model):
             unknown = sorted(set(given) - set(known))
             if unknown:
                 raise ValueError(f"{key} knows no kind {', '.join(unknown)}; there are {', '.join(known)}")
+        for key, given in (("records.mix", self.records.mix), ("records.bout", self.records.bout)):
+            if set(given) != set(SERVICES):
+                raise ValueError(f"{key} needs a number for each of {', '.join(SERVICES)}, and for nothing else")
         for key, names in (("campaigns", [c.name for c in self.campaigns]), ("survey", [s.name for s in self.survey])):
             if len(set(names)) < len(names):
                 raise ValueError(f"{key}: each needs a name of its own")
