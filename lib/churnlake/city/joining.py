@@ -131,8 +131,10 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         "recycled": f"model_left + 91 + {dice.below(f'greatest(1, {days} - model_left - 92)', 'recycled', 'person_id')}",
     }
     whens = " ".join(f"when '{kind}' then {day}" for kind, day in near.items())
-    clones = max(2, round(scenario.newcomers * scenario.coming.decoys.get("cloned", 0.0) / CLONE_USERS))
-    dealers = max(1, round(scenario.newcomers * scenario.coming.decoys.get("farmed", 0.0) / FARM_CARDS))
+    clones = max(1, round(scenario.newcomers * scenario.coming.decoys.get("cloned", 0.0) / CLONE_USERS))
+    cards = scenario.newcomers * scenario.coming.decoys.get("farmed", 0.0)
+    dealers = max(1, round(cards / FARM_CARDS))
+    handsets = max(1, min(FARM_HANDSETS, round(cards / dealers / 2)))
     joined = joined.selectExpr("*", f"if(drawn_decoy = 'farmed', pmod(newcomer, {dealers}L), null) as dealer")
     greeted = habits.greetings(scenario)
     # like nobody else
@@ -140,7 +142,9 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
-    joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id as has_fellow")
+    # of the household or workplace, and with us before
+    was_there = f"{people.order(scenario).forth('fellow')} >= {scenario.newcomers}"
+    joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id and {was_there} as has_fellow")
     day = (
         f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
         f"when drawn_decoy = 'greeter' then greatest(1, coalesce({eve} - {dice.below(BEFORE_HOLIDAY, 'greeter', 'person_id')}, {free})) "
@@ -148,7 +152,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     )
     handset = (
         "case drawn_decoy when 'resold' then model when 'hand_me_down' then if(has_fellow, fellow, null) when 'cloned' then "
-        f"-1 - pmod(newcomer, {clones}) when 'farmed' then -1000000 - dealer * {FARM_HANDSETS} - pmod(newcomer, {FARM_HANDSETS}) end"
+        f"-1 - pmod(newcomer, {clones}) when 'farmed' then -1000000 - dealer * {FARM_HANDSETS} - pmod(newcomer div {dealers}, {handsets}) end"
     )
     return life(
         joined,

@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from churnlake.core.settings import Model
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
 Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 Fen = Annotated[int, Field(ge=0)]
 PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
@@ -24,7 +27,7 @@ class Plan(Model):
 
     name: str
     brand: str
-    weight: float
+    weight: Amount
     monthly_fee: Fen
     included_minutes: Annotated[int, Field(ge=0)]
     included_messages: Annotated[int, Field(ge=0)]

@@ -86,6 +86,11 @@ def workplace(scenario: CityScenario) -> Shuffle:
     return Shuffle(scenario.persons, 3)
 
 
+def order(scenario: CityScenario) -> Shuffle:
+    """The permutation that says who joins later: those who go to a place below ``newcomers``."""
+    return Shuffle(scenario.persons, 1)
+
+
 def drawn_decoy(scenario: CityScenario, newcomer: str) -> str:
     """SQL of the kind of decoy a newcomer is to be, null for an honest one: the first of the mixed order, kind by kind."""
     ends, reached = {}, 0.0
@@ -111,7 +116,7 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
     ``abnormal`` are spammers (messages to very many), SP fraud (messages to one provider), the silent, forwarders, shoppers (who
     call the competitor's hotline again and again), fleas and farmed cards; ``drawn_decoy`` is what a newcomer is to look like.
     """
-    order = Shuffle(scenario.persons, 1)
+    mixed = order(scenario)
     block = neighbourhood(scenario, "person_id")
     # A neighbourhood leans to one way of life: people of a dormitory or a building site live alike.
     kinds = list(scenario.personas.values())
@@ -129,7 +134,7 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
             f"person_id div {scenario.circles.household} as household",
             f"{block} as neighbourhood",
             f"{workplace(scenario).forth('person_id')} div {scenario.circles.colleagues} as workplace",
-            f"if({order.forth('person_id')} < {scenario.newcomers}, {order.forth('person_id')}, null) as newcomer",
+            f"if({mixed.forth('person_id')} < {scenario.newcomers}, {mixed.forth('person_id')}, null) as newcomer",
             f"cast({personas} as int) as persona_no",
         )
     )

@@ -147,10 +147,10 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
 
 
 def decoys_truth(lives: DataFrame) -> DataFrame:
-    """One row per joiner who looks like another user without being that person, with the kind and whom it is like."""
+    """One row per joiner who looks like another user without being that person, with the kind and whom it is like, null for nobody."""
     first = lives.where("slot = 0").select(F.col("person_id").alias("like_person"), F.col("user_id").alias("like_user_id"))
     decoys = lives.where("decoy is not null").selectExpr(
-        "user_id", "decoy as kind", "coalesce(like_person, person_id) as like_person"
+        "user_id", "decoy as kind", "coalesce(like_person, if(slot > 0, person_id, null)) as like_person"
     )
     return decoys.join(first, on="like_person", how="left").select("user_id", "kind", "like_user_id")
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from churnlake.city.kinds import FAULTS, INCIDENTS
-from churnlake.city.market import PRICES, Campaign, Code, Money, Plan, Service, Share, Survey
+from churnlake.city.market import PRICES, Amount, Campaign, Code, Count, Money, Plan, Positive, Service, Share, Survey
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder
 
@@ -35,24 +35,24 @@ class Persona(Model):
     another city or abroad. ``seconds`` is the length of a call and ``growth`` the change of use in a month, relative to common.
     """
 
-    share: float
-    ages: tuple[int, int]
+    share: Share
+    ages: tuple[Count, Count]
     female: Share = 0.48
-    activity: float
-    sms: float
-    mms: float
-    wap: float
-    seconds: float = 1.0
+    activity: Positive
+    sms: Amount
+    mms: Amount
+    wap: Amount
+    seconds: Positive = 1.0
     growth: Annotated[float, Field(gt=-0.5, lt=1)] = 0.0
-    offnet: float = 1.0
+    offnet: Amount = 1.0
     far: Share = 0.0
     roams: Share = 0.0
     moves: Share = 0.15
-    away: float
-    rural: float
-    brands: dict[str, float]
-    weekday: tuple[float, ...] = Field(min_length=24, max_length=24)
-    weekend: tuple[float, ...] = Field(min_length=24, max_length=24)
+    away: Share
+    rural: Share
+    brands: dict[str, Amount]
+    weekday: tuple[Amount, ...] = Field(min_length=24, max_length=24)
+    weekend: tuple[Amount, ...] = Field(min_length=24, max_length=24)
 
 
 class Cause(Model):
@@ -61,8 +61,8 @@ class Cause(Model):
     The rest of those goes elsewhere. ``fade``, ``hotline``, ``forward`` and ``complaint`` are the shares who show that sign meanwhile.
     """
 
-    weight: float
-    days: float
+    weight: Amount
+    days: Positive
     stays: Share
     back: Share
     competitor: Share
@@ -82,8 +82,8 @@ class Occasion(Model):
     kind: Literal["own_offer", "rival_offer", "tariff_change", "school"]
     first: dt.date
     last: dt.date
-    leaving: float = 1.0
-    joining: float = 1.0
+    leaving: Amount = 1.0
+    joining: Amount = 1.0
     brands: tuple[str, ...] = ()
     prices: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
@@ -100,17 +100,17 @@ class Occasion(Model):
 class Circles(Model):
     """Shape of the friend graph."""
 
-    household: int
-    neighbours: int
-    colleagues: int
-    stubs: float
-    stubs_sigma: float
-    kinds: dict[str, float]
-    ties: dict[str, float]
-    tie_sigma: float
-    turnover: float
-    pool: float
-    hubs: float = 1.0
+    household: Count
+    neighbours: Count
+    colleagues: Count
+    stubs: Amount
+    stubs_sigma: Amount
+    kinds: dict[str, Amount]
+    ties: dict[str, Amount]
+    tie_sigma: Amount
+    turnover: Share
+    pool: Positive
+    hubs: Share = 1.0
     """Share of the city's usual touch with couriers, banks and hotlines; 0 for a city without them."""
 
 
@@ -118,13 +118,13 @@ class Leaving(Model):
     """Who leaves, who comes back, and which signs they show."""
 
     monthly: Share
-    person_risk: float
-    block_risk: float
-    brand_risk: dict[str, float]
-    new_risk: float
+    person_risk: Amount
+    block_risk: Amount
+    brand_risk: dict[str, Amount]
+    new_risk: Positive
     contagion: Share
-    fade_days: tuple[int, int]
-    fade_depth: tuple[float, float]
+    fade_days: tuple[Count, Count]
+    fade_depth: tuple[Share, Share]
     false_fade: Share
     false_hotline: Share
     false_forward: Share
@@ -148,29 +148,29 @@ class Coming(Model):
     """How re-entrants come back and which joiners only look like them."""
 
     reentry_share: Share
-    gap_near: float
-    gap_before: float
-    gap_near_days: int
+    gap_near: Share
+    gap_before: Share
+    gap_near_days: Count
     gap_days: tuple[int, int]
-    same_handset: float
-    same_document: float
-    no_imei: float
-    kept: tuple[float, float]
-    new_contacts: float
-    told_days: int
-    forward_old: float
-    other_brand: float
-    motives: dict[str, dict[str, float]]
-    partial_motives: dict[str, float]
+    same_handset: Share
+    same_document: Share
+    no_imei: Share
+    kept: tuple[Share, Share]
+    new_contacts: Share
+    told_days: Count
+    forward_old: Share
+    other_brand: Share
+    motives: dict[str, dict[str, Amount]]
+    partial_motives: dict[str, Amount]
     unaware: dict[str, Share]
-    partial: float
-    second_number: float
+    partial: Share
+    second_number: Share
     merged: Share
     rival_beside: Share
-    decoys: dict[str, float]
+    decoys: dict[str, Share]
     copied: dict[str, tuple[Share, Share]]
     own_contacts: Share
-    renumbered: int
+    renumbered: Annotated[int, Field(ge=0)]
 
 
 class Records(Model):
@@ -182,14 +182,14 @@ class Records(Model):
 
     form: Literal["records", "edges"] = "records"
 
-    per_user_day: float
-    mix: dict[str, float]
-    activity_sigma: float
+    per_user_day: Positive
+    mix: dict[str, Share]
+    activity_sigma: Amount
     bout: dict[str, Annotated[float, Field(ge=1)]]
-    answered: float
-    seconds_median: float
-    seconds_sigma: float
-    imei_missing: float
+    answered: Share
+    seconds_median: Positive
+    seconds_sigma: Amount
+    imei_missing: Share
     outages: Share = 0.0
     first_day: dt.date | None = None
     last_day: dt.date | None = None
@@ -206,19 +206,19 @@ class CityScenario(Model):
     users: int
     first_day: dt.date
     last_day: dt.date
-    cells: int
-    files_per_delivery: int
+    cells: Count
+    files_per_delivery: Count
     delivery_days: int = Field(default=7, ge=1)
     fault_share: float = Field(ge=0, le=1)
     festival: dt.date
-    festival_sms: float
+    festival_sms: Positive
     faults: dict[str, Annotated[float, Field(ge=0)]]
     incidents: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     incidents_from: int = Field(default=60, ge=1)
-    documents: dict[str, float]
+    documents: dict[str, Share]
     personas: dict[str, Persona]
     plans: dict[str, Plan]
-    abnormal: dict[str, float]
+    abnormal: dict[str, Share]
     occasions: tuple[Occasion, ...]
     circles: Circles
     leaving: Leaving
@@ -232,7 +232,11 @@ class CityScenario(Model):
     @model_validator(mode="after")
     def _consistent(self) -> CityScenario:
         if self.last_day <= self.first_day:
-            raise ValueError("last_day must come after first_day")
+            raise ValueError(
+                "last_day must come after first_day; records.first_day and last_day say which days' records are written"
+            )
+        self._in_order()
+        self._some_weight()
         if self.users < 30:
             raise ValueError("users must be at least 30")
         if not 0 <= self.written[0] <= self.written[1] < self.days:
@@ -272,6 +276,51 @@ class CityScenario(Model):
         if len(set(offered)) < len(offered):
             raise ValueError("campaigns: a service is offered by one campaign only")
         return self
+
+    def _in_order(self) -> None:
+        """Raise ValueError where a range begins after it ends."""
+        coming, leaving = self.coming, self.leaving
+        ranges: dict[str, tuple[Any, Any]] = {
+            "coming.kept": coming.kept,
+            "coming.gap_days": coming.gap_days,
+            "leaving.fade_days": leaving.fade_days,
+            "leaving.fade_depth": leaving.fade_depth,
+            **{f"coming.copied.{kind}": shares for kind, shares in coming.copied.items()},
+            **{f"personas.{name}.ages": persona.ages for name, persona in self.personas.items()},
+            **{f"occasions, {occasion.what}": (occasion.first, occasion.last) for occasion in self.occasions},
+        }
+        for key, (least, most) in ranges.items():
+            if least > most:
+                raise ValueError(f"{key} goes from {least} to {most}; the first must not be more than the last")
+        if coming.gap_near + coming.gap_before > 1:
+            raise ValueError("coming.gap_near and gap_before must not add up to more than 1")
+
+    def _some_weight(self) -> None:
+        """Raise ValueError where there is nothing to draw from."""
+        weights: dict[str, Iterable[float]] = {
+            "personas: their shares": [persona.share for persona in self.personas.values()],
+            "circles.kinds": self.circles.kinds.values(),
+            "records.mix": self.records.mix.values(),
+            "leaving.causes: their weights": [cause.weight for cause in self.leaving.causes.values()],
+            **{f"personas.{name}.weekday": persona.weekday for name, persona in self.personas.items()},
+            **{f"personas.{name}.weekend": persona.weekend for name, persona in self.personas.items()},
+            **{f"personas.{name}.brands": persona.brands.values() for name, persona in self.personas.items()},
+            **{
+                f"plans of {brand}: their weights": [p.weight for p in self.plans.values() if p.brand == brand]
+                for brand in self.documents
+            },
+        }
+        for key, given in weights.items():
+            if not sum(given) > 0:
+                raise ValueError(f"{key} must not all be 0")
+        for name, service in self.services.items():
+            unknown = sorted(set(service.takers) - {*self.personas, "others"})
+            if unknown:
+                raise ValueError(
+                    f"services.{name}.takers knows no way of life {', '.join(unknown)}; there are {', '.join(self.personas)}, others"
+                )
+        if self.coming.renumbered > self.users:
+            raise ValueError("coming.renumbered must not be more than users")
 
     @property
     def days(self) -> int:
@@ -327,7 +376,8 @@ def scenario(path_or_name: str) -> CityScenario:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path.name}: {where + ': ' if where else ''}{first['msg']}") from error
+        says = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{path.name}: {where + ': ' if where else ''}{says}") from error
 
 
 def _layers(path: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -336,13 +386,15 @@ def _layers(path: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         raise SettingsError(f"no city scenario {path.name}; there are {known}, or give the path of a .yaml file")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path.name} must hold keys and values at its top")
     like = values.pop("like", None)
     if like is None:
         return values
+    if not isinstance(like, str) or Path(like).name != like or Path(like).suffix:
+        raise SettingsError(f"{path.name}: like: {like} must be the name of a scenario beside it or in conf/city, without .yaml")
     if like in seen:
         raise SettingsError(f"{path.name}: like: {like} goes round in a circle")
     beside = path.with_name(f"{like}.yaml")
