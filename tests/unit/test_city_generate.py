@@ -144,7 +144,9 @@ def test_truth_names_users_that_were_delivered(spark: SparkSession, made: tuple[
     assert {row["kind"] for row in again.select("kind").distinct().collect()} == {"full", "partial"}
     assert decoys.join(again.selectExpr("new_user_id as user_id"), on="user_id", how="left_semi").isEmpty()
     joined = users.selectExpr("user_id", "joined_on").join(decoys, on="user_id", how="inner")
-    liked = joined.join(users.selectExpr("user_id as like_user_id", "joined_on as like_joined_on"), on="like_user_id", how="inner")
+    liked = joined.join(
+        users.selectExpr("user_id as like_user_id", "joined_on as like_joined_on"), on="like_user_id", how="inner"
+    )
     assert liked.where("user_id = like_user_id or like_joined_on > joined_on").isEmpty()
     assert liked.count() > 10
     assert {"kin", "household", "second_number"} <= {row["kind"] for row in decoys.select("kind").distinct().collect()}

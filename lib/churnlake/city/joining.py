@@ -115,12 +115,11 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     serial = f"model * {people.SLOTS} + model_slot"
     size = scenario.circles.household
     house = f"household * {size}"
-    housemate = f"{house} + pmod(person_id - {house} + 1, {size})"
+    housemate = _first_there([f"{house} + pmod(person_id - {house} + {step}, {size})" for step in (1, 2)], scenario)
     seats = people.workplace(scenario)
     seat, office = seats.forth("person_id"), f"workplace * {scenario.circles.colleagues}"
-    colleague = seats.back(
-        f"least({scenario.persons - 1}, {office} + pmod({seat} - {office} + 1, {scenario.circles.colleagues}))"
-    )
+    places = [f"{office} + pmod({seat} - {office} + {step}, {scenario.circles.colleagues})" for step in (1, 2, 3)]
+    colleague = _first_there([seats.back(f"least({scenario.persons - 1}, {place})") for place in places], scenario)
     fellow = f"case when drawn_decoy = 'colleague' then {colleague} when drawn_decoy in ('household', 'hand_me_down') then {housemate} end"
     near = {
         "kin": f"greatest(1, model_left - 10 + {dice.below(50, 'kin', 'person_id')})",
@@ -142,9 +141,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
-    # of the household or workplace, and with us before
-    was_there = f"{people.order(scenario).forth('fellow')} >= {scenario.newcomers}"
-    joined = joined.selectExpr("*", f"fellow < {scenario.persons} and fellow <> person_id and {was_there} as has_fellow")
+    joined = joined.selectExpr("*", "fellow is not null as has_fellow")
     day = (
         f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
         f"when drawn_decoy = 'greeter' then greatest(1, coalesce({eve} - {dice.below(BEFORE_HOLIDAY, 'greeter', 'person_id')}, {free})) "
@@ -168,6 +165,12 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         decoy=(f"case when drawn_decoy in ({alone}) then drawn_decoy when has_fellow or model is not null then drawn_decoy end"),
         like_person="coalesce(model, if(has_fellow, fellow, null))",
     )
+
+
+def _first_there(mates: list[str], scenario: CityScenario) -> str:
+    """SQL of the first of these people who is somebody else and with us from the first day, null where none is."""
+    there = f"{{0}} < {scenario.persons} and {{0}} <> person_id and {people.order(scenario).forth('{0}')} >= {scenario.newcomers}"
+    return "case " + " ".join(f"when {there.format(f'({one})')} then {one}" for one in mates) + " end"
 
 
 JOIN_SLOTS = 4096
