@@ -93,7 +93,8 @@ class Shuffle:
 
     @property
     def _factor(self) -> int:
-        factor = (self.size * 618_034 // 1_000_000 + self.salt * 97) % self.size or 1
+        # far enough apart that neighbours do not stay together, in a small place too
+        factor = (self.size * 618_034 // 1_000_000 + self.salt * min(97, self.size // 5)) % self.size or 1
         while math.gcd(factor, self.size) != 1:
             factor += 1
         return factor
