@@ -66,3 +66,12 @@ def test_lookup_gives_each_index_its_weight() -> None:
     table = lookup([1, 2, 1], 400)
     assert [table.count(i) for i in range(3)] == [100, 200, 100]
     assert len(lookup([0.1] * 7, 1000)) == 1000
+
+
+@pytest.mark.parametrize("size", [200, 260, 650, 1711, 3_000_000])
+@pytest.mark.parametrize("salt", [1, 3, 5])
+def test_a_shuffle_takes_neighbours_apart(size: int, salt: int) -> None:
+    shuffle = Shuffle(size, salt)
+    places = [(place * shuffle._factor + salt * 7919) % size for place in (7, 8)]
+    apart = abs(places[1] - places[0])
+    assert min(apart, size - apart) >= size // 20
