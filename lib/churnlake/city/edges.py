@@ -27,11 +27,16 @@ def months(scenario: CityScenario) -> list[tuple[dt.date, int, int]]:
     return [(month, start, end) for month, start, end in touched if start <= end]
 
 
+def _written(scenario: CityScenario) -> float:
+    """Share of the records that are messages, 1 where there are none."""
+    return sum(scenario.records.mix[service] for service in MESSAGES) or 1.0
+
+
 def weeks(scenario: CityScenario) -> list[tuple[int, int, int, float, float]]:
     """The weeks written, cut at the ends of months: number of the month, first and last day, common days they are worth for calls and for messages."""
     mix = scenario.records.mix
     levels = {service: habits.calendar(scenario, service) for service in SERVICES}
-    written = sum(mix[service] for service in MESSAGES) or 1.0
+    written = _written(scenario)
     found = []
     for number, (_, first, last) in enumerate(months(scenario)):
         for start in range(first, last + 1, 7):
@@ -55,7 +60,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     # a hub calls nobody and is written to by nobody
     shares = {"calls": "if(kind = 'hub', 1.0D, a_starts)", "messages": "if(kind = 'hub', 0.0D, a_starts)"}
     bout = scenario.records.bout
-    written = sum(scenario.records.mix[service] for service in MESSAGES) or 1.0
+    written = _written(scenario)
     sizes = {"calls": bout["voice"], "messages": sum(scenario.records.mix[s] * bout[s] for s in MESSAGES) / written}
     pairs = rated.where(f"{' + '.join(rates.values())} > 0").selectExpr(
         "a", "b", "tie", "from_day as met_from", "to_day as met_to",

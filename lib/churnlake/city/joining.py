@@ -141,14 +141,13 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
     joined = joined.selectExpr("*", f"{fellow} as fellow")
-    joined = joined.selectExpr("*", "fellow is not null as has_fellow")
     day = (
         f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
         f"when drawn_decoy = 'greeter' then greatest(1, coalesce({eve} - {dice.below(BEFORE_HOLIDAY, 'greeter', 'person_id')}, {free})) "
         f"else {free} end"
     )
     handset = (
-        "case drawn_decoy when 'resold' then model when 'hand_me_down' then if(has_fellow, fellow, null) when 'cloned' then "
+        "case drawn_decoy when 'resold' then model when 'hand_me_down' then fellow when 'cloned' then "
         f"-1 - pmod(newcomer, {clones}) when 'farmed' then -1000000 - dealer * {FARM_HANDSETS} - pmod(newcomer div {dealers}, {handsets}) end"
     )
     return life(
@@ -162,8 +161,10 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         dealer="dealer",
         number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
-        decoy=(f"case when drawn_decoy in ({alone}) then drawn_decoy when has_fellow or model is not null then drawn_decoy end"),
-        like_person="coalesce(model, if(has_fellow, fellow, null))",
+        decoy=(
+            f"case when drawn_decoy in ({alone}) then drawn_decoy when coalesce(model, fellow) is not null then drawn_decoy end"
+        ),
+        like_person="coalesce(model, fellow)",
     )
 
 
