@@ -94,7 +94,7 @@ def test_a_feed_file_that_is_none(tmp_path: Path) -> None:
         load_feed(tmp_path / "inn" / "visits.yaml", VISITS)
     with pytest.raises(SettingsError, match="not YAML"):
         load_feed(written(tmp_path, "feed: [visits"), VISITS)
-    with pytest.raises(SettingsError, match="valid dictionary"):
+    with pytest.raises(SettingsError, match="keys and values"):
         load_feed(written(tmp_path, "visits"), VISITS)
 
 

@@ -9,7 +9,8 @@ from market_town import DICE
 from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city import money, services
-from churnlake.city.settings import CityScenario, Occasion
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import Occasion
 
 RECORD = "user_id string, day int, service int, class string, fee_fen int"
 

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 from churnlake.city import campaigns
 from churnlake.city.dice import Dice
 from churnlake.city.people import neighbourhood
-from churnlake.city.settings import Cause, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import Cause
 
 NEVER = 99_999
 EARLIER, LATER = 240, 70

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from churnlake.city import events, habits, money, people
 from churnlake.city.dice import Dice
 from churnlake.city.handsets import NEXT, imei
-from churnlake.city.settings import SERVICES, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import SERVICES
 
 MESSAGES = ("sms", "mms")
 COUNTS = ("out_calls", "in_calls", "out_messages", "in_messages")

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from churnlake.city import habits, people
 from churnlake.city.dice import Dice
 from churnlake.city.discontent import NEVER
-from churnlake.city.settings import SERVICES, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import SERVICES
 
 FOREIGN = {
     "from_day": f"-{NEVER}",

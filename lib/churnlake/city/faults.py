@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 from churnlake.city import habits
 from churnlake.city.dice import Dice
 from churnlake.city.kinds import FAULTS
-from churnlake.city.settings import SERVICES, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import SERVICES
 
 HEADERS = {
     "voice": "RECORD_NO,MSISDN,OPP_NUMBER,START_TIME,CALL_TYPE,DURATION,CALL_CLASS,LAC_CI,IMEI,THIRD_NUMBER,RELEASE,FEE_FEN",

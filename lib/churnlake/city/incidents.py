@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city.dice import Dice
 from churnlake.city.kinds import INCIDENTS
-from churnlake.city.settings import SERVICES, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import SERVICES
 from churnlake.core.errors import SettingsError
 
 SLOW_SECONDS = 5 * 3600

@@ -7,14 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from churnlake.city.values import Amount, Code, Count, Fen, Share, only
 from churnlake.core.settings import Model
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-Fen = Annotated[int, Field(ge=0)]
 PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
 """What a plan has a price for, beside its monthly fee."""
 
@@ -46,7 +41,7 @@ class Use(Model):
     """How many use something in a month, and how much of it the middle one of them."""
 
     share: Share
-    units: Annotated[float, Field(ge=0)]
+    units: Amount
 
 
 class Money(Model):
@@ -57,15 +52,9 @@ class Money(Model):
     """
 
     balance_used_up: Share
-    usual: dict[str, Use]
-    usual_spread: Annotated[float, Field(ge=0)]
-    usual_change: Annotated[float, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Money:
-        if set(self.usual) - set(PRICES):
-            raise ValueError(f"usual: there is no price of {', '.join(sorted(set(self.usual) - set(PRICES)))}")
-        return self
+    usual: Annotated[dict[str, Use], only(*PRICES)]
+    usual_spread: Amount
+    usual_change: Amount
 
 
 class Service(Model):
@@ -128,11 +117,11 @@ class Survey(Model):
 
     name: Code
     day: dt.date
-    joined_within: Annotated[int, Field(ge=1)]
-    asked: Annotated[int, Field(ge=1)]
+    joined_within: Count
+    asked: Count
     response: Share
-    response_by_brand: dict[str, Annotated[float, Field(ge=0)]]
-    response_discontented: Annotated[float, Field(ge=0)]
+    response_by_brand: dict[str, Amount]
+    response_discontented: Amount
     skipped: Share
     held_truth: Share
     number_told: Share

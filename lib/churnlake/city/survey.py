@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from churnlake.city.dice import Dice
 from churnlake.city.market import Survey
-from churnlake.city.settings import MOTIVES, CityScenario
+from churnlake.city.settings import CityScenario
+from churnlake.city.society import MOTIVES
 
 QUESTIONS = ("held_before", "old_number", "motive", "knew_alternative", "satisfaction")
 """The questions in order; those from the second to the fourth are put only to who says to have held a number of ours before."""

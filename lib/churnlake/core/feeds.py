@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -34,7 +33,7 @@ from churnlake.core import texts
 from churnlake.core.contract import Table
 from churnlake.core.errors import SettingsError
 from churnlake.core.landing_files import LandingFile, landing_files
-from churnlake.core.settings import Model
+from churnlake.core.settings import Model, read_yaml
 
 __all__ = ["Feed", "LandingFile", "Source", "landing_files", "load_feed", "read_feed", "read_schema"]
 
@@ -133,10 +132,9 @@ def load_feed(path: Path, table: Table) -> Feed:
     if not path.is_file():
         raise wrong(f"does not exist; write it to map an operator's files to {table.name}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        feed = Feed.model_validate(content)
-    except yaml.YAMLError as error:
-        raise wrong(f"not YAML: {' '.join(str(error).split())}") from error
+        feed = Feed.model_validate(read_yaml(path))
+    except SettingsError as error:
+        raise wrong(str(error)) from error
     except ValidationError as error:
         raise wrong("; ".join(_explain(e["loc"], e["type"], e["msg"]) for e in error.errors())) from error
     noun = table.name.partition(".")[2]

@@ -75,12 +75,12 @@ def load(model: type[S], env: str, overrides: list[str] | None = None, folder: P
     Raises SettingsError naming the key at fault and where it stands.
     """
     folder = folder or conf_folder()
-    layered = _read(folder / "base.yaml")
+    layered = read_yaml(folder / "base.yaml")
     env_file = folder / f"{env}.yaml"
     if not env_file.is_file():
         known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "base")
         raise SettingsError(f"no environment '{env}'; there are {', '.join(known)}")
-    _merge(layered, _read(env_file))
+    _merge(layered, read_yaml(env_file))
     for override in overrides or []:
         key, equals, text = override.partition("=")
         if not equals or not key:
@@ -95,10 +95,22 @@ def load(model: type[S], env: str, overrides: list[str] | None = None, folder: P
         raise SettingsError("; ".join(_explain(model, e["loc"], e["type"], e["msg"]) for e in error.errors())) from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping; YAML itself would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The keys and values of a settings file. Raises SettingsError naming the file and what is wrong."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        content = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
     if content is not None and not isinstance(content, dict):
         raise SettingsError(f"{path.name} must hold keys and values at its top")

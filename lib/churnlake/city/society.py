@@ -1,0 +1,196 @@
+"""What a scenario file says of the people of a city: ways of life, circles, leaving and coming, records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from churnlake.city.market import PRICES
+from churnlake.city.values import Amount, Count, Hours, Positive, Range, Share, Shares, Weights, each, only
+from churnlake.core.settings import Model
+
+DECOYS = (
+    "kin", "friend", "household", "colleague", "dormmate", "resold", "hand_me_down", "handed", "cloned", "recycled", "courier", "greeter",
+    "farmed",
+)  # fmt: skip
+"""Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
+SERVICES = ("voice", "sms", "mms", "wap")
+ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "shopper", "flea")
+"""Kinds of users who live by another rule: see ``people.persons``."""
+MOTIVES = ("bonus", "plan", "brand", "number", "lost_sim", "arrears", "dealer")
+"""Why somebody takes a new number: see ``joining.returns``."""
+
+
+class Persona(Model):
+    """A way of life: how many live it, how much they talk and write, when, where and with whom, and what they buy.
+
+    ``away`` go home for the Spring Festival; ``roams`` is the share of days on a journey, ``moves`` that of records far from home
+    and work. ``offnet`` and ``far`` say how many times as many of the contacts are on other networks, and how many of these in
+    another city or abroad. ``seconds`` is the length of a call and ``growth`` the change of use in a month, relative to common.
+    """
+
+    share: Share
+    ages: Annotated[tuple[Count, Count], Range]
+    female: Share = 0.48
+    activity: Positive
+    sms: Amount
+    mms: Amount
+    wap: Amount
+    seconds: Positive = 1.0
+    growth: Annotated[float, Field(gt=-0.5, lt=1)] = 0.0
+    offnet: Amount = 1.0
+    far: Share = 0.0
+    roams: Share = 0.0
+    moves: Share = 0.15
+    away: Share
+    rural: Share
+    brands: Weights
+    weekday: Hours
+    weekend: Hours
+
+
+class Cause(Model):
+    """A cause of discontent: how often it begins, how long it lasts on average (days), how many get over it and where the others go.
+
+    The rest of those goes elsewhere. ``fade``, ``hotline``, ``forward`` and ``complaint`` are the shares who show that sign meanwhile.
+    """
+
+    weight: Amount
+    days: Positive
+    stays: Share
+    back: Share
+    competitor: Share
+    fade: Share
+    hotline: Share
+    forward: Share
+    complaint: Share
+
+
+class Occasion(Model):
+    """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events.
+
+    The ``prices`` of a tariff change become so many times as high, from its first day on and for good.
+    """
+
+    what: str
+    kind: Literal["own_offer", "rival_offer", "tariff_change", "school"]
+    first: dt.date
+    last: dt.date
+    leaving: Amount = 1.0
+    joining: Amount = 1.0
+    brands: tuple[str, ...] = ()
+    prices: Annotated[dict[str, Positive], only(*PRICES)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Occasion:
+        if self.prices and self.kind != "tariff_change":
+            raise ValueError("only a tariff_change has prices")
+        if self.last < self.first:
+            raise ValueError(f"goes from {self.first} to {self.last}; the first must not be more than the last")
+        return self
+
+
+class Circles(Model):
+    """Shape of the friend graph."""
+
+    household: Count
+    neighbours: Count
+    colleagues: Count
+    stubs: Amount
+    stubs_sigma: Amount
+    kinds: Weights
+    ties: dict[str, Amount]
+    tie_sigma: Amount
+    turnover: Share
+    pool: Positive
+    hubs: Share = 1.0
+    """Share of the city's usual touch with couriers, banks and hotlines; 0 for a city without them."""
+
+
+class Leaving(Model):
+    """Who leaves, who comes back, and which signs they show."""
+
+    monthly: Share
+    person_risk: Amount
+    block_risk: Amount
+    brand_risk: dict[str, Amount]
+    new_risk: Positive
+    contagion: Share
+    fade_days: Annotated[tuple[Count, Count], Range]
+    fade_depth: Annotated[tuple[Share, Share], Range]
+    false_fade: Share
+    false_hotline: Share
+    false_forward: Share
+    false_complaint: Share
+    cancel_order: Share
+    causes: dict[str, Cause]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By cause, the share among those whom discontent makes leave."""
+        leave = {name: cause.weight * (1 - cause.stays) for name, cause in self.causes.items()}
+        return {name: weight / sum(leave.values()) for name, weight in leave.items()}
+
+    @property
+    def back(self) -> float:
+        """Share of leavers who come back."""
+        return sum(weight * self.causes[name].back for name, weight in self.weights.items())
+
+
+class Coming(Model):
+    """How re-entrants come back and which joiners only look like them."""
+
+    reentry_share: Share
+    gap_near: Share
+    gap_before: Share
+    gap_near_days: Count
+    gap_days: Annotated[tuple[int, int], Range]
+    same_handset: Share
+    same_document: Share
+    no_imei: Share
+    kept: Annotated[tuple[Share, Share], Range]
+    new_contacts: Share
+    told_days: Count
+    forward_old: Share
+    other_brand: Share
+    motives: dict[str, Annotated[Weights, only(*MOTIVES)]]
+    partial_motives: Annotated[Weights, only(*MOTIVES)]
+    unaware: Annotated[dict[str, Share], only(*MOTIVES)]
+    partial: Share
+    second_number: Share
+    merged: Share
+    rival_beside: Share
+    decoys: Annotated[Shares, only(*DECOYS)]
+    copied: Annotated[dict[str, Annotated[tuple[Share, Share], Range]], only(*DECOYS)]
+    own_contacts: Share
+    renumbered: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Coming:
+        if self.gap_near + self.gap_before > 1:
+            raise ValueError("gap_near and gap_before must not add up to more than 1")
+        return self
+
+
+class Records(Model):
+    """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time.
+
+    ``form`` edges writes who was in touch with whom in each month, instead of records. ``outages`` is the share of a cell's days on
+    which it is out of order for some hours. ``bout`` is the number of events of a service on a day on which two people have any.
+    """
+
+    form: Literal["records", "edges"] = "records"
+
+    per_user_day: Positive
+    mix: Annotated[Weights, each(*SERVICES)]
+    activity_sigma: Amount
+    bout: Annotated[dict[str, Annotated[float, Field(ge=1)]], each(*SERVICES)]
+    answered: Share
+    seconds_median: Positive
+    seconds_sigma: Amount
+    imei_missing: Share
+    outages: Share = 0.0
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
