@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import City
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from churnlake.city.generate import generate, scenario
 from churnlake.city.settings import CityScenario
@@ -127,6 +128,26 @@ def test_what_is_left_falls_silent(spark: SparkSession, tiny: CityScenario, made
     late = users.join(held, on="USER_ID", how="inner").join(calls, on="own", how="inner").where("day >= left_on")
     assert late.isEmpty()
     assert users.count() > 10
+
+
+@pytest.mark.parametrize(("feed", "time"), [("voice", "START_TIME"), ("sms", "SEND_TIME")])
+def test_a_closed_number_is_not_reached(spark: SparkSession, made: tuple[Path, dict[str, int]], feed: str, time: str) -> None:
+    held = _read(spark, made[0], "subscribers").selectExpr("USER_ID", "MSISDN as own", "CLOSE_DATE", "OPEN_DATE")
+    again = held.groupBy("own").agg(F.count_distinct("USER_ID").alias("users")).where("users > 1")
+    closed = held.join(again, on="own", how="left_anti").groupBy("own").agg(F.min("CLOSE_DATE").alias("closed_on"))
+    closed = closed.where("closed_on is not null")
+    events = _read(spark, made[0], feed).where(f"{time} rlike '^2005[01][0-9]{{9}}$'")
+    late = events.selectExpr("right(MSISDN, 11) as own", f"left({time}, 8) as day").join(closed, on="own", how="inner")
+    assert late.where("day >= closed_on").isEmpty()
+    assert closed.count() > 10
+
+
+def test_nobody_buys_a_card_for_a_number_left_behind(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:
+    left = _truth(spark, made[0], "users").where("left_on is not null").selectExpr("user_id as USER_ID", "left_on")
+    bought = _read(spark, made[0], "recharges").selectExpr("USER_ID", "try_to_date(left(PAY_TIME, 8), 'yyyyMMdd') as day")
+    after = bought.join(left, on="USER_ID", how="inner")
+    assert after.where("day >= left_on").isEmpty()
+    assert after.count() > 10
 
 
 def test_truth_names_users_that_were_delivered(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:

@@ -81,7 +81,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     each = wide.selectExpr("*", f"explode(array({calendar})) as week").selectExpr("*", "(week.first + week.last) div 2 as day_of")
     each = each.selectExpr("*", "cast(day_of as int) as day").where("day >= met_from and day < met_to")
     key = ("a", "b", "tie", "week.first")
-    told = events.told(dice)
+    told = events.told(dice, "true")  # calls and messages of a week are one row here
     known = each.selectExpr("*", *[f"{events.latest(f'{s}_lives', told)} as {s}_newest" for s in ("a", "b")])
     known = known.where("a_newest >= 0 and b_newest >= 0")
     held = known.selectExpr(

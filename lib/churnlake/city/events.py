@@ -270,7 +270,7 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
         *[f"if(is_a, b_{name}, a_{name}) as to_{name}" for name in HABITS],
     )
     rest = [name for name in roles.columns if name not in ("calls", "rings")]
-    found = roles.selectExpr("*", f"{latest('calls', in_use)} as newest", f"{latest('rings', told(dice))} as told")
+    found = roles.selectExpr("*", f"{latest('calls', in_use)} as newest", f"{latest('rings', told(dice, 'service = 0'))} as told")
     found = found.where("newest >= 0 and told >= 0")
     chosen = f"if(burst is not null, newest, {used('calls', 'newest', dice.u('which', *EVENT))})"
     lived = found.selectExpr(*rest, f"get(calls, {chosen}) as from", "get(rings, told) as to")
@@ -319,11 +319,11 @@ def in_use(life: str, at: int) -> str:
     return f"({life}.from_day <= day and day < {life}.to_day)"
 
 
-def told(dice: Dice) -> Callable[[str, int], str]:
-    """SQL, by life, of whether it may be called on ``day``: in use or forwarded, and the caller was told of it."""
+def told(dice: Dice, is_call: str) -> Callable[[str, int], str]:
+    """SQL, by life, of whether it may be called on ``day``: in use or, for a call, forwarded, and the caller was told of it."""
 
     def holds(life: str, at: int) -> str:
-        forwards = f"({life}.from_day <= day and {life}.forward_from <= day and day < {life}.forward_to)"
+        forwards = f"({is_call} and {life}.from_day <= day and {life}.forward_from <= day and day < {life}.forward_to)"
         heard = (
             f"({dice.u('told', 'a', 'b', f'{life}.slot')} < {life}.told_share "
             f"and day >= {life}.from_day + floor({dice.u('told day', 'a', 'b', f'{life}.slot')} * {life}.told_days))"

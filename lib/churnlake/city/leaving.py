@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from churnlake.city import discontent, events, joining, people
+from churnlake.city import discontent, events, joining, people, services
 from churnlake.city.dice import Dice, Shuffle
 from churnlake.city.discontent import NEVER
 from churnlake.city.handsets import carried
@@ -154,11 +154,13 @@ def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     # who wanted another number wants to be reached all the same; who holds two merges them
     share = f"case new_motive when 'merge' then 1.0D when 'number' then {3 * scenario.coming.forward_old!r}D else {scenario.coming.forward_old!r}D end"
     to_new = f"new_number is not null and {dice.u('forward old', 'person_id', 'slot')} < {share}"
-    ends = f"if(new_motive = 'merge', {NEVER}, greatest(left_day, new_from) + 20)"
+    ends = f"if({to_new}, if(new_motive = 'merge', {NEVER}, greatest(left_day, new_from) + 20), forward_to)"
+    # a number given up at the counter forwards no more
+    ends = f"if({services.cancels(scenario, dice)}, least({ends}, left_day), {ends})"
     return joined.selectExpr(
         *[c for c in own.columns if c not in ("forward_from", "forward_to", "forward_number")],
         f"cast(if({to_new}, new_from, forward_from) as int) as forward_from",
-        f"cast(if({to_new}, {ends}, forward_to) as int) as forward_to",
+        f"cast({ends} as int) as forward_to",
         f"if({to_new}, new_number, forward_number) as forward_number",
         f"cast(if({to_new}, new_slot, null) as int) as forward_slot",
     )

@@ -220,13 +220,15 @@ def recharges(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice
         f"greatest(from_day, {first}) as since",
         f"{fees} as monthly",
         f"{face(dice)} as face",
+        "left_day",
         f"coalesce({own_will}, false) and {dice.u('used up', 'user_id')} < {scenario.money.balance_used_up!r}D as uses_up",
     )
     spent = records.groupBy("user_id", "day").agg(F.sum("fee_fen").alias("fen"))
     in_order = Window.partitionBy("user_id").orderBy("day")
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     whole = in_order.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    used = spent.join(users, on="user_id", how="inner")
+    # calls that a number left behind still forwards are not bought for
+    used = spent.join(users, on="user_id", how="inner").where("left_day is null or day < left_day").drop("left_day")
     used = used.selectExpr("*", "monthly * (day - since) / 30 as fees").withColumns(
         {"used": F.sum("fen").over(so_far), "all_used": F.sum("fen").over(whole), "all_fees": F.max("fees").over(whole)}
     )
