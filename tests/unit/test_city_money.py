@@ -19,11 +19,10 @@ def test_a_tariff_change_raises_prices_of_its_brands_from_its_day_on(spark: Spar
     day = (dt.date(2005, 4, 10) - town.first_day).days
     mzone = list(town.plans).index("MZ20")
     cases = spark.createDataFrame([(day - 1, mzone), (day, mzone), (day + 60, mzone), (day + 60, 0)], "day int, plan_no int")
-    found = cases.selectExpr(
-        f"{money.factor(town, 'sms', 'day', 'plan_no')} as factor", f"{money.price(town, 'sms', 'day', 'plan_no')} as price"
-    )
-    assert [tuple(row) for row in found.collect()] == [(1.0, 6), (1.5, 9), (1.5, 9), (1.0, 10)]
-    assert money.factor(town, "local", "day", "plan_no") == "1.0D"
+    found = cases.selectExpr(*[f"{money.price(town, name, 'day', 'plan_no')} as {name}" for name in ("sms", "local")])
+    assert [tuple(row) for row in found.collect()] == [(6, 30), (9, 30), (9, 30), (10, 40)]
+    late = town.model_copy(update={"first_day": dt.date(2005, 5, 1)})
+    assert "9" in money.price(late, "sms", "day", "plan_no") and "case" not in money.price(late, "sms", "day", "plan_no")
 
 
 def test_changed_plans_are_delivered_again(spark: SparkSession, town: CityScenario) -> None:

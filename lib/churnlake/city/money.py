@@ -29,34 +29,22 @@ PLAN_COLUMNS = (
 )  # fmt: skip
 
 
-def factor(scenario: CityScenario, name: str, day: str, plan_no: str) -> str:
-    """SQL of how many times its first value a plan's price is on a day: a tariff change holds from its first day on, for good.
-
-    ``plan_no`` counts the scenario's plans from 0.
-    """
-    changes = [
-        f"if({day} >= {(occasion.first - scenario.first_day).days} and {plan_no} in "
-        f"({', '.join(map(str, _of_brands(scenario, occasion.brands)))}), {occasion.prices[name]!r}D, 1.0D)"
-        for occasion in scenario.occasions
-        if name in occasion.prices
-    ]
-    return f"({' * '.join(changes)})" if changes else "1.0D"
-
-
 def price(scenario: CityScenario, name: str, day: str, plan_no: str) -> str:
-    """SQL of a plan's price on a day, in whole fen."""
-    first = f"element_at(array({', '.join(str(getattr(plan, name)) for plan in scenario.plans.values())}), {plan_no} + 1)"
-    times = factor(scenario, name, day, plan_no)
-    return first if times == "1.0D" else f"cast(round({first} * {times}) as int)"
+    """SQL of a plan's price on a day, in whole fen; ``day`` and ``plan_no`` count the scenario's days and plans from 0."""
 
+    def on(today: dt.date) -> str:
+        prices = [str(_price_on(scenario, plan, name, today)) for plan in scenario.plans.values()]
+        return f"element_at(array({', '.join(prices)}), {plan_no} + 1)"
 
-def _of_brands(scenario: CityScenario, brands: tuple[str, ...]) -> list[int]:
-    """Numbers of the plans of those brands; of all when none is named."""
-    return [number for number, plan in enumerate(scenario.plans.values()) if not brands or plan.brand in brands]
+    changes = sorted({o.first for o in scenario.occasions if name in o.prices and o.first > scenario.first_day}, reverse=True)
+    if not changes:
+        return on(scenario.first_day)
+    whens = " ".join(f"when {day} >= {(change - scenario.first_day).days} then {on(change)}" for change in changes)
+    return f"case {whens} else {on(scenario.first_day)} end"
 
 
 def _price_on(scenario: CityScenario, plan: Plan, name: str, today: dt.date) -> int:
-    """As ``price``: halves are rounded upwards."""
+    """A plan's price on a day, halves rounded upwards: a tariff change holds from its first day on, for good."""
     met = [o for o in scenario.occasions if o.first <= today and (not o.brands or plan.brand in o.brands)]
     return math.floor(int(getattr(plan, name)) * math.prod(occasion.prices.get(name, 1.0) for occasion in met) + 0.5)
 
