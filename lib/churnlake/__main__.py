@@ -130,7 +130,7 @@ def _cns(argv: list[str]) -> int:
 
 
 def _evaluate(argv: list[str]) -> int:
-    from churnlake.evaluate.cities import judge
+    from churnlake.evaluate.cities import judge, over_seeds
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake evaluate",
@@ -139,8 +139,10 @@ def _evaluate(argv: list[str]) -> int:
     _add_cities(parser, "standard")
 
     def body(arguments: argparse.Namespace) -> None:
-        for given in _cities(arguments):
-            judge(given, Console())
+        console = Console()
+        found = [judge(given, console) for given in _cities(arguments)]
+        if len(found) > 1:
+            console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
 
     return guarded("evaluate", parser, argv, body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,37 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
     _keep(work, found)
     console.summary(f"City {city.name}, seed {settings.city.seed}", _lines(found))
     return found
+
+
+def over_seeds(cities: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """One line per way and per ceiling over the cities ``judge`` found of one scenario: means, with the least and the most.
+
+    One city of some thousand people has too few who come back, and far too few who leave, to tell ways apart by it.
+    """
+
+    def means(rows: Sequence[dict[str, Any]], told: dict[str, str]) -> str:
+        parts = []
+        for name, words in told.items():
+            values = [row[name] for row in rows if row.get(name) is not None]
+            some = f" on {len(values)} of {len(cities)}" if len(values) < len(cities) else ""
+            spread = (
+                f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f}){some}" if values else "none"
+            )
+            parts.append(f"{words} {spread}")
+        return "; ".join(parts)
+
+    ways = {way["name"]: [w for city in cities for w in city["ways"] if w["name"] == way["name"]] for way in cities[0]["ways"]}
+    told = {"f1": "best F1", "precision_at_80": "precision at 80 % recall", "all_precision": "all it names: precision",
+            "all_recall": "recall"}  # fmt: skip
+    lines = [(name, means(rows, told)) for name, rows in ways.items()]
+    seen = {"true_hazard_pr_auc": "PR-AUC true hazard", "observable_pr_auc": "filter", "learner_pr_auc": "learner",
+            "observable_roc_auc": "ROC-AUC filter", "kept": "PR-AUC filter over true hazard"}  # fmt: skip
+    for target, words in TARGETS.items():
+        rows = [c | {"kept": c["observable_pr_auc"] / c["true_hazard_pr_auc"]} for city in cities for c in city["ceilings"]
+                if c["target"].endswith(target)]  # fmt: skip
+        if rows:
+            lines.append((f"ceiling, {words}", means(rows, seen)))
+    return lines
 
 
 def find_again(settings: Settings, console: Console) -> dict[str, Any]:
