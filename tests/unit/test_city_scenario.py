@@ -17,7 +17,7 @@ def tiny() -> CityScenario:
 
 def test_tiny_takes_the_rest_from_standard(tiny: CityScenario) -> None:
     standard = scenario("standard")
-    assert (tiny.name, tiny.users, standard.users) == ("tiny", 200, 3000)
+    assert (tiny.name, tiny.users, standard.users) == ("tiny", 200, 2000)
     assert tiny.plans == standard.plans
     assert tiny.leaving.causes == standard.leaving.causes
     assert tiny.leaving.monthly != standard.leaving.monthly
