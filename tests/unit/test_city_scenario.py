@@ -103,6 +103,9 @@ def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
         ("like: tiny\ncoming: {decoys: {kin: 0.9, friend: 0.2}}\n", "coming.decoys: must not add up to more than 1"),
         ("like: tiny\ncoming: {motives: {boredom: {plan: 1}}}\n", "coming.motives knows no cause boredom"),
         ("like: tiny\npersonas: {office: {brands: {jazz: 1}}}\n", "no plan for the brand jazz"),
+        ("like: tiny\ncoming: {gap_near_days: 60}\n", "gap_days must reach further than gap_near_days"),
+        ('like: tiny\nplans: {GT50: {brand: "go\'tone"}}\n', "plans.GT50.brand: .*match pattern"),
+        ("like: tiny\nplans: {GT50: {local: 4000000000}}\n", "plans.GT50.local: .*less than"),
         ("like: tiny\nusers: 300\nusers: 400\n", "users stands twice"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from churnlake.city.values import Amount, Code, Count, Fen, Share, only
+from churnlake.city.values import Amount, Code, Count, Fen, Key, Share, only
 from churnlake.core.settings import Model
 
 PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
@@ -21,11 +21,11 @@ class Plan(Model):
     """
 
     name: str
-    brand: str
+    brand: Key
     weight: Amount
     monthly_fee: Fen
-    included_minutes: Annotated[int, Field(ge=0)]
-    included_messages: Annotated[int, Field(ge=0)]
+    included_minutes: Annotated[int, Field(ge=0, le=1_000_000)]
+    included_messages: Annotated[int, Field(ge=0, le=1_000_000)]
     local: Fen
     long_distance: Fen
     roaming: Fen

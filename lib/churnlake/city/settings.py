@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from churnlake.city.kinds import FAULTS, INCIDENTS
 from churnlake.city.market import Campaign, Money, Plan, Service, Survey
 from churnlake.city.society import ABNORMAL, Circles, Coming, Leaving, Occasion, Persona, Records
-from churnlake.city.values import Amount, Code, Count, Positive, Share, Shares, only, refuse_unknown
+from churnlake.city.values import Amount, Code, Count, Key, Positive, Share, Shares, only, refuse_unknown
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder, read_yaml
 
@@ -38,8 +38,8 @@ class CityScenario(Model):
     incidents: Annotated[dict[str, Annotated[int, Field(ge=0)]], only(*INCIDENTS)] = Field(default_factory=dict)
     incidents_from: Count = 60
     documents: dict[str, Share]
-    personas: dict[str, Persona]
-    plans: dict[str, Plan]
+    personas: dict[Key, Persona]
+    plans: dict[Key, Plan]
     abnormal: Annotated[Shares, only(*ABNORMAL)]
     occasions: tuple[Occasion, ...]
     circles: Circles

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from churnlake.city.market import PRICES
-from churnlake.city.values import Amount, Count, Hours, Positive, Range, Share, Shares, Weights, each, only
+from churnlake.city.values import Amount, Count, Hours, Key, Positive, Range, Share, Shares, Weights, each, only
 from churnlake.core.settings import Model
 
 DECOYS = (
@@ -81,7 +81,7 @@ class Occasion(Model):
     leaving: Amount = 1.0
     joining: Amount = 1.0
     brands: tuple[str, ...] = ()
-    prices: Annotated[dict[str, Positive], only(*PRICES)] = Field(default_factory=dict)
+    prices: Annotated[dict[str, Annotated[float, Field(gt=0, le=100)]], only(*PRICES)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Occasion:
@@ -125,7 +125,7 @@ class Leaving(Model):
     false_forward: Share
     false_complaint: Share
     cancel_order: Share
-    causes: dict[str, Cause]
+    causes: dict[Key, Cause]
 
     @property
     def weights(self) -> dict[str, float]:
@@ -146,7 +146,7 @@ class Coming(Model):
     gap_near: Share
     gap_before: Share
     gap_near_days: Count
-    gap_days: Annotated[tuple[int, int], Range]
+    gap_days: Annotated[tuple[Annotated[int, Field(ge=-365)], Annotated[int, Field(le=730)]], Range]
     same_handset: Share
     same_document: Share
     no_imei: Share
@@ -171,6 +171,8 @@ class Coming(Model):
     def _consistent(self) -> Coming:
         if self.gap_near + self.gap_before > 1:
             raise ValueError("gap_near and gap_before must not add up to more than 1")
+        if not (self.gap_days[0] < -self.gap_near_days and self.gap_near_days < self.gap_days[1]):
+            raise ValueError("gap_days must reach further than gap_near_days on both sides")
         return self
 
 

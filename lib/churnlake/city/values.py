@@ -58,7 +58,8 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-Fen = Annotated[int, Field(ge=0)]
+Key = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
+Fen = Annotated[int, Field(ge=0, le=10_000_000)]
 Range = AfterValidator(_rises)
 """Marks two values of which the first is not more than the second."""
 Shares = Annotated[dict[str, Share], AfterValidator(_within_one)]

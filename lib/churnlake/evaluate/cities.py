@@ -87,9 +87,7 @@ def over_seeds(cities: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
         for name, words in told.items():
             values = [row[name] for row in rows if row.get(name) is not None]
             some = f" on {len(values)} of {len(cities)}" if len(values) < len(cities) else ""
-            spread = (
-                f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f}){some}" if values else "none"
-            )
+            spread = f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f}){some}" if values else "none"
             parts.append(f"{words} {spread}")
         return "; ".join(parts)
 
