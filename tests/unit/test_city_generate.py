@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import City
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -128,6 +129,35 @@ def test_what_is_left_falls_silent(spark: SparkSession, tiny: CityScenario, made
     late = users.join(held, on="USER_ID", how="inner").join(calls, on="own", how="inner").where("day >= left_on")
     assert late.isEmpty()
     assert users.count() > 10
+
+
+ODD: dict[str, dict[str, object]] = {
+    "": {
+        "name": "odd", "users": 60, "first_day": "2006-08-01", "last_day": "2006-09-20", "prepaid": ["azul"], "documents": {}, "occasions": [],
+        "campaigns": [], "survey": [], "services": {}, "abnormal": {},
+    },
+    "leaving": {"monthly": 0.2, "brand_risk": {}},
+    "coming": {"decoys": {}, "copied": {}, "unaware": {}, "motives": {}, "renumbered": 5},
+    "records": {"per_user_day": 2.5},
+}  # fmt: skip
+"""What the standard city has otherwise, at its top and in its parts."""
+
+
+def test_an_operator_of_one_brand_with_nothing_special_works(spark: SparkSession, tmp_path: Path) -> None:
+    base = yaml.safe_load((conf_folder() / "city" / "standard.yaml").read_text(encoding="utf-8"))
+    for part, values in ODD.items():
+        base.update({part: {**base[part], **values}} if part else values)
+    base["plans"] = {"UNO": {**base["plans"]["EO00"], "brand": "azul", "local": 0}}
+    base["personas"] = {"office": {**base["personas"]["office"], "share": 1.0, "brands": {"azul": 1}}}
+    path = tmp_path / "odd.yaml"
+    path.write_text(yaml.safe_dump(base), encoding="utf-8")
+    counts = generate(spark, scenario(str(path)), 3, tmp_path / "landing", tmp_path / "truth")
+    assert counts["voice"] > 1000
+    assert counts["recharges"] > 0
+    users = _truth(spark, tmp_path, "users")
+    assert users.where("left_on is not null").count() > 2
+    told = _read(spark, tmp_path, "subscribers")
+    assert {row["BRAND_CODE"] for row in told.select("BRAND_CODE").distinct().collect()} == {"azul"}
 
 
 @pytest.mark.parametrize(("feed", "time"), [("voice", "START_TIME"), ("sms", "SEND_TIME")])

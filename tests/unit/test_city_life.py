@@ -67,6 +67,19 @@ def users(spark: SparkSession, home: Path) -> DataFrame:
     return _truth(spark, home, "users").join(told, on="user_id", how="inner").cache()
 
 
+def test_a_call_passed_on_shows_no_handset_and_rings_at_the_number_it_goes_to(calls: DataFrame, users: DataFrame) -> None:
+    passed = calls.where("CALL_TYPE = '2'")
+    assert passed.count() > 20
+    assert passed.where("IMEI is not null or LAC_CI is not null").isEmpty()
+    ours = users.selectExpr("MSISDN as goes_to").distinct()
+    to_us = passed.selectExpr("right(THIRD_NUMBER, 11) as goes_to", "START_TIME", "other").join(ours, on="goes_to", how="inner")
+    rung = calls.where("CALL_TYPE = '1'").selectExpr("own as goes_to", "START_TIME", "true as rang").distinct()
+    reached = to_us.join(rung, on=["goes_to", "START_TIME"], how="left")
+    assert reached.count() > 3
+    # a line may have been planted broken
+    assert reached.where("rang is null").count() <= 0.05 * reached.count() + 1
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.4, 3.0, 11.9, 30.0])
 def test_some_says_whether_poisson_gives_any(spark: SparkSession, mean: float) -> None:
     dice = Dice(7)
@@ -248,4 +261,6 @@ def test_a_city_of_edges_is_the_city_of_the_records(spark: SparkSession, home: P
     assert used.count() == counts["lifecycle"] == used.select("USER_ID").distinct().count()
     assert used.where("LAST_USE < FIRST_USE or LAST_USE > date'2005-03-31'").isEmpty()
     left = _truth(spark, home, "users").selectExpr("user_id as USER_ID", "left_on", "joined_on")
+    late = edges.join(left, on="USER_ID", how="inner").where("FIRST_DAY >= left_on")
+    assert late.where("OUT_CALLS > 0 or OUT_MESSAGES > 0 or IN_MESSAGES > 0").isEmpty()
     assert used.join(left, on="USER_ID", how="inner").where("LAST_USE >= left_on or FIRST_USE < joined_on").isEmpty()

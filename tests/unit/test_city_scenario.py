@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from churnlake.city import habits
+from churnlake.city.discontent import onset_rate
 from churnlake.city.settings import CityScenario, scenario
 from churnlake.core.errors import SettingsError
 from churnlake.evaluate.shape import SPAN_DAYS
@@ -67,6 +68,13 @@ def test_priors_and_decoys_are_those_asked_for(name: str, prior: float, decoys: 
     assert (city.newcomers * sum(city.coming.decoys.values()) + beside) / again >= decoys
 
 
+def test_weights_of_causes_are_relative(tiny: CityScenario) -> None:
+    causes = {name: cause.model_copy(update={"weight": 10 * cause.weight}) for name, cause in tiny.leaving.causes.items()}
+    heavy = tiny.model_copy(update={"leaving": tiny.leaving.model_copy(update={"causes": causes})})
+    assert onset_rate(heavy) == pytest.approx(onset_rate(tiny))
+    assert heavy.leaving.onsets == pytest.approx(tiny.leaving.onsets)
+
+
 def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
     day = (tiny.festival - tiny.first_day).days
     sms, voice = habits.calendar(tiny, "sms"), habits.calendar(tiny, "voice")
@@ -106,6 +114,13 @@ def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
         ("like: tiny\ncoming: {gap_near_days: 60}\n", "gap_days must reach further than gap_near_days"),
         ('like: tiny\nplans: {GT50: {brand: "go\'tone"}}\n', "plans.GT50.brand: .*match pattern"),
         ("like: tiny\nplans: {GT50: {local: 4000000000}}\n", "plans.GT50.local: .*less than"),
+        ("like: tiny\nleaving: {causes: {price: {back: 0.9, competitor: 0.9}}}\n", "leaving.causes.price: back and competitor"),
+        ("like: tiny\nleaving: {brand_risk: {jazz: 1}}\n", "no plan for the brand jazz.*; there are easyown"),
+        ("like: tiny\ncircles: {kinds: {moon: 0.5}}\n", "circles.kinds: needs a number for each of neighbour"),
+        ("like: tiny\ncircles: {ties: {moon: 0.5}}\n", "circles.ties: needs a number for each of household"),
+        ("like: tiny\nplans: {GT50: {name: 'a, b'}}\n", "plans.GT50.name: .*match pattern"),
+        ("like: tiny\nusers: 99999999999999999999999\n", "users: .*less than"),
+        ("like: tiny\ncoming: {reentry_share: 0}\n", "coming.reentry_share"),
         ("like: tiny\nusers: 300\nusers: 400\n", "users stands twice"),
     ],
 )

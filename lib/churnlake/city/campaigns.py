@@ -116,7 +116,7 @@ def _plan(spark: SparkSession, scenario: CityScenario) -> DataFrame:
             campaign.service,
             names.index(campaign.service) if campaign.service else None,
             scenario.services[campaign.service].needs if campaign.service else "",
-            list(campaign.brands or (money.PREPAID if campaign.outcome == "recharge" else brands)),
+            list(campaign.brands or (scenario.prepaid if campaign.outcome == "recharge" else brands)),
             day,
             day + campaign.days,
             campaign.share,

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.city import people
-from churnlake.city.dice import Dice, Shuffle
+from churnlake.city.dice import Dice, Shuffle, by_key
 from churnlake.city.discontent import NEVER
 from churnlake.city.settings import CityScenario
 
@@ -142,13 +142,13 @@ def _turnover(pairs: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame
 
 def _copied(pairs: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per contact that a joiner shares with the person it is like: the hardest decoys."""
-    shares = " ".join(
-        f"when '{kind}' then {dice.between(*share, 'share copied', 'person_id')}"
+    shares = {
+        kind: dice.between(*share, "share copied", "person_id")
         for kind, share in scenario.coming.copied.items()
         if kind != "recycled"
-    )
+    }
     like = lives.where("slot = 0 and like_person is not null").selectExpr(
-        "person_id", "like_person", "decoy", f"case decoy {shares} else 0D end as copied"
+        "person_id", "like_person", "decoy", f"{by_key('decoy', shares, '0D')} as copied"
     )
     like = like.where("copied > 0")
     sides = pairs.selectExpr("a as like_person", "b as contact", "from_day", "to_day").unionByName(

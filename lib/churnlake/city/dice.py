@@ -109,6 +109,12 @@ class Shuffle:
         return f"pmod((({value}) - {self.salt * 7919 % self.size}L) * {inverse}L, {self.size}L)"
 
 
+def by_key(column: str, values: Mapping[str, object], otherwise: str) -> str:
+    """SQL of the value for the key in ``column``; ``otherwise`` for keys that have none."""
+    whens = " ".join(f"when '{key}' then {f'{value!r}D' if isinstance(value, float) else value}" for key, value in values.items())
+    return f"case {column} {whens} else {otherwise} end" if whens else otherwise
+
+
 def lookup(weights: list[float], slots: int) -> list[int]:
     """Index by slot: a slot drawn evenly gives index i with its weight. Turns a weighted draw into one array access."""
     total = math.fsum(weights)

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.city import campaigns
-from churnlake.city.dice import Dice
+from churnlake.city.dice import Dice, by_key
 from churnlake.city.people import neighbourhood
 from churnlake.city.settings import CityScenario
 from churnlake.city.society import Cause
@@ -82,19 +82,19 @@ def level(scenario: CityScenario, day: dt.date, brand: str, what: str) -> float:
 def onset_rate(scenario: CityScenario) -> float:
     """Onsets a day of a person of common risk, so that ``monthly`` of the users leave, contagion included."""
     leaving = scenario.leaving
-    leave = sum(cause.weight * (1 - cause.stays) for cause in leaving.causes.values())
+    leave = sum(share * (1 - leaving.causes[name].stays) for name, share in leaving.onsets.items())
     rival = sum(weight * leaving.causes[name].competitor for name, weight in leaving.weights.items())
     friends = leaving.causes.get("friends")
     caught = rival * leaving.contagion * 1.6 * scenario.circles.stubs * (1 - friends.stays) if friends else 0.0
-    return leaving.monthly / 30.4 / leave / (1 + caught)
+    return max(1e-12, leaving.monthly / 30.4 / leave / (1 + caught))
 
 
 def known_risk(scenario: CityScenario) -> str:
     """SQL of the part of the risk that shows: by brand, and higher for those who came lately; about 1 on average."""
-    brands = " ".join(f"when '{brand}' then {risk!r}D" for brand, risk in scenario.leaving.brand_risk.items())
+    brand = by_key("brand", scenario.leaving.brand_risk, "1.0D")
     # a quarter of those with us on the first day came in the half year before
     old = 1 / (0.75 + 0.25 * scenario.leaving.new_risk)
-    return f"(case brand {brands} else 1.0D end * if(from_day > -{NEW}, {scenario.leaving.new_risk * old!r}D, {old!r}D))"
+    return f"({brand} * if(from_day > -{NEW}, {scenario.leaving.new_risk * old!r}D, {old!r}D))"
 
 
 def times(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -189,8 +189,7 @@ def of(scenario: CityScenario, cause_no: str, trait: str) -> str:
 
 def by_name(scenario: CityScenario, trait: str) -> str:
     """SQL of a trait of the row's ``cause``, null without one."""
-    whens = " ".join(f"when '{name}' then {float(getattr(cause, trait))!r}D" for name, cause in scenario.leaving.causes.items())
-    return f"case cause {whens} end"
+    return by_key("cause", {name: float(getattr(cause, trait)) for name, cause in scenario.leaving.causes.items()}, "null")
 
 
 def caught(leavers: DataFrame, contacts: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -223,13 +222,14 @@ def hazard(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     speed = f"({rate!r}D * risk * ({clock.passed('day + 1 + next')} - {clock.passed('day + 1')}) / next)"
     rows = rows.selectExpr("*", f"{speed} as speed")
 
-    def gone(cause: Cause, days: str) -> str:
+    def gone(name: str, cause: Cause, days: str) -> str:
         # onset and end in a row, each exponential: the chance that both are over
         pace = f"{1 / cause.days!r}D"
         through = f"(1 - ({pace} * exp(-speed * ({days})) - speed * exp(-{pace} * ({days}))) / ({pace} - speed))"
-        return f"{cause.weight * (1 - cause.stays)!r}D * {through}"
+        return f"{scenario.leaving.onsets[name] * (1 - cause.stays)!r}D * {through}"
 
-    new = {name: " + ".join(gone(cause, days) for cause in scenario.leaving.causes.values()) for name, days in ahead.items()}
+    causes = scenario.leaving.causes.items()
+    new = {turn: " + ".join(gone(name, cause, days) for name, cause in causes) for turn, days in ahead.items()}
     length, leaves = of(scenario, "now.cause", "days"), f"(1 - {of(scenario, 'now.cause', 'stays')})"
     old = {name: f"{leaves} * (1 - exp(-({days}) / {length}))" for name, days in ahead.items()}
     rows = rows.selectExpr("*", *[f"if(now is null, {new[name]}, {old[name]}) as {name}" for name in ahead])

@@ -81,7 +81,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     each = wide.selectExpr("*", f"explode(array({calendar})) as week").selectExpr("*", "(week.first + week.last) div 2 as day_of")
     each = each.selectExpr("*", "cast(day_of as int) as day").where("day >= met_from and day < met_to")
     key = ("a", "b", "tie", "week.first")
-    told = events.told(dice, "true")  # calls and messages of a week are one row here
+    told = events.told(dice, "true")
     known = each.selectExpr("*", *[f"{events.latest(f'{s}_lives', told)} as {s}_newest" for s in ("a", "b")])
     known = known.where("a_newest >= 0 and b_newest >= 0")
     held = known.selectExpr(
@@ -89,10 +89,17 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     )
     held = held.selectExpr("*", "get(a_lives, a_at) as a_life", "get(b_lives, b_at) as b_life")
     away = f"if({events.SOMEONE_AWAY}, 0.6D, 1.0D)"
+
+    def reaches(name: str, way: str) -> str:
+        # from a number that only forwards nothing goes out, and no message gets to it
+        used = {s: f"day >= {s}_life.from_day and day < {s}_life.to_day" for s in ("a", "b")}
+        sender = used["a" if way == "there" else "b"]
+        return sender if name == "calls" else f"{used['a']} and {used['b']}"
+
     keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
     held = held.selectExpr("*", f"{keeps} as keeps")
     means = [
-        f"{name}_{way} * week.{name} * keeps / {name}_{way}_bout as {name}_{way}_mean"
+        f"if({reaches(name, way)}, {name}_{way} * week.{name} * keeps / {name}_{way}_bout, 0D) as {name}_{way}_mean"
         for name in ("calls", "messages")
         for way in ("there", "back")
     ]
@@ -154,7 +161,7 @@ def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice
         f"left_day - 1 - {wait.format(dice.u('last use', 'person_id', 'slot'))} as last_use",
     )
     known = known.where(f"first_use <= {last} and coalesce(last_use >= first_use, true)")
-    brands = ", ".join(f"'{brand}'" for brand in sorted(scenario.documents))
+    brands = ", ".join(f"'{brand}'" for brand in scenario.brands)
 
     def date(day: str) -> str:
         return f"date_add(date'{scenario.first_day}', {day})"

@@ -31,6 +31,7 @@ FOREIGN = {
     "forward_to": f"{NEVER}",
     "forward_slot": "cast(null as int)",
     "forward_number": "cast(null as bigint)",
+    "forward_life": "cast(null as struct<handset_owner: bigint, handset_turn: int, swap_day: int, plan_no: int>)",
     "number": "number",
     "handset_owner": "cast(null as bigint)",
     "handset_turn": "0",

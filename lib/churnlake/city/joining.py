@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.city import habits, people
-from churnlake.city.dice import Dice, lookup
+from churnlake.city.dice import Dice, by_key, lookup
 from churnlake.city.discontent import NEVER, level
 from churnlake.city.settings import CityScenario
 
@@ -65,13 +65,12 @@ def life(
 
 def shown_paper(scenario: CityScenario, dice: Dice, slot: str) -> str:
     """SQL of the document shown at the counter, null where none: mostly one's own, some a relative's, some the dealer's."""
-    shares = " ".join(f"when '{brand}' then {share!r}D" for brand, share in scenario.documents.items())
     whose = dice.u("whose paper", "person_id", slot)
-    house = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'head', person_id div {scenario.circles.household}), 100000000000000L), 14, '0'))"
+    house = people.paper(dice, "head", f"person_id div {scenario.circles.household}")
     # a dealer's own paper serves for some hundred cards at most
     dealers = max(1, scenario.persons // 3000)
     dealer = f"concat('1102', lpad({dice.below(dealers, 'dealer paper', 'person_id')}, 14, '0'))"
-    given = f"{dice.u('paper', 'person_id', slot)} < case brand {shares} else 0D end"
+    given = f"{dice.u('paper', 'person_id', slot)} < {by_key('brand', scenario.documents, '0D')}"
     return f"case when {given} then case when {whose} < 0.12 then {house} when {whose} < 0.2 then {dealer} else document end end"
 
 
@@ -90,7 +89,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     days = scenario.days
     joiners = persons.where("newcomer is not null")
     ranked_joiners = _ranked(joiners, "drawn_decoy", "newcomer")
-    goes_on = f"({dice.u('handed on', 'person_id')} < 0.25D)"
+    goes_on = handed_on(dice)
     # A handset is resold only by those who do not come back with it; a number rests 90 days before another gets it.
     use = {
         "kin": "true",
@@ -135,12 +134,15 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
     dealers = max(1, round(cards / FARM_CARDS))
     handsets = max(1, min(FARM_HANDSETS, round(cards / dealers / 2)))
     joined = joined.selectExpr("*", f"if(drawn_decoy = 'farmed', pmod(newcomer, {dealers}L), null) as dealer")
-    greeted = habits.greetings(scenario)
+    greeted = [eve for eve in habits.greetings(scenario) if eve > 1]
     # like nobody else
     alone = ", ".join(f"'{kind}'" for kind in ("cloned", "courier", "farmed", *(["greeter"] if greeted else [])))
     eve = f"element_at(array({', '.join(map(str, greeted)) or 'null'}), cast(1 + {dice.below(len(greeted), 'holiday', 'person_id')} as int))"
     batch = f"10 + {dice.below(4, 'batch', 'person_id')} * 20 + {dice.below(3, 'batch day', 'person_id')}"
-    joined = joined.selectExpr("*", f"{fellow} as fellow")
+    joined = joined.selectExpr("*", f"{fellow} as mate")
+    # whom others are like is still there when they join
+    gone = leavers.groupBy(F.col("person_id").alias("mate")).agg(F.min("left_day").alias("mate_left"))
+    joined = joined.join(gone, on="mate", how="left").selectExpr("*", f"if(mate_left <= {free}, null, mate) as fellow")
     day = (
         f"case when model is not null then case drawn_decoy {whens} end when drawn_decoy = 'farmed' then least({batch}, {days - 2}) "
         f"when drawn_decoy = 'greeter' then greatest(1, coalesce({eve} - {dice.below(BEFORE_HOLIDAY, 'greeter', 'person_id')}, {free})) "
@@ -166,6 +168,11 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         ),
         like_person="coalesce(model, fellow)",
     )
+
+
+def handed_on(dice: Dice) -> str:
+    """SQL of whether somebody who leaves for good hands the number on to a relative, if there is one who joins."""
+    return f"({dice.u('handed on', 'person_id')} < 0.25D)"
 
 
 def _first_there(mates: list[str], scenario: CityScenario) -> str:
@@ -201,11 +208,12 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"when {drawn} < {coming.gap_near!r}D then {dice.below(2 * near + 1, 'near', *key)} - {near} "
         f"when {drawn} < {coming.gap_near + coming.gap_before!r}D then {early} + {dice.below(-near - early, 'early', *key)} else {long} end"
     )
-    brands = sorted(scenario.documents)
+    brands = scenario.brands
     others = ", ".join(
         f"'{brand}', array(" + ", ".join(f"'{other}'" for other in brands if other != brand) + ")" for brand in brands
     )
     other = f"element_at(element_at(map({others}), brand), cast(1 + {dice.below(len(brands) - 1, 'next brand', *key)} as int))"
+    other = other if len(brands) > 1 else "brand"
     changes = f"case motive when 'brand' then true when 'lost_sim' then false else {dice.u('other brand', *key)} < {coming.other_brand!r}D end"
     back = left.where("destination in ('back', 'renumbered')").selectExpr(
         "*", f"if(destination = 'back', {_motive(scenario, dice, *key)}, null) as why"
@@ -230,7 +238,7 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"greatest(1, earlier + 10, left_day + if(is_moved, 0, {gap})) as join_day",
     )
     shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"
-    relative = f"concat('1101', lpad(pmod(xxhash64({dice.seed}L, 'relative', person_id), 100000000000000L), 14, '0'))"
+    relative = people.paper(dice, "relative", "person_id")
     # a lost card is mostly lost with its handset
     keeps = f"if(motive = 'lost_sim', {coming.same_handset / 3!r}D, {coming.same_handset!r}D)"
     return life(
@@ -260,14 +268,13 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
 def _motive(scenario: CityScenario, dice: Dice, *key: str) -> str:
     """SQL of why somebody takes a new number, by why the old one was left; those who live from bonuses are served by a dealer."""
     motives = scenario.coming.motives
-    cases = " ".join(f"when '{cause}' then {dice.pick(weights, 'motive', *key)}" for cause, weights in motives.items())
-    return f"if(abnormal = 'flea', 'dealer', case cause {cases} else 'plan' end)"
+    why = by_key("cause", {cause: dice.pick(weights, "motive", *key) for cause, weights in motives.items()}, "'plan'")
+    return f"if(abnormal = 'flea', 'dealer', {why})"
 
 
 def unaware(scenario: CityScenario, dice: Dice, *key: str) -> str:
     """SQL of whether one with a ``motive`` did not know that no new number is needed for it."""
-    shares = " ".join(f"when '{motive}' then {share!r}D" for motive, share in scenario.coming.unaware.items())
-    return f"{dice.u('unaware', *key)} < case motive {shares} else 0D end"
+    return f"{dice.u('unaware', *key)} < {by_key('motive', scenario.coming.unaware, '0D')}"
 
 
 def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:

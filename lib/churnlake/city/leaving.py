@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.city import discontent, events, joining, people, services
-from churnlake.city.dice import Dice, Shuffle
+from churnlake.city.dice import Dice, Shuffle, by_key
 from churnlake.city.discontent import NEVER
 from churnlake.city.handsets import carried
 from churnlake.city.settings import CityScenario
@@ -91,26 +91,32 @@ def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
 
 def _plan(scenario: CityScenario, dice: Dice) -> str:
     """SQL of the plan of a life: by weight; the dearer the rarer for those who came back for a cheaper one."""
-    brands = sorted({plan.brand for plan in scenario.plans.values()})
     picks = {}
-    for brand in brands:
+    for brand in scenario.brands:
         plans = {key: plan for key, plan in scenario.plans.items() if plan.brand == brand}
         usual = dice.pick({key: plan.weight for key, plan in plans.items()}, "plan", "person_id", "plan_slot")
-        cheap = dice.pick({key: plan.weight / plan.local**3 for key, plan in plans.items()}, "plan", "person_id", "plan_slot")
+        cheap = dice.pick(
+            {key: plan.weight / max(1, plan.local) ** 3 for key, plan in plans.items()}, "plan", "person_id", "plan_slot"
+        )
         picks[brand] = f"if(motive = 'plan', {cheap}, {usual})"
     return "case " + " ".join(f"when brand = '{brand}' then {pick}" for brand, pick in picks.items()) + " end"
 
 
+def _plan_no(scenario: CityScenario) -> str:
+    """SQL of the number of a life's plan."""
+    return by_key("plan", {key: number for number, key in enumerate(scenario.plans)}, "null")
+
+
 def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per person and number held, ours or the competitor's: all that events need to know of it."""
-    plans = " ".join(f"when plan = '{key}' then {i}" for i, key in enumerate(scenario.plans))
     two = f"slot = 0 and abnormal is null and {dice.u('rival beside', 'person_id')} < {scenario.coming.rival_beside!r}D"
     ours = _to_new(own, scenario, dice).selectExpr(
         *[c for c in own.columns if c not in ("share", "told_share", "told_days")],
         "forward_slot",
+        "forward_life",
         "person_id as party_id",
         f"coalesce(left_day, {NEVER}) as to_day",
-        f"case {plans} end as plan_no",
+        f"{_plan_no(scenario)} as plan_no",
         # some are called at, and call from, a second telephone of the competitor
         f"if({two}, 0.8D, share) as share",
         f"if({two}, 0.8D, told_share) as told_share",
@@ -133,6 +139,7 @@ def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
 
 def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     """One row per life of ours; some old numbers forward to the new one for a while after both run."""
+    about = f"named_struct('handset_owner', handset_owner, 'handset_turn', handset_turn, 'swap_day', swap_day, 'plan_no', {_plan_no(scenario)}) as new_life"
     returned = own.where("origin = 'reentry'").selectExpr(
         "person_id",
         "old_slot as slot",
@@ -140,6 +147,7 @@ def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "slot as new_slot",
         "from_day as new_from",
         "motive as new_motive",
+        about,
     )
     merges = f"origin = 'second_number' and {dice.u('merged', 'person_id')} < {scenario.coming.merged!r}D"
     beside = own.where(merges).selectExpr(
@@ -149,18 +157,21 @@ def _to_new(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "slot as new_slot",
         "from_day as new_from",
         "'merge' as new_motive",
+        about,
     )
     joined = own.join(returned.unionByName(beside), on=["person_id", "slot"], how="left")
     # who wanted another number wants to be reached all the same; who holds two merges them
     share = f"case new_motive when 'merge' then 1.0D when 'number' then {3 * scenario.coming.forward_old!r}D else {scenario.coming.forward_old!r}D end"
     to_new = f"new_number is not null and {dice.u('forward old', 'person_id', 'slot')} < {share}"
     ends = f"if({to_new}, if(new_motive = 'merge', {NEVER}, greatest(left_day, new_from) + 20), forward_to)"
-    # a number given up at the counter forwards no more
-    ends = f"if({services.cancels(scenario, dice)}, least({ends}, left_day), {ends})"
+    # a number out of service, or handed on, forwards no more; least passes over null
+    given_on = f"destination is distinct from 'back' and {joining.handed_on(dice)}"
+    ends = f"least({ends}, if({given_on}, left_day, {services.stopped(scenario, dice)}))"
     return joined.selectExpr(
         *[c for c in own.columns if c not in ("forward_from", "forward_to", "forward_number")],
         f"cast(if({to_new}, new_from, forward_from) as int) as forward_from",
         f"cast({ends} as int) as forward_to",
         f"if({to_new}, new_number, forward_number) as forward_number",
         f"cast(if({to_new}, new_slot, null) as int) as forward_slot",
+        f"if({to_new}, new_life, null) as forward_life",
     )

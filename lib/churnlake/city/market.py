@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from churnlake.city.values import Amount, Code, Count, Fen, Key, Share, only
+from churnlake.city.values import Amount, Code, Count, Fen, Key, Marks, Share, only
 from churnlake.core.settings import Model
 
 PRICES = ("local", "long_distance", "roaming", "sms", "international", "ip", "night", "mms", "wap")
@@ -20,7 +20,7 @@ class Plan(Model):
     ``ip`` is domestic long distance over an IP prefix, ``night`` a local minute from 00:00 to 08:00.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern='^[^",;\r\n]+$')]
     brand: Key
     weight: Amount
     monthly_fee: Fen
@@ -126,5 +126,5 @@ class Survey(Model):
     held_truth: Share
     number_told: Share
     motive_truth: Share
-    satisfied: tuple[float, ...] = Field(min_length=5, max_length=5)
-    discontented: tuple[float, ...] = Field(min_length=5, max_length=5)
+    satisfied: Marks
+    discontented: Marks

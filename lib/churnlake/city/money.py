@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from churnlake.city import habits
-from churnlake.city.dice import Dice
+from churnlake.city.dice import Dice, by_key
 from churnlake.city.market import PRICES, Plan
+from churnlake.city.services import prepaid
 from churnlake.city.settings import CityScenario
 
-PREPAID = ("easyown", "mzone")
 FACES = {"3000": 0.35, "5000": 0.40, "10000": 0.25}
 """Face values of recharge cards in fen, by share of users who buy them."""
 LEFTOVER = 0.1
@@ -103,7 +103,7 @@ def bills(
     """One row per user and month billed within the city's time, with ``delivered``: the third day of the next month.
 
     What is included in the plan, at its prices of the month's last day, is not charged. Services (``subscriptions``, none: nobody
-    takes any) cost their fee in every month touched. Months of which no day's records are written are drawn from usual use.
+    takes any) cost their fee in every month touched. For days whose records are not written, use is drawn as usual.
     """
     month_no = "case " + " ".join(f"when day <= {last} then {i}" for i, (_, _, last) in enumerate(months(scenario))) + " end"
     kinds = {
@@ -121,13 +121,18 @@ def bills(
     )
     numbers = {f"{first:%Y%m%d}": i for i, (first, _, _) in enumerate(months(scenario))}
     first, last = scenario.written
+
+    def unwritten(start: int, end: int) -> float:
+        """Share of the days whose records are not written."""
+        return 1 - max(0, min(end, last) - max(start, first) + 1) / (end - start + 1)
+
     calendar = F.broadcast(
         records.sparkSession.createDataFrame(
             [
-                (numbers[month], month, delivered, start, end, start <= last and first <= end)
+                (numbers[month], month, delivered, start, end, unwritten(start, end))
                 for month, delivered, start, end in billed(scenario)
             ],
-            "month_no int, month string, delivered string, start int, end int, is_written boolean",
+            "month_no int, month string, delivered string, start int, end int, unwritten double",
         )
     )
     keys = ", ".join(f"'{key}'" for key in scenario.plans)
@@ -149,15 +154,15 @@ def bills(
         taken = taken.groupBy("user_id", "month_no").agg(F.sum("fee_fen").alias("taken"))
         due = due.join(taken, on=["user_id", "month_no"], how="left")
     fee = {name: f"coalesce({name}, 0)" for name in kinds}
-    if any(not (start <= last and first <= end) for _, _, start, end in billed(scenario)):
-        fee = {name: f"if(is_written, {known}, {_usual(name, scenario, dice)})" for name, known in fee.items()}
+    if any(unwritten(start, end) for _, _, start, end in billed(scenario)):
+        fee = {name: f"{known} + if(unwritten > 0, {_usual(name, scenario, dice)}, 0)" for name, known in fee.items()}
 
     def included(what: str, name: str) -> str:
         units = "element_at(array(" + ", ".join(str(getattr(plan, what)) for plan in scenario.plans.values()) + "), plan_no + 1)"
         return f"{units} * {price(scenario, name, 'end', 'plan_no')}"
 
     monthly = "element_at(array(" + ", ".join(str(plan.monthly_fee) for plan in scenario.plans.values()) + "), plan_no + 1)"
-    owes = f"brand = 'gotone' and left_day between start and end + 1 and (cause = 'arrears' or {dice.u('owes', 'user_id')} < 0.1)"
+    owes = f"not {prepaid(scenario)} and left_day between start and end + 1 and (cause = 'arrears' or {dice.u('owes', 'user_id')} < 0.1)"
     total = "MONTH_FEE + LOCAL_FEE + TOLL_FEE + ROAM_FEE + MESSAGE_FEE + NEW_FEE"
     return due.selectExpr(
         "delivered",
@@ -174,7 +179,7 @@ def bills(
 
 
 def _usual(name: str, scenario: CityScenario, dice: Dice) -> str:
-    """SQL of a month's fees, before what is included, of a month whose records are not written: much in one month is much in all."""
+    """SQL of fees, before what is included, of the ``unwritten`` days of a month: much in one month is much in all."""
     money, key = scenario.money, {"toll": "long_distance", "roam": "roaming"}.get(name, name)
     use = money.usual.get(key)
     if use is None:
@@ -183,7 +188,7 @@ def _usual(name: str, scenario: CityScenario, dice: Dice) -> str:
         f"exp({money.usual_spread!r}D * {dice.normal('usual', 'user_id')} + "
         f"{money.usual_change!r}D * {dice.normal(f'usual {name}', 'user_id', 'month')})"
     )
-    held = "(least(end + 1, coalesce(left_day, 99999)) - greatest(start, from_day)) / 30.4D"
+    held = "(least(end + 1, coalesce(left_day, 99999)) - greatest(start, from_day)) / 30.4D * unwritten"
     units = f"{use.units!r}D * {level} * {held}"
     uses = f"abnormal is distinct from 'silent' and {dice.u(f'uses {name}', 'user_id', 'month')} < {use.share!r}D"
     return f"if({uses}, cast(round({units} * {price(scenario, key, 'end', 'plan_no')}) as bigint), 0)"
@@ -199,11 +204,10 @@ def recharges(records: DataFrame, lives: DataFrame, scenario: CityScenario, dice
 
     What is left of the card bought before the record begins is chance, but for most leavers: they leave when a card is used up.
     """
-    brands = ", ".join(f"'{brand}'" for brand in PREPAID)
-    fees = "case " + " ".join(f"when plan = '{key}' then {plan.monthly_fee}" for key, plan in scenario.plans.items()) + " end"
+    fees = by_key("plan", {key: plan.monthly_fee for key, plan in scenario.plans.items()}, "null")
     first, last = scenario.written
     own_will = f"left_day <= {last + 1} and cause is distinct from 'lost_sim' and destination is distinct from 'renumbered'"
-    users = lives.where(f"brand in ({brands})").selectExpr(
+    users = lives.where(prepaid(scenario)).selectExpr(
         "user_id",
         f"greatest(from_day, {first}) as since",
         f"{fees} as monthly",

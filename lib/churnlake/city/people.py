@@ -97,7 +97,8 @@ def drawn_decoy(scenario: CityScenario, newcomer: str) -> str:
     for kind, share in scenario.coming.decoys.items():
         reached += share
         ends[kind] = round(scenario.newcomers * reached)
-    return "case " + " ".join(f"when {newcomer} < {end} then '{kind}'" for kind, end in ends.items()) + " end"
+    whens = " ".join(f"when {newcomer} < {end} then '{kind}'" for kind, end in ends.items())
+    return f"case {whens} end" if whens else "cast(null as string)"
 
 
 def _abnormal(scenario: CityScenario, dice: Dice) -> str:
@@ -171,6 +172,12 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"{dice.below(span, 'age', 'person_id')}), "
         "'0', 1 + pmod(person_id, 9), '1', pmod(person_id div 9, 10), lpad(pmod(person_id div 90, 10000), 4, '0')) as document",
     )
+
+
+def paper(dice: Dice, salt: str, key: str) -> str:
+    """SQL of the number of a document of somebody who is no user: district, day of birth, number."""
+    born = f"1930 + {dice.below(55, salt + ' year', key)}, '0', 1 + {dice.below(9, salt + ' month', key)}, '1', {dice.below(10, salt + ' day', key)}"
+    return f"concat('1101', lpad({dice.below(100, salt + ' district', key)}, 2, '0'), {born}, lpad({dice.below(10_000, salt, key)}, 4, '0'))"
 
 
 def by_persona(values: Sequence[object], number: str = "persona_no") -> str:

@@ -26,10 +26,14 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     ``side`` is 0 for the caller's record, 1 for the called party's, 2 for the number a call was forwarded to. ``record_no`` is
     the record's number, ``peer`` the other party as written.
     """
-    third = "if(is_forwarded and to.forward_slot is not null and day < to.to_day, array(2), array())"
+    third = "if(is_forwarded and to.forward_slot is not null, array(2), array())"
     sides = f"concat(if(from.is_own, array(0), array()), if(to.is_own, array(1), array()), {third})"
     rung = events.selectExpr("*", f"explode({sides}) as side")
     mine = "if(side = 0, from, to)"
+
+    def own(name: str) -> str:
+        return f"if(side = 2, to.forward_life.{name}, {mine}.{name})"
+
     placed = rung.selectExpr(
         *EVENT,
         "day",
@@ -41,9 +45,9 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "if(side = 0, caller, called) as party_id",
         "case side when 0 then from.slot when 1 then to.slot else to.forward_slot end as slot",
         f"if(side = 2, to.forward_number, {mine}.number) as own",
-        f"{mine}.handset_owner as handset_owner",
-        f"{mine}.handset_turn + if(day >= {mine}.swap_day, {handsets.NEXT}, 0) as handset_turn",
-        f"{mine}.plan_no as plan_no",
+        f"{own('handset_owner')} as handset_owner",
+        f"{own('handset_turn')} + if(day >= {own('swap_day')}, {handsets.NEXT}, 0) as handset_turn",
+        f"{own('plan_no')} as plan_no",
         "to.forward_number as forward_number",
         "if(side = 0, to.number, from.number) as other",
         "if(side = 0, if(to.is_own, 'own', to_network), if(from.is_own, 'own', from_network)) as peer_network",
@@ -67,8 +71,8 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"{dice.u('answered', *EVENT)} < {shape.answered!r}D as answered",
         f"cast({lasts} as int) as lasts",
         f"{dice.u('form', *key)} as form",
-        # a cell is written of calls only
-        f"if(service = 0, {_moved(scenario, dice, f'if({work}, work_cell, home_cell)', *key)}, null) as near",
+        # a cell is written of calls only, and of none that the network passes on without ringing
+        f"if(service = 0 and not is_forwarded, {_moved(scenario, dice, f'if({work}, work_cell, home_cell)', *key)}, null) as near",
     )
     told = told.selectExpr(
         "*",
@@ -82,6 +86,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"case service when 2 then cast(8000 + round(22000 * -ln(1 - {dice.u('bytes', *EVENT)})) as bigint) "
         "when 3 then cast(2000 + lasts * 150 as bigint) end"
     )
+    unseen = f"service > 0 or is_forwarded or {dice.u('imei', *key)} < {shape.imei_missing!r}D"
     return told.selectExpr("*", f"{size} as bytes").selectExpr(
         "cast(service as int) as service",
         "day",
@@ -96,7 +101,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "if(service = 0 and not answered, 0, lasts) as seconds",
         "class",
         f"if(roams or cell is null, null, {cell_id('cell')}) as cell",
-        f"if(service > 0 or {dice.u('imei', *key)} < {shape.imei_missing!r}D, null, {handsets.imei(dice, 'handset_owner', 'handset_turn')}) as imei",
+        f"if({unseen}, null, {handsets.imei(dice, 'handset_owner', 'handset_turn')}) as imei",
         "if(is_forwarded, cast(forward_number as string), null) as forwarded_to",
         f"case when answered then if({dice.u('dropped', *EVENT)} < 0.02, 4, 0) else cast(1 + "
         f"{dice.below(3, 'release', *EVENT)} as int) end as release",

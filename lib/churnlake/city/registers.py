@@ -6,16 +6,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.city import habits
-from churnlake.city.dice import Dice, Shuffle
+from churnlake.city.dice import Dice, Shuffle, by_key
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.people import SLOTS
 from churnlake.city.records import cell_id, grid, is_out, out_from
-from churnlake.city.services import cancels
+from churnlake.city.services import cancels, prepaid, stopped
 from churnlake.city.settings import CityScenario
 
 AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
 DEALERS = 40
 """Dealers who sell cards; those who farm them come on top."""
+GOLD, SILVER = 30_000, 9_000
+"""Monthly fees in fen from which a customer is ranked."""
 
 
 def cells(spark: SparkSession, scenario: CityScenario) -> DataFrame:
@@ -44,8 +46,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     known = all_lives.join(about, on="person_id", how="inner").selectExpr(
         "*",
         f"cast(if(left_day is null, 99999, {ends}) as int) as closed",
-        f"cast(if(left_day is not null and brand = 'gotone' and not ({orders}), left_day + if(cause = 'arrears', 0, 30), "
-        "99999) as int) as stopped",
+        f"cast(if({prepaid(scenario)} or {orders}, 99999, coalesce({stopped(scenario, dice)}, 99999)) as int) as stopped",
     )
     due = habits.told(known, scenario, "from_day", "stopped", "closed")
     serial = f"(person_id * {SLOTS} + slot)"
@@ -58,8 +59,8 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     )
     bonus = f"{is_new} and (abnormal in ('flea', 'farmed') or motive = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
     knows = f"(paper is not null or {dice.u('told age', *key)} < 0.35)"
-    vip = "case plan when 'GT388' then 'gold' when 'GT98' then 'silver' end"
-    brands = " ".join(f"when '{brand}' then '{code}'" for brand, code in BRAND_CODES.items())
+    levels = [(key, plan.monthly_fee) for key, plan in scenario.plans.items()]
+    vip = by_key("plan", {key: "'gold'" if fee >= GOLD else "'silver'" for key, fee in levels if fee >= SILVER}, "null")
 
     def date(day: str) -> str:
         return habits.date(scenario, day)
@@ -74,7 +75,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"concat('C', lpad({Shuffle(100_000_000, 29).forth(serial)}, 8, '0')) as CUST_ID",
         f"concat('A', lpad({Shuffle(100_000_000, 31).forth(serial)}, 8, '0')) as ACCT_ID",
         "paper as ID_CARD",
-        f"case brand {brands} else brand end as BRAND_CODE",
+        f"{by_key('brand', {brand: repr(code) for brand, code in BRAND_CODES.items()}, 'brand')} as BRAND_CODE",
         "plan as PLAN_CODE",
         f"{date('from_day')} as OPEN_DATE",
         f"if(closed <= today, {date('closed')}, null) as CLOSE_DATE",
@@ -88,11 +89,11 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"if({bonus}, {date(f'from_day + {term}')}, null) as BONUS_END",
         "if(persona = 'business' and pmod(workplace, 3) = 0, concat('G', lpad(workplace, 6, '0')), null) as GROUP_CODE",
         f"{vip} as VIP_LEVEL",
-        f"if(brand = 'gotone', cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
+        f"if(not {prepaid(scenario)}, cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
         f"if({knows}, birth_year, null) as BIRTH_YEAR",
         f"if({knows}, if(gender = 'f', '2', '1'), null) as SEX",
         "if(is_rural, 'Y', 'N') as RURAL",
-        f"if(brand = 'gotone', {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
+        f"if(not {prepaid(scenario)}, {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
     )
 
 

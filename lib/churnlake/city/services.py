@@ -64,7 +64,20 @@ def subscriptions(lives: DataFrame, persons: DataFrame, scenario: CityScenario, 
 def cancels(scenario: CityScenario, dice: Dice) -> str:
     """SQL of whether a leaver gives a cancel order."""
     draw = dice.u("order", "person_id", "slot")
-    return f"(brand = 'gotone' and {draw} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears')"
+    return f"(not {prepaid(scenario)} and {draw} < {scenario.leaving.cancel_order!r}D and coalesce(cause, '') <> 'arrears')"
+
+
+def prepaid(scenario: CityScenario) -> str:
+    """SQL of whether a row's ``brand`` pays by card."""
+    return f"(brand in ({', '.join(map(repr, scenario.prepaid))}))" if scenario.prepaid else "false"
+
+
+def stopped(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of the day from which a number left behind is out of service, null while it is used: at the counter, for arrears, for silence."""
+    return (
+        f"case when {cancels(scenario, dice)} then left_day when {prepaid(scenario)} then left_day + 90 "
+        "when cause = 'arrears' then left_day else left_day + 30 end"
+    )
 
 
 def closes(scenario: CityScenario, dice: Dice) -> str:

@@ -21,11 +21,11 @@ class CityScenario(Model):
     """A whole city. Shares are 0..1, days are counted from ``first_day``.
 
     ``faults`` are weights of kinds of broken lines, ``incidents`` how often each kind befalls a whole day or file of a feed,
-    never before day ``incidents_from``. Files come every ``delivery_days`` days.
+    never before day ``incidents_from``. ``prepaid`` brands pay by card, the others by bill. Files come every ``delivery_days`` days.
     """
 
     name: str
-    users: Annotated[int, Field(ge=30)]
+    users: Annotated[int, Field(ge=30, le=10_000_000)]
     first_day: dt.date
     last_day: dt.date
     cells: Count
@@ -38,6 +38,7 @@ class CityScenario(Model):
     incidents: Annotated[dict[str, Annotated[int, Field(ge=0)]], only(*INCIDENTS)] = Field(default_factory=dict)
     incidents_from: Count = 60
     documents: dict[str, Share]
+    prepaid: tuple[str, ...]
     personas: dict[Key, Persona]
     plans: dict[Key, Plan]
     abnormal: Annotated[Shares, only(*ABNORMAL)]
@@ -63,19 +64,20 @@ class CityScenario(Model):
             raise ValueError("coming.renumbered must not be more than users")
         if not sum(persona.share for persona in self.personas.values()) > 0:
             raise ValueError("personas: their shares must not all be 0")
-        if not sum(cause.weight for cause in self.leaving.causes.values()) > 0:
-            raise ValueError("leaving.causes: their weights must not all be 0")
         self._brands_have_plans()
         self._names_are_known()
         return self
 
     def _brands_have_plans(self) -> None:
-        brands = {plan.brand for plan in self.plans.values() if plan.weight > 0}
         named = {brand for persona in self.personas.values() for brand in persona.brands}
         named |= {brand for occasion in self.occasions for brand in occasion.brands} | set(self.documents)
         named |= {brand for campaign in self.campaigns for brand in campaign.brands}
-        if named - brands:
-            raise ValueError(f"no plan for the brand {', '.join(sorted(named - brands))}, or none with a weight above 0")
+        named |= {*self.prepaid, *self.leaving.brand_risk}
+        unknown = sorted(named - set(self.brands))
+        if unknown:
+            raise ValueError(
+                f"no plan for the brand {', '.join(unknown)}, or none with a weight above 0; there are {', '.join(self.brands)}"
+            )
 
     def _names_are_known(self) -> None:
         named: dict[str, tuple[Iterable[str], Iterable[str], str]] = {
@@ -97,6 +99,11 @@ class CityScenario(Model):
         offered = [campaign.service for campaign in self.campaigns if campaign.service]
         if len(set(offered)) < len(offered):
             raise ValueError("campaigns: a service is offered by one campaign only")
+
+    @property
+    def brands(self) -> list[str]:
+        """The brands that have a plan to choose, in order."""
+        return sorted({plan.brand for plan in self.plans.values() if plan.weight > 0})
 
     @property
     def days(self) -> int:

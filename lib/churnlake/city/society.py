@@ -16,6 +16,9 @@ DECOYS = (
     "farmed",
 )  # fmt: skip
 """Kinds of first-time joiners who only look like somebody else: see ``joining.newcomers``."""
+KINDS = ("neighbour", "colleague", "wide", "offnet")
+TIES = ("household", *KINDS, "new", "copied")
+"""Where contacts are sought, and of which kinds ties are."""
 SERVICES = ("voice", "sms", "mms", "wap")
 ABNORMAL = ("spammer", "sp_fraud", "silent", "forwarder", "shopper", "flea")
 """Kinds of users who live by another rule: see ``people.persons``."""
@@ -67,6 +70,12 @@ class Cause(Model):
     forward: Share
     complaint: Share
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Cause:
+        if self.back + self.competitor > 1:
+            raise ValueError("back and competitor must not add up to more than 1")
+        return self
+
 
 class Occasion(Model):
     """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events.
@@ -100,8 +109,8 @@ class Circles(Model):
     colleagues: Count
     stubs: Amount
     stubs_sigma: Amount
-    kinds: Weights
-    ties: dict[str, Amount]
+    kinds: Annotated[Weights, each(*KINDS)]
+    ties: Annotated[dict[str, Amount], each(*TIES)]
     tie_sigma: Amount
     turnover: Share
     pool: Positive
@@ -110,7 +119,10 @@ class Circles(Model):
 
 
 class Leaving(Model):
-    """Who leaves, who comes back, and which signs they show."""
+    """Who leaves, who comes back, and which signs they show.
+
+    A person is discontented twice at most, in the months before the record too: a ``monthly`` share far above 0.05 is not reached.
+    """
 
     monthly: Share
     person_risk: Amount
@@ -127,6 +139,18 @@ class Leaving(Model):
     cancel_order: Share
     causes: dict[Key, Cause]
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Leaving:
+        if not sum(cause.weight * (1 - cause.stays) for cause in self.causes.values()) > 0:
+            raise ValueError("causes: there must be one with a weight above 0 for which not all stay")
+        return self
+
+    @property
+    def onsets(self) -> dict[str, float]:
+        """By cause, the share of the discontented who are so because of it: its weight among all."""
+        total = sum(cause.weight for cause in self.causes.values())
+        return {name: cause.weight / total for name, cause in self.causes.items()}
+
     @property
     def weights(self) -> dict[str, float]:
         """By cause, the share among those whom discontent makes leave."""
@@ -142,7 +166,7 @@ class Leaving(Model):
 class Coming(Model):
     """How re-entrants come back and which joiners only look like them."""
 
-    reentry_share: Share
+    reentry_share: Annotated[float, Field(ge=0.01, le=1)]
     gap_near: Share
     gap_before: Share
     gap_near_days: Count

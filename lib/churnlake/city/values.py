@@ -64,4 +64,5 @@ Range = AfterValidator(_rises)
 """Marks two values of which the first is not more than the second."""
 Shares = Annotated[dict[str, Share], AfterValidator(_within_one)]
 Weights = Annotated[dict[str, Amount], AfterValidator(_some)]
+Marks = Annotated[tuple[Amount, ...], Field(min_length=5, max_length=5), AfterValidator(_some)]
 Hours = Annotated[tuple[Amount, ...], Field(min_length=24, max_length=24), AfterValidator(_some)]
