@@ -18,7 +18,7 @@ from churnlake.core.errors import ContractError
 
 MANIFEST = "_manifest.json"
 BUILDING = "_building"
-GENERATOR = 3
+GENERATOR = 4
 """Raised when the same scenario and seed come to mean other files."""
 
 
