@@ -114,8 +114,8 @@ def test_the_scenarios_hold_all_kinds_and_the_standard_city_no_incident() -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("faults: {bad_tyme: 1}", "faults knows no kind bad_tyme; there are bad_time,"),
-        ("incidents: {bad_time: 1}", "incidents knows no kind bad_time; there are volume_drop,"),
+        ("faults: {bad_tyme: 1}", "faults: knows no kind bad_tyme; there are bad_time,"),
+        ("incidents: {bad_time: 1}", "incidents: knows no kind bad_time; there are volume_drop,"),
         ("incidents: {volume_drop: -1}", "incidents.volume_drop"),
         ("delivery_days: 0", "delivery_days"),
         ("fault_share: 2", "fault_share"),
