@@ -108,7 +108,6 @@ def _reached(dice: Dice, campaign: str, target: str, reach: str) -> str:
 def _plan(spark: SparkSession, scenario: CityScenario) -> DataFrame:
     """One row per campaign held."""
     names = list(scenario.services)
-    brands = sorted({plan.brand for plan in scenario.plans.values()})
     rows = [
         (
             campaign.name,
@@ -116,7 +115,7 @@ def _plan(spark: SparkSession, scenario: CityScenario) -> DataFrame:
             campaign.service,
             names.index(campaign.service) if campaign.service else None,
             scenario.services[campaign.service].needs if campaign.service else "",
-            list(campaign.brands or (scenario.prepaid if campaign.outcome == "recharge" else brands)),
+            list(campaign.brands or (scenario.prepaid if campaign.outcome == "recharge" else scenario.brands)),
             day,
             day + campaign.days,
             campaign.share,

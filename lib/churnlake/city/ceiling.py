@@ -169,7 +169,7 @@ def _posterior(
     leaving = scenario.leaving
     causes = list(leaving.causes.values())
     rate, size = onset_rate(scenario), PACES * DEPTHS
-    weights = np.array([cause.weight for cause in causes]) / sum(cause.weight for cause in causes)
+    weights = list(leaving.onsets.values())
     kind = rng.choice(len(causes), SIMULATED, p=weights)
     days = np.array([cause.days for cause in causes])[kind]
     length = 1 + np.floor(rng.exponential(days))

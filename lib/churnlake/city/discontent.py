@@ -35,11 +35,6 @@ class Clock:
 
     scenario: CityScenario
 
-    @property
-    def brands(self) -> list[str]:
-        """The brands, in the order of the tables."""
-        return sorted({plan.brand for plan in self.scenario.plans.values()})
-
     def _reached(self, brand: str) -> list[float]:
         reached = [0.0]
         for offset in range(-EARLIER, self.scenario.days + LATER):
@@ -50,13 +45,13 @@ class Clock:
     def passed(self, day: str) -> str:
         """SQL of the time passed when ``day`` begins, for the brand of the row."""
         size = EARLIER + self.scenario.days + LATER + 1
-        table = [value for brand in self.brands for value in self._reached(brand)]
+        table = [value for brand in self.scenario.brands for value in self._reached(brand)]
         place = f"least({size - 1}, greatest(0, {day} + {EARLIER}))"
         return f"element_at({_doubles(table)}, cast(1 + {self._brand_no} * {size} + {place} as int))"
 
     def day(self, passed: str) -> str:
         """SQL of the day on which so much time has passed; NEVER beyond the table."""
-        reached = {brand: self._reached(brand) for brand in self.brands}
+        reached = {brand: self._reached(brand) for brand in self.scenario.brands}
         size = math.ceil(max(values[-1] for values in reached.values()) * FINE) + 1
         table: list[int] = []
         for values in reached.values():
@@ -70,7 +65,7 @@ class Clock:
 
     @property
     def _brand_no(self) -> str:
-        return f"(array_position(array({', '.join(map(repr, self.brands))}), brand) - 1)"
+        return f"(array_position(array({', '.join(map(repr, self.scenario.brands))}), brand) - 1)"
 
 
 def level(scenario: CityScenario, day: dt.date, brand: str, what: str) -> float:

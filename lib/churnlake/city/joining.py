@@ -186,9 +186,8 @@ JOIN_SLOTS = 4096
 
 def _join_days(scenario: CityScenario) -> str:
     """SQL of an array that turns an even draw of a slot into a day of joining: more join while there is something to gain."""
-    brands = sorted({plan.brand for plan in scenario.plans.values()})
     days = [scenario.first_day + dt.timedelta(day) for day in range(1, max(2, scenario.days - 1))]
-    weights = [sum(level(scenario, day, brand, "joining") for brand in brands) for day in days]
+    weights = [sum(level(scenario, day, brand, "joining") for brand in scenario.brands) for day in days]
     return f"cast(split('{','.join(map(str, lookup(weights, JOIN_SLOTS)))}', ',') as array<int>)"
 
 

@@ -10,7 +10,7 @@ from churnlake.city.dice import Dice, Shuffle, by_key
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.people import SLOTS
 from churnlake.city.records import cell_id, grid, is_out, out_from
-from churnlake.city.services import cancels, prepaid, stopped
+from churnlake.city.services import SILENCE, cancels, prepaid, stopped
 from churnlake.city.settings import CityScenario
 
 AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
@@ -42,7 +42,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     old = lives.where("number_of is null").join(again, on="number", how="left")
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "cast(null as int) as next_from"))
     orders = cancels(scenario, dice)
-    ends = f"least(case when {orders} then left_day else left_day + 90 + {dice.below(90, 'closing', *key)} end, coalesce(next_from, 99999))"
+    ends = f"least(case when {orders} then left_day else left_day + {SILENCE} + {dice.below(90, 'closing', *key)} end, coalesce(next_from, 99999))"
     known = all_lives.join(about, on="person_id", how="inner").selectExpr(
         "*",
         f"cast(if(left_day is null, 99999, {ends}) as int) as closed",

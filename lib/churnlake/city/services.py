@@ -12,7 +12,7 @@ from churnlake.city.settings import CityScenario
 CHANNELS = {"sms": 4, "hotline": 3, "counter": 2, "web": 1}
 """Where services are ordered, by weight."""
 SILENCE = 90
-"""Days after which the services of a number that fell silent end."""
+"""Days after which a number that fell silent is out of service: nothing is forwarded, its services end, it may be closed."""
 SUBSCRIPTION = "user_id string, service string, start_day int, end_day int, channel string, fee_fen int"
 
 
@@ -75,7 +75,7 @@ def prepaid(scenario: CityScenario) -> str:
 def stopped(scenario: CityScenario, dice: Dice) -> str:
     """SQL of the day from which a number left behind is out of service, null while it is used: at the counter, for arrears, for silence."""
     return (
-        f"case when {cancels(scenario, dice)} then left_day when {prepaid(scenario)} then left_day + 90 "
+        f"case when {cancels(scenario, dice)} then left_day when {prepaid(scenario)} then left_day + {SILENCE} "
         "when cause = 'arrears' then left_day else left_day + 30 end"
     )
 

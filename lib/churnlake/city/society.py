@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from churnlake.city.market import PRICES
-from churnlake.city.values import Amount, Count, Hours, Key, Positive, Range, Share, Shares, Weights, each, only
+from churnlake.city.values import Amount, Count, Hours, Key, Positive, Range, Share, Shares, Weights, each, only, rises
 from churnlake.core.settings import Model
 
 DECOYS = (
@@ -96,8 +96,7 @@ class Occasion(Model):
     def _consistent(self) -> Occasion:
         if self.prices and self.kind != "tariff_change":
             raise ValueError("only a tariff_change has prices")
-        if self.last < self.first:
-            raise ValueError(f"goes from {self.first} to {self.last}; the first must not be more than the last")
+        rises((self.first, self.last))
         return self
 
 

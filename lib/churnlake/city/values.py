@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 T = TypeVar("T", bound=Iterable[Any])
 
 
-def _rises(ends: Iterable[Any]) -> Any:
+def rises(ends: Iterable[Any]) -> Any:
+    """The two ends as they are. Raises ValueError when the first is more than the last."""
     least, most = ends
     if least > most:
         raise ValueError(f"goes from {least} to {most}; the first must not be more than the last")
@@ -60,7 +61,7 @@ Count = Annotated[int, Field(ge=1)]
 Code = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 Key = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 Fen = Annotated[int, Field(ge=0, le=10_000_000)]
-Range = AfterValidator(_rises)
+Range = AfterValidator(rises)
 """Marks two values of which the first is not more than the second."""
 Shares = Annotated[dict[str, Share], AfterValidator(_within_one)]
 Weights = Annotated[dict[str, Amount], AfterValidator(_some)]
