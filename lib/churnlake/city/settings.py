@@ -89,10 +89,7 @@ class CityScenario(Model):
             },
         }
         for key, (given, known, what) in named.items():
-            try:
-                refuse_unknown(given, known, what)
-            except ValueError as error:
-                raise ValueError(f"{key} {error}") from None
+            refuse_unknown(given, known, what, f"{key} ")
         for key, names in (("campaigns", [c.name for c in self.campaigns]), ("survey", [s.name for s in self.survey])):
             if len(set(names)) < len(names):
                 raise ValueError(f"{key}: each needs a name of its own")

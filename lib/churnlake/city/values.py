@@ -35,11 +35,11 @@ def only(*known: str) -> AfterValidator:
     return AfterValidator(lambda given: refuse_unknown(given, known))
 
 
-def refuse_unknown(given: T, known: Iterable[str], what: str = "kind") -> T:
-    """``given`` as it is. Raises ValueError naming those of its keys that are not among the known, and these."""
+def refuse_unknown(given: T, known: Iterable[str], what: str = "kind", where: str = "") -> T:
+    """``given`` as it is. Raises ValueError naming (after ``where``) those of its keys that are not among the known, and these."""
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise ValueError(f"knows no {what} {', '.join(unknown)}; there are {', '.join(known)}")
+        raise ValueError(f"{where}knows no {what} {', '.join(unknown)}; there are {', '.join(known)}")
     return given
 
 

@@ -27,7 +27,8 @@ SEED = 2005
 def ceilings(
     spark: SparkSession, truth: Path, scenario: CityScenario, features: DataFrame | None = None, key: Key | None = None
 ) -> list[dict[str, Any]]:
-    """For each target: rows, leavers, base_rate, and PR-AUC and ROC-AUC of each way to rank.
+    """For each target: rows, leavers, base_rate, PR-AUC and ROC-AUC of each way to rank, and ``kept``, the filter's PR-AUC over
+    that of the true hazard: what can be seen of what there is to see.
 
     Users are those with an own event in the month's last 15 days; months with both halves of the answer in the city's time, the
     first month left out, for the filter has nothing to compare with yet. With ``features`` (features.monthly) and the ``key`` of
@@ -57,6 +58,7 @@ def ceilings(
         }
         for way, score in ways.items():
             one |= {f"{way}_{name}": value for name, value in _ranking(label, score).items()}
+        one["kept"] = one["observable_pr_auc"] / one["true_hazard_pr_auc"]
         if "learner" in ways:
             one |= _excess(label, ways["learner"], ways["observable"], known["user_id"].to_numpy())
         found.append(one)

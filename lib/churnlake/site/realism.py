@@ -133,7 +133,6 @@ CEILING_BOUNDS = {
     ("leave_t1", "kept"): Bound(0.0, 0.75), ("leave_t2", "kept"): Bound(0.0, 0.75),
     ("leave_t1", "observable_roc_auc"): Bound(0.80, 0.90), ("leave_t2", "observable_roc_auc"): Bound(0.70, 0.82),
 }  # fmt: skip
-"""``kept`` is the filter's PR-AUC over that of the true hazard: what an operator can see of what there is to see."""
 
 
 def page(cities: Sequence[Found], real: Found | None) -> str:
@@ -284,7 +283,7 @@ def _ceilings(scenarios: dict[str, list[Found]]) -> list[Found]:
     for name, found in scenarios.items():
         told = [ceiling for one in found for ceiling in one.get("ceilings") or []]
         for target in dict.fromkeys(ceiling["target"] for ceiling in told):
-            several = [c | {"kept": c["observable_pr_auc"] / c["true_hazard_pr_auc"]} for c in told if c["target"] == target]
+            several = [one for one in told if one["target"] == target]
             cells = []
             for figure in CEILINGS:
                 bound = CEILING_BOUNDS.get((target, figure)) if name == STRICT else None
