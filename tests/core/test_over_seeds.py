@@ -7,7 +7,13 @@ from churnlake.evaluate.cities import over_seeds
 
 def city(at_80: float | None, hazard: float) -> dict[str, Any]:
     way = {"name": "Dice", "f1": 0.5, "precision_at_80": at_80, "all_precision": 0.2, "all_recall": 0.9}
-    ceiling = {"target": "leave_t1", "true_hazard_pr_auc": hazard, "observable_pr_auc": 0.1, "observable_roc_auc": 0.8, "kept": 0.1 / hazard}
+    ceiling = {
+        "target": "leave_t1",
+        "true_hazard_pr_auc": hazard,
+        "observable_pr_auc": 0.1,
+        "observable_roc_auc": 0.8,
+        "kept": 0.1 / hazard,
+    }
     return {"ways": [way], "ceilings": [ceiling]}
 
 
