@@ -23,5 +23,5 @@ def test_a_better_learner_passes_the_filter_beyond_chance_and_an_equal_one_does_
 
 def test_a_perfect_ranking_is_one_and_a_blind_one_the_base_rate() -> None:
     label = np.array([0, 0, 1, 1])
-    assert _ranking(label, np.array([0.1, 0.2, 0.8, 0.9])) == {"pr_auc": 1.0, "roc_auc": 1.0}
-    assert _ranking(label, np.zeros(4)) == {"pr_auc": 0.5, "roc_auc": 0.5}
+    assert _ranking("learner", label, np.array([0.1, 0.2, 0.8, 0.9])) == {"learner_pr_auc": 1.0, "learner_roc_auc": 1.0}
+    assert _ranking("learner", label, np.zeros(4)) == {"learner_pr_auc": 0.5, "learner_roc_auc": 0.5}

@@ -16,8 +16,8 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.pseudonyms import Key
 
 TARGETS = {"t1": "the next month", "t2": "the month after next"}
-WAYS = {"true_hazard": "hazard", "observable": "score", "learner": "learner"}
-"""What ranks users, and the prefix of its column."""
+WAYS = {"true_hazard": "hazard", "observable": "score"}
+"""The two ceilings, and the prefix of their column."""
 TAUGHT_MONTHS = 1
 """Months whose outcome the learner has seen, at least, before it is asked."""
 RESAMPLES = 200
@@ -32,8 +32,8 @@ def ceilings(
 
     Users are those with an own event in the month's last 15 days; months with both halves of the answer in the city's time, the
     first month left out, for the filter has nothing to compare with yet. With ``features`` (features.monthly) and the ``key`` of
-    their users a learner is asked too, about the same users and months as the others: then only months count that come after
-    TAUGHT_MONTHS. ``excess`` is the learner's PR-AUC less the filter's, ``excess_noise`` twice its standard error over users drawn
+    their users a learner is asked too, about the months that come after TAUGHT_MONTHS: ``beside_pr_auc`` is the filter's about the
+    same users and months, ``excess`` the learner's PR-AUC less that, ``excess_noise`` twice its standard error over users drawn
     again: a filter that a learner passes by more is no ceiling. Raises MissingInputError when the truth is not there.
     """
     rows = scores(spark, truth, scenario)
@@ -42,12 +42,7 @@ def ceilings(
     found = []
     for turn in TARGETS:
         known = rows.dropna(subset=[f"leaves_{turn}"])
-        if f"learner_{turn}" in known:
-            # where a learner could be taught, all are asked about the months that it was asked about
-            asked = known.dropna(subset=[f"learner_{turn}"])
-            known = asked if len(asked) else known.drop(columns=f"learner_{turn}")
         label = known[f"leaves_{turn}"].astype(int).to_numpy()
-        ways = {way: known[f"{column}_{turn}"].to_numpy() for way, column in WAYS.items() if f"{column}_{turn}" in known}
         if not 0 < label.sum() < len(label):
             continue
         one: dict[str, Any] = {
@@ -56,11 +51,15 @@ def ceilings(
             "leavers": int(label.sum()),
             "base_rate": float(label.mean()),
         }
-        for way, score in ways.items():
-            one |= {f"{way}_{name}": value for name, value in _ranking(label, score).items()}
+        for way, column in WAYS.items():
+            one |= _ranking(way, label, known[f"{column}_{turn}"])
         one["kept"] = one["observable_pr_auc"] / one["true_hazard_pr_auc"]
-        if "learner" in ways:
-            one |= _excess(label, ways["learner"], ways["observable"], known["user_id"].to_numpy())
+        asked = known.dropna(subset=[f"learner_{turn}"]) if f"learner_{turn}" in known else known.iloc[:0]
+        label = asked[f"leaves_{turn}"].astype(int).to_numpy()
+        if 0 < label.sum() < len(label):
+            learner, filtered = asked[f"learner_{turn}"].to_numpy(), asked[f"score_{turn}"].to_numpy()
+            one |= _ranking("learner", label, learner) | _excess(label, learner, filtered, asked["user_id"].to_numpy())
+            one |= {"beside_pr_auc": _ranking("beside", label, filtered)["beside_pr_auc"], "asked_leavers": int(label.sum())}
         found.append(one)
     return found
 
@@ -125,10 +124,10 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return bool(len(known)) and isinstance(known.iloc[0], str)
 
 
-def _ranking(label: Any, score: Any) -> dict[str, float]:
+def _ranking(way: str, label: Any, score: Any) -> dict[str, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    return {"pr_auc": float(average_precision_score(label, score)), "roc_auc": float(roc_auc_score(label, score))}
+    return {f"{way}_pr_auc": float(average_precision_score(label, score)), f"{way}_roc_auc": float(roc_auc_score(label, score))}
 
 
 def _excess(label: Any, learner: Any, filtered: Any, users: Any) -> dict[str, float]:

@@ -124,10 +124,10 @@ CEILINGS = (
     "base_rate",
     "true_hazard_pr_auc",
     "observable_pr_auc",
-    "learner_pr_auc",
     "kept",
     "observable_roc_auc",
-    "learner_roc_auc",
+    "learner_pr_auc",
+    "beside_pr_auc",
 )
 CEILING_BOUNDS = {
     ("leave_t1", "kept"): Bound(0.0, 0.75), ("leave_t2", "kept"): Bound(0.0, 0.75),
