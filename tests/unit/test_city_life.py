@@ -80,6 +80,22 @@ def test_a_call_passed_on_shows_no_handset_and_rings_at_the_number_it_goes_to(ca
     assert reached.where("rang is null").count() <= 0.05 * reached.count() + 1
 
 
+def test_who_uses_the_number_less_still_asks_the_rival(calls: DataFrame, users: DataFrame) -> None:
+    # those who fade before they leave talk less and less, but that is no reason not to ask the competitor what it offers
+    left = users.where("left_on is not null and abnormal is null").selectExpr("MSISDN as own", "joined_on", "left_on")
+    seen = calls.where("CALL_TYPE = '0'").join(left, on="own", how="inner").where("day >= joined_on and day < left_on")
+    seen = seen.selectExpr("own", "other", "datediff(left_on, day) as ahead")
+    askers = seen.where("other = '10010'").select("own").distinct()
+    # a call a day and asker in the last three weeks, over that in the six before
+    each = "count_if({0} and ahead <= 21) / 21 / nullif(count_if({0} and ahead between 22 and 63) / 42, 0)"
+    row = seen.join(askers, on="own", how="inner").selectExpr(
+        each.format("other = '10010'") + " as asked", each.format("other <> '10010'") + " as talked", "count_if(other = '10010') as n"
+    ).first()  # fmt: skip
+    assert row is not None
+    assert row["n"] > 30
+    assert row["asked"] > 1.2 * row["talked"], row
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.4, 3.0, 11.9, 30.0])
 def test_some_says_whether_poisson_gives_any(spark: SparkSession, mean: float) -> None:
     dice = Dice(7)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits
 from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
+from churnlake.city.events import RATES
 from churnlake.city.settings import CityScenario
 
 SIGNS = ("asked_rival", "forwarded", "complained")
@@ -182,7 +183,7 @@ def _posterior(
         return np.where(shows, age - np.floor(np.maximum(1, length - 2) * SOON * rng.random(SIMULATED)), -1.0)
 
     fade, hotline, forward, complaint = begun("fade"), begun("hotline"), begun("forward"), begun("complaint")
-    rings = np.where(hotline >= 0, 1 - np.exp(-0.15 * np.clip(hotline + 1, 0, RECENT)), 0.0)
+    rings = np.where(hotline >= 0, 1 - np.exp(-RATES["rival"][0] * np.clip(hotline + 1, 0, RECENT)), 0.0)
     passes = np.where(forward >= 0, 1 - np.exp(-0.3 * np.clip(forward + 1, 0, RECENT)), 0.0)
     week = np.minimum(np.floor(fade / 7), WEEKS - 1).astype(int)
     # a false sign lasts 27 days on average, and is over in most

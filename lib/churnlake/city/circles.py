@@ -18,7 +18,9 @@ SEEKER = 512
 """Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
 LATER = {
     kind: 2 * SEEKER + place
-    for place, kind in enumerate(("like", "copied", "new", "inherits", "complaint", "lost_sim", "hub", "wap", "sp", "script"))
+    for place, kind in enumerate(
+        ("like", "copied", "new", "inherits", "complaint", "lost_sim", "hub", "wap", "sp", "script", "rival")
+    )
 }
 
 
@@ -246,7 +248,9 @@ def _hubs(persons: DataFrame, lives: DataFrame, scenario: CityScenario, dice: Di
     return (
         _always(met, "person_id", "hub", "'hub'", str(LATER["hub"]))
         .unionByName(
-            asked.selectExpr("person_id as a", f"{rival}L as b", f"{LATER['hub']} as tie", "'hub' as kind", "from_day", "to_day")
+            asked.selectExpr(
+                "person_id as a", f"{rival}L as b", f"{LATER['rival']} as tie", "'rival' as kind", "from_day", "to_day"
+            )
         )
         .unionByName(
             _always(

@@ -64,7 +64,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
     written = _written(scenario)
     sizes = {"calls": bout["voice"], "messages": sum(scenario.records.mix[s] * bout[s] for s in MESSAGES) / written}
     pairs = rated.where(f"{' + '.join(rates.values())} > 0").selectExpr(
-        "a", "b", "tie", "from_day as met_from", "to_day as met_to",
+        "a", "b", "tie", "from_day as met_from", "to_day as met_to", f"kind in ({events.ERRANDS}) as is_errand",
         *[f"{rate} * {shares[name]} as {name}_there" for name, rate in rates.items()],
         *[f"{rate} * (1 - {shares[name]}) as {name}_back" for name, rate in rates.items()],
         # of a bout that goes both ways, so many events go the one way, where any does
@@ -96,7 +96,7 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
         sender = used["a" if way == "there" else "b"]
         return sender if name == "calls" else f"{used['a']} and {used['b']}"
 
-    keeps = f"{events.dipped('a_life')} * {events.dipped('b_life')} * {away}"
+    keeps = f"if(is_errand, 1.0D, {events.dipped('a_life')} * {events.dipped('b_life')} * {away})"
     held = held.selectExpr("*", f"{keeps} as keeps")
     means = [
         f"if({reaches(name, way)}, {name}_{way} * week.{name} * keeps / {name}_{way}_bout, 0D) as {name}_{way}_mean"

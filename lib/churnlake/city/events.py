@@ -50,8 +50,10 @@ MOST_LIVES = 5
 """A newcomer from the competitor who comes back twice and then goes there holds five numbers."""
 TURN, BURST, MOST_OF_BOUT = 1_000_000, 10_000, 64
 """Bouts of a tie are numbered service * TURN + bout, messages that tell a new number from BURST on; a bout has so many events at most."""
-RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "inherits": (0.04, 0.03)}
+RATES = {"script": (1.2, 0.0), "complaint": (0.5, 0.0), "lost_sim": (0.5, 0.0), "rival": (0.07, 0.0), "inherits": (0.04, 0.03)}
 """Calls and messages a day of touches that have a rate of their own, whoever they are."""
+ERRANDS = "'complaint', 'lost_sim', 'rival'"
+"""SQL of the kinds of calls that people make for a reason: who uses the number less and less still makes them."""
 OWN_RATE = ", ".join(f"'{kind}'" for kind in ("hub", "wap", "sp", *RATES))
 """SQL of the kinds of ties that are none between people who know each other."""
 SOMEONE_AWAY = "((day >= a_away_from and day < a_away_to) or (day >= b_away_from and day < b_away_to))"
@@ -147,7 +149,7 @@ def rated(ties: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dic
             "to_day",
             "strength",
             "a_mine * b_present + b_mine * a_present as ends",
-            "case when kind in ('wap', 'sp', 'script', 'complaint', 'lost_sim') then 1.0D when kind = 'inherits' then 0.0D "
+            f"case when kind in ('wap', 'sp', 'script', {ERRANDS}) then 1.0D when kind = 'inherits' then 0.0D "
             "else sqrt(a_activity) / (sqrt(a_activity) + sqrt(b_activity)) end as a_starts",
             f"if(kind not in ({OWN_RATE}), {touch}, 0.0D) as voice",
             f"if(kind not in ({OWN_RATE}), {touch} * sqrt(a_sms_lean * b_sms_lean), 0.0D) as sms",
@@ -277,6 +279,7 @@ def events(pairs: DataFrame, parties: DataFrame, scenario: CityScenario, dice: D
     lived = found.selectExpr(*rest, f"get(calls, {chosen}) as from", "get(rings, told) as to")
     growth = _growth(scenario)
     keeps = f"{dipped('from')} * (1 - 0.5D * (1 - {dipped('to')})) * if(someone_away, 0.6D, 1.0D) * {growth}"
+    keeps = f"if(kind in ({ERRANDS}), 1.0D, {keeps})"
     lived = lived.where(f"burst is not null or {dice.u('thin', *EVENT)} < {keeps}")
     hour = (
         f"element_at({habits.hour_table(scenario)}, cast(1 + (from_persona_no * 2 + element_at({habits.weekend_table(scenario)}, "

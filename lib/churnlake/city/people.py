@@ -26,7 +26,7 @@ HUBS: tuple[tuple[str, int, str, bool, float, float, float], ...] = (
     # name, number without leading zeros, network, one in each district, share of people in touch, calls a day, messages a day
     ("hotline", 1860, "hub", False, 0.50, 0.012, 0.0),
     ("hotline_billing", 1861, "hub", False, 0.20, 0.010, 0.02),
-    ("competitor_hotline", 10010, "hub", False, 0.0, 0.15, 0.0),
+    ("competitor_hotline", 10010, "hub", False, 0.0, 0.0, 0.0),
     ("bank", 95588, "hub", False, 0.30, 0.004, 0.10),
     ("bank", 95533, "hub", False, 0.15, 0.004, 0.08),
     ("shop", 9680096, "hub", True, 0.10, 0.0, 0.06),

@@ -18,7 +18,7 @@ from churnlake.core.errors import ContractError
 
 MANIFEST = "_manifest.json"
 BUILDING = "_building"
-GENERATOR = 4
+GENERATOR = 5
 """Raised when the same scenario and seed come to mean other files."""
 
 

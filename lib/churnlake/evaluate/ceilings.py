@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.city.ceiling import observable
+from churnlake.city.discontent import month_ends
 from churnlake.city.settings import CityScenario
 from churnlake.core.errors import MissingInputError
 from churnlake.core.pseudonyms import Key
@@ -18,6 +19,8 @@ from churnlake.core.pseudonyms import Key
 TARGETS = {"t1": "the next month", "t2": "the month after next"}
 WAYS = {"true_hazard": "hazard", "observable": "score"}
 """The two ceilings, and the prefix of their column."""
+HISTORY = 60
+"""Days of the city's time before a month's end, at least: with less nobody can tell who fades from who never talked much."""
 TAUGHT_MONTHS = 1
 """Months whose outcome the learner has seen, at least, before it is asked."""
 RESAMPLES = 200
@@ -30,8 +33,8 @@ def ceilings(
     """For each target: rows, leavers, base_rate, PR-AUC and ROC-AUC of each way to rank, and ``kept``, the filter's PR-AUC over
     that of the true hazard: what can be seen of what there is to see.
 
-    Users are those with an own event in the month's last 15 days; months with both halves of the answer in the city's time, the
-    first month left out, for the filter has nothing to compare with yet. With ``features`` (features.monthly) and the ``key`` of
+    Users are those with an own event in the month's last 15 days; months with the answer in the city's time and HISTORY
+    days before their end. With ``features`` (features.monthly) and the ``key`` of
     their users a learner is asked too, about the months that come after TAUGHT_MONTHS: ``beside_pr_auc`` is the filter's about the
     same users and months, ``excess`` the learner's PR-AUC less that, ``excess_noise`` twice its standard error over users drawn
     again: a filter that a learner passes by more is no ceiling. Raises MissingInputError when the truth is not there.
@@ -39,6 +42,8 @@ def ceilings(
     rows = scores(spark, truth, scenario)
     if features is not None and key is not None:
         rows = _taught(rows, features, key, spark)
+    enough = {first for first, last, _, _ in month_ends(scenario) if last + 1 >= HISTORY}
+    rows = rows[pd.to_datetime(rows["month"]).dt.date.isin(enough)]
     found = []
     for turn in TARGETS:
         known = rows.dropna(subset=[f"leaves_{turn}"])
