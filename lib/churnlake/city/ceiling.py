@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.city import habits
+from churnlake.city.circles import COMPLAINING
 from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
 from churnlake.city.events import RATES
 from churnlake.city.settings import CityScenario
@@ -191,8 +192,9 @@ def _posterior(
     odd = scenario.abnormal
     false_rings = 0.001 + leaving.false_hotline * lasts * 1.3 + odd.get("shopper", 0.0)
     false_passes = 0.0005 + leaving.false_forward * lasts * 1.3 + odd.get("forwarder", 0.0)
-    # a complaint is some calls within five days; others call the hotline too, now and then
-    heard, by_chance = 1 - np.exp(-2.5) * 3.5, 0.5 * (1 - np.exp(-0.012 * COMPLAINED) * (1 + 0.012 * COMPLAINED))
+    # a complaint is some calls within some days; others call the hotline too, now and then
+    calls = RATES["complaint"][0] * COMPLAINING
+    heard, by_chance = 1 - np.exp(-calls) * (1 + calls), 0.5 * (1 - np.exp(-0.012 * COMPLAINED) * (1 + 0.012 * COMPLAINED))
     complains = np.where((complaint >= 0) & (complaint < COMPLAINED), heard, by_chance)
     complained_anyway = leaving.false_complaint * COMPLAINED / scenario.days
     false_complains = complained_anyway * heard + (1 - complained_anyway) * by_chance

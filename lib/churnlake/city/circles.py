@@ -14,6 +14,8 @@ PAIR = ("a", "b", "tie", "kind", "from_day", "to_day")
 SOUGHT = ("person_id", "household", "neighbourhood", "persona_no", "stubs")
 CLOSE = 1.2
 """How much more often a close tie outlasts a change of number."""
+COMPLAINING = 5
+"""Days in which one who complains calls our own hotline."""
 SEEKER = 512
 """Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
 LATER = {
@@ -273,7 +275,7 @@ def _complaints(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     hotline = f"{people.hub_id(scenario, 'hotline')}L"
     angry = lives.groupBy("person_id").agg(F.min("complaint_day").alias("day")).where(f"day < {NEVER}")
     lost = lives.where("motive = 'lost_sim'").groupBy("person_id").agg(F.min("from_day").alias("day"))
-    rows = angry.selectExpr("*", "'complaint' as kind", "5 as days").unionByName(
+    rows = angry.selectExpr("*", "'complaint' as kind", f"{COMPLAINING} as days").unionByName(
         lost.selectExpr("*", "'lost_sim' as kind", "3 as days")
     )
     return rows.selectExpr(

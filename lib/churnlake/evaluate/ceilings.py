@@ -33,11 +33,11 @@ def ceilings(
     """For each target: rows, leavers, base_rate, PR-AUC and ROC-AUC of each way to rank, and ``kept``, the filter's PR-AUC over
     that of the true hazard: what can be seen of what there is to see.
 
-    Users are those with an own event in the month's last 15 days; months with the answer in the city's time and HISTORY
-    days before their end. With ``features`` (features.monthly) and the ``key`` of
-    their users a learner is asked too, about the months that come after TAUGHT_MONTHS: ``beside_pr_auc`` is the filter's about the
-    same users and months, ``excess`` the learner's PR-AUC less that, ``excess_noise`` twice its standard error over users drawn
-    again: a filter that a learner passes by more is no ceiling. Raises MissingInputError when the truth is not there.
+    Users are those with an own event in the month's last 15 days; months with the answer in the city's time and HISTORY days before
+    their end. With ``features`` (features.monthly) and the ``key`` of their users a learner is asked too, about the months that come
+    after TAUGHT_MONTHS: ``beside_pr_auc`` is the filter's about the same users and months, ``excess`` the learner's PR-AUC less that,
+    ``excess_noise`` twice its standard error over users drawn again: a filter that a learner passes by more is no ceiling. Raises
+    MissingInputError when the truth is not there.
     """
     rows = scores(spark, truth, scenario)
     if features is not None and key is not None:
@@ -64,7 +64,7 @@ def ceilings(
         if 0 < label.sum() < len(label):
             learner, filtered = asked[f"learner_{turn}"].to_numpy(), asked[f"score_{turn}"].to_numpy()
             one |= _ranking("learner", label, learner) | _excess(label, learner, filtered, asked["user_id"].to_numpy())
-            one |= {"beside_pr_auc": _ranking("beside", label, filtered)["beside_pr_auc"], "asked_leavers": int(label.sum())}
+            one |= {"beside_pr_auc": one["learner_pr_auc"] - one["excess"], "asked_leavers": int(label.sum())}
         found.append(one)
     return found
 
