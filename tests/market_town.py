@@ -24,7 +24,7 @@ def _campaign(
     )  # fmt: skip
 
 
-CARE = _campaign("care", "leave", dt.date(2005, 4, 1), 45, 0.7, 0.02)
+CARE = _campaign("care", "leave", dt.date(2005, 4, 1), 45, 0.9, 0.02)
 TOP_UP = _campaign("top_up", "recharge", dt.date(2005, 2, 1), 30, 0.4, 0.2)
 GIFT = _campaign("gift", "recharge", dt.date(2005, 5, 1), 30, 0.0, 0.0)
 TRIAL = _campaign("trial", "service", dt.date(2005, 3, 1), 60, 0.3, 0.3, service="ring_tone")

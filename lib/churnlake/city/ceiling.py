@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.city import habits
+from churnlake.city import habits, people
 from churnlake.city.circles import COMPLAINING
 from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
 from churnlake.city.events import RATES
@@ -29,6 +29,8 @@ RECENT = 14
 RIVAL_HOTLINE, HOTLINE = "10010", "1860"
 COMPLAINED, CALLS = 60, 2
 """Days in which so many calls to our own hotline count as a complaint."""
+CALLED = 0.3
+"""Calls a day of common people that ring at a number, of which one that forwards sends on every one."""
 PACES, DEPTHS = 2, 3
 SIMULATED = 60_000
 Array = npt.NDArray[Any]
@@ -185,7 +187,7 @@ def _posterior(
 
     fade, hotline, forward, complaint = begun("fade"), begun("hotline"), begun("forward"), begun("complaint")
     rings = np.where(hotline >= 0, 1 - np.exp(-RATES["rival"][0] * np.clip(hotline + 1, 0, RECENT)), 0.0)
-    passes = np.where(forward >= 0, 1 - np.exp(-0.3 * np.clip(forward + 1, 0, RECENT)), 0.0)
+    passes = np.where(forward >= 0, 1 - np.exp(-CALLED * np.clip(forward + 1, 0, RECENT)), 0.0)
     week = np.minimum(np.floor(fade / 7), WEEKS - 1).astype(int)
     # a false sign lasts 27 days on average, and is over in most
     lasts = 27 / scenario.days
@@ -193,8 +195,9 @@ def _posterior(
     false_rings = 0.001 + leaving.false_hotline * lasts * 1.3 + odd.get("shopper", 0.0)
     false_passes = 0.0005 + leaving.false_forward * lasts * 1.3 + odd.get("forwarder", 0.0)
     # a complaint is some calls within some days; others call the hotline too, now and then
+    known_by, now_and_then = next((share, rate * COMPLAINED) for name, *_, share, rate, _ in people.HUBS if name == "hotline")
     calls = RATES["complaint"][0] * COMPLAINING
-    heard, by_chance = 1 - np.exp(-calls) * (1 + calls), 0.5 * (1 - np.exp(-0.012 * COMPLAINED) * (1 + 0.012 * COMPLAINED))
+    heard, by_chance = 1 - np.exp(-calls) * (1 + calls), known_by * (1 - np.exp(-now_and_then) * (1 + now_and_then))
     complains = np.where((complaint >= 0) & (complaint < COMPLAINED), heard, by_chance)
     complained_anyway = leaving.false_complaint * COMPLAINED / scenario.days
     false_complains = complained_anyway * heard + (1 - complained_anyway) * by_chance
