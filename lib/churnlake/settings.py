@@ -1,5 +1,9 @@
 """All settings: the kernel's and each domain's, composed. Values stand in conf/."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from churnlake.campaigns.settings import CampaignsSettings
 from churnlake.churn.settings import ChurnSettings
 from churnlake.circles.settings import CircleSettings
@@ -15,7 +19,7 @@ class CityChoice(Model):
     """Which synthetic city generate_city makes, and where its truth goes."""
 
     scenario: str
-    seed: int
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     truth: str
 
 

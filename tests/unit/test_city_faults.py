@@ -139,6 +139,14 @@ def test_incidents_are_planned_late_enough_and_apart(spark: SparkSession) -> Non
     of_days = {kind.name: 1 for kind in KINDS if kind.family == "day"}
     weekly = noisy.model_copy(update={"delivery_days": 7, "incidents": of_days})
     assert all(i.day is not None and i.day // 7 == i.delivery for i in planned(spark, weekly, Dice(1)))
+    written = noisy.records.model_copy(
+        update={"first_day": noisy.first_day + dt.timedelta(66), "last_day": noisy.last_day - dt.timedelta(9)}
+    )
+    for every in (1, 7):
+        few = noisy.model_copy(update={"records": written, "delivery_days": every, "incidents": {"volume_drop": 4}})
+        first, last = few.written
+        found = [planned(spark, few, Dice(seed)) for seed in range(4)]
+        assert all(i.day is not None and first <= i.day <= last and i.day // every == i.delivery for plan in found for i in plan)
     with pytest.raises(SettingsError, match="ask for fewer incidents"):
         planned(spark, noisy.model_copy(update={"incidents": {"null_burst_cell": 200}}), Dice(1))
 

@@ -56,6 +56,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_partitioning(
         spark.conf.set("spark.sql.shuffle.partitions", before)
     assert counts == made[1]
     assert _digest(tmp_path / "landing") == _digest(made[0] / "landing")
+    for name in sorted(path.name for path in (made[0] / "truth").iterdir()):
+        mine, theirs = (spark.read.parquet(str(home / "truth" / name)).collect() for home in (tmp_path, made[0]))
+        assert mine == theirs, name
 
 
 def test_a_city_that_is_there_is_left_alone_and_another_refused(

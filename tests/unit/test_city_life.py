@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def home(city: City) -> Path:
 
 def _feed(spark: SparkSession, home: Path, feed: str) -> DataFrame:
     return spark.read.option("header", True).csv(str(home / "landing" / feed / "*" / "*.csv.gz"))
+
+
+def _contents(folder: Path) -> list[tuple[str, str]]:
+    """Folder and hash of the content of each file: a Parquet file's own name is new each time."""
+    files = (path for path in folder.rglob("*") if path.suffix in (".parquet", ".gz"))
+    return sorted((str(path.parent.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)
 
 
 def _truth(spark: SparkSession, home: Path, name: str) -> DataFrame:
@@ -261,6 +268,13 @@ def test_a_city_of_edges_is_the_city_of_the_records(spark: SparkSession, home: P
         assert mine.count() == theirs.count()
     edges = spark.read.parquet(str(tmp_path / "landing" / "edges"))
     assert edges.count() == counts["edges"] == edges.select("USER_ID", "OPP_NUMBER", "month").distinct().count()
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", "5")
+    try:
+        generate(spark, scenario(str(path)), seed, tmp_path / "again", tmp_path / "again_truth")
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", before)
+    assert _contents(tmp_path / "again") == _contents(tmp_path / "landing")
     sums = edges.agg(*[F.sum(name).alias(name) for name in ("OUT_CALLS", "IN_CALLS", "OUT_MESSAGES", "IN_MESSAGES")]).first()
     assert sums is not None
     of_march = "{0} rlike '^200503'"

@@ -301,6 +301,22 @@ def test_a_city_may_do_without(
     assert set(campaigns.deliveries(plain) + survey.deliveries(plain)) <= {str(day) for day in plain.deliveries}
 
 
+def _two(outcome: str, day: str, brands: str = "") -> str:
+    rest = "days: 30, share: 1, target: 1, reach: 1, persuadable: 1, sleeping_dog: 0, channel: sms"
+    each = ((name, on) for name, on in (("a", "2005-04-01"), ("b", day)))
+    return (
+        "campaigns: ["
+        + ", ".join(f"{{name: {n}, outcome: {outcome}, brands: [{brands}], day: {on}, {rest}}}" for n, on in each)
+        + "]"
+    )
+
+
+def test_campaigns_of_one_outcome_may_follow_each_other_or_be_for_other_brands(tmp_path: Path) -> None:
+    for text in (_two("leave", "2005-05-10"), _two("recharge", "2005-04-20", "mzone").replace("[mzone]", "[easyown]", 1)):
+        (tmp_path / "two.yaml").write_text(f"like: tiny\n{text}\n", encoding="utf-8")
+        assert len(scenario(str(tmp_path / "two.yaml")).campaigns) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -311,6 +327,8 @@ def test_a_city_may_do_without(
             "campaigns: [{name: a, outcome: service, service: song, day: 2005-04-01, days: 30, share: 1, target: 1, reach: 1, persuadable: 1, "
             "sleeping_dog: 0, channel: sms}]", "no service song",
         ),
+        (_two("leave", "2005-04-20"), "a and b are about the same outcome in the same days"),
+        (_two("recharge", "2005-06-01", "easyown, gotone"), "a is about recharges, but gotone pays by bill"),
     ],
 )  # fmt: skip
 def test_a_wrong_market_is_refused_in_words(tmp_path: Path, text: str, says: str) -> None:

@@ -107,7 +107,7 @@ def test_festival_brings_messages_and_few_calls(tiny: CityScenario) -> None:
         (f"like: tiny\npersonas: {{office: {{weekday: {[0] * 24}}}}}\n", "personas.office.weekday: must not all be 0"),
         ("like: tiny\nservices: {news: {takers: {martian: 0.5}}}\n", "no way of life martian"),
         ("like: tiny\ncoming: {renumbered: 4000}\n", "coming.renumbered"),
-        ("like: tiny\ncoming: {decoys: {martian: 0.1}}\n", "coming.decoys: knows no kind martian; there are kin"),
+        ("like: tiny\ncoming: {decoys: {martian: 0.01}}\n", "coming.decoys: knows no kind martian; there are kin"),
         ("like: tiny\ncoming: {decoys: {kin: 0.9, friend: 0.2}}\n", "coming.decoys: must not add up to more than 1"),
         ("like: tiny\ncoming: {motives: {boredom: {plan: 1}}}\n", "coming.motives knows no cause boredom"),
         ("like: tiny\npersonas: {office: {brands: {jazz: 1}}}\n", "no plan for the brand jazz"),

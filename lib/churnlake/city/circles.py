@@ -16,7 +16,7 @@ CLOSE = 1.2
 """How much more often a close tie outlasts a change of number."""
 COMPLAINING = 5
 """Days in which one who complains calls our own hotline."""
-SEEKER = 512
+SEEKER = people.MOST_SOUGHT + 12
 """Ties of a pair are told apart: 0 in a household, a's own seeking by its turn, b's by SEEKER and its turn, those of later by kind."""
 LATER = {
     kind: 2 * SEEKER + place

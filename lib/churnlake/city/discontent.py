@@ -47,7 +47,7 @@ class Clock:
         size = EARLIER + self.scenario.days + LATER + 1
         table = [value for brand in self.scenario.brands for value in self._reached(brand)]
         place = f"least({size - 1}, greatest(0, {day} + {EARLIER}))"
-        return f"element_at({_doubles(table)}, cast(1 + {self._brand_no} * {size} + {place} as int))"
+        return f"element_at({_doubles(table)}, cast(1 + {brand_no(self.scenario)} * {size} + {place} as int))"
 
     def day(self, passed: str) -> str:
         """SQL of the day on which so much time has passed; NEVER beyond the table."""
@@ -61,11 +61,12 @@ class Clock:
                     day += 1
                 table.append(day - EARLIER if day + 1 < len(values) else NEVER)
         place = f"least({size - 1}, floor(({passed}) * {FINE}))"
-        return f"element_at({_ints(table)}, cast(1 + {self._brand_no} * {size} + {place} as int))"
+        return f"element_at({_ints(table)}, cast(1 + {brand_no(self.scenario)} * {size} + {place} as int))"
 
-    @property
-    def _brand_no(self) -> str:
-        return f"(array_position(array({', '.join(map(repr, self.scenario.brands))}), brand) - 1)"
+
+def brand_no(scenario: CityScenario) -> str:
+    """SQL of the number of a row's ``brand``."""
+    return f"(array_position(array({', '.join(map(repr, scenario.brands))}), brand) - 1)"
 
 
 def level(scenario: CityScenario, day: dt.date, brand: str, what: str) -> float:
@@ -205,34 +206,44 @@ def hazard(lives: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per user with us at the end of a month: the true chance of leaving in the next month and in the one after.
 
     It knows the hidden state (content, or discontented and why) and the person's risk, but not when this one leaves: waits are
-    exponential, so the state is all there is to know, but for contagion still to come. ``leaves_t1`` and ``leaves_t2`` say what
-    happened, null where the city's days end before.
+    exponential, so the state is all there is to know, but for contagion still to come. A number held beside another has none. Those
+    who live by a rule, not by chance, are left out: fleas, farmed cards, companies that change their numbers. ``leaves_t1`` and
+    ``leaves_t2`` say what happened, null where the city's days end before.
     """
     clock, rate = Clock(scenario), onset_rate(scenario)
     ends = lives.sparkSession.createDataFrame(month_ends(scenario), "month date, day int, next int, after int")
-    own = lives.where("coalesce(abnormal, '') <> 'farmed' and renumber_day is null")
+    own = lives.where("coalesce(abnormal, '') not in ('flea', 'farmed') and renumber_day is null")
     rows = own.join(F.broadcast(ends), on=F.expr("from_day <= day and coalesce(left_day, 99999) > day"), how="inner")
     rows = rows.selectExpr("*", "get(filter(times, t -> t.start <= day and day < t.end), 0) as now")
-    ahead = {"t1": "next", "t2": "next + after"}
-    speed = f"({rate!r}D * risk * ({clock.passed('day + 1 + next')} - {clock.passed('day + 1')}) / next)"
-    rows = rows.selectExpr("*", f"{speed} as speed")
+    begins, middle, over = (clock.passed(f"day + 1{more}") for more in ("", " + next", " + next + after"))
+    rows = rows.selectExpr(
+        "*",
+        f"({rate!r}D * risk * ({middle} - {begins}) / next) as speed_t1",
+        f"({rate!r}D * risk * ({over} - {middle}) / after) as speed_t2",
+    )
 
-    def gone(name: str, cause: Cause, days: str) -> str:
-        # onset and end in a row, each exponential: the chance that both are over
-        pace = f"{1 / cause.days!r}D"
-        through = f"(1 - ({pace} * exp(-speed * ({days})) - speed * exp(-{pace} * ({days}))) / ({pace} - speed))"
-        return f"{scenario.leaving.onsets[name] * (1 - cause.stays)!r}D * {through}"
+    def new(name: str, cause: Cause, turn: str) -> str:
+        # onset and end in a row, each exponential: the chance that both are over, in the second month also for an onset in the first
+        pace, speed, days = f"{1 / cause.days!r}D", f"speed_{turn}", {"t1": "next", "t2": "after"}[turn]
+        both = f"(1 - ({pace} * exp(-{speed} * {days}) - {speed} * exp(-{pace} * {days})) / ({pace} - {speed}))"
+        if turn == "t2":
+            begun = f"speed_t1 / ({pace} - speed_t1) * (exp(-speed_t1 * next) - exp(-{pace} * next))"
+            both = f"(exp(-speed_t1 * next) * {both} + {begun} * (1 - exp(-{pace} * after)))"
+        return f"{scenario.leaving.onsets[name] * (1 - cause.stays)!r}D * {both}"
 
     causes = scenario.leaving.causes.items()
-    new = {turn: " + ".join(gone(name, cause, days) for name, cause in causes) for turn, days in ahead.items()}
     length, leaves = of(scenario, "now.cause", "days"), f"(1 - {of(scenario, 'now.cause', 'stays')})"
-    old = {name: f"{leaves} * (1 - exp(-({days}) / {length}))" for name, days in ahead.items()}
-    rows = rows.selectExpr("*", *[f"if(now is null, {new[name]}, {old[name]}) as {name}" for name in ahead])
+    old = {
+        "t1": f"{leaves} * (1 - exp(-next / {length}))",
+        "t2": f"{leaves} * exp(-next / {length}) * (1 - exp(-after / {length}))",
+    }
+    content = {turn: " + ".join(new(name, cause, turn) for name, cause in causes) for turn in old}
+    rows = rows.selectExpr("*", *[f"if(now is null, {content[turn]}, {old[turn]}) as {turn}" for turn in old])
     names = "array(" + ", ".join(f"'{name}'" for name in scenario.leaving.causes) + ")"
     left = "coalesce(left_day, 99999)"
     return rows.selectExpr(
         "user_id", "month", "now is not null as is_discontented", f"if(now is null, null, element_at({names}, now.cause + 1)) as cause",
-        "round(t1, 9) as hazard_t1", "round(t2 - t1, 9) as hazard_t2",
+        "round(t1, 9) as hazard_t1", "round(t2, 9) as hazard_t2",
         f"if(day + next < {scenario.days}, {left} between day + 1 and day + next, null) as leaves_t1",
         f"if(day + next + after < {scenario.days}, {left} between day + next + 1 and day + next + after, null) as leaves_t2",
     )  # fmt: skip

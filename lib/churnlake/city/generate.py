@@ -58,9 +58,11 @@ def generate(spark: SparkSession, scenario: CityScenario, seed: int, landing: Pa
 
 
 def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path, truth: Path) -> dict[str, int]:
+    dice = Dice(seed)
+    # before anything is written: it may be refused
+    plan = incidents.planned(spark, scenario, dice)
     building = landing / write.BUILDING
     building.mkdir(parents=True, exist_ok=True)
-    dice = Dice(seed)
 
     def kept(frame: DataFrame, name: str) -> DataFrame:
         """One row per row of ``frame``, from disk: each step is used by many others and must not be worked out again."""
@@ -92,7 +94,7 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
         with configured(spark, _as_written()):
             happened = events.events(touched, parties, scenario, dice, slices)
             written = kept(records.records(happened, scenario, dice), "records")
-        counts, wrong = _lines(spark, written, scenario, dice, landing, kept)
+        counts, wrong = _lines(spark, written, plan, scenario, dice, landing, kept)
         more, market = _registers(spark, persons, lives, written, scenario, dice, landing, kept)
         counts |= more
         told |= {**wrong, **market, "outages": registers.outages_truth(spark, scenario, dice)}
@@ -107,10 +109,15 @@ Kept = Callable[[DataFrame, str], DataFrame]
 
 
 def _lines(
-    spark: SparkSession, written: DataFrame, scenario: CityScenario, dice: Dice, landing: Path, kept: Kept
+    spark: SparkSession,
+    written: DataFrame,
+    plan: list[incidents.Incident],
+    scenario: CityScenario,
+    dice: Dice,
+    landing: Path,
+    kept: Kept,
 ) -> tuple[dict[str, int], dict[str, DataFrame]]:
     """Write the records' files and spoil some; counts, and the truth of faults and incidents."""
-    plan = incidents.planned(spark, scenario, dice)
     befallen = incidents.befallen(faults.dealt(written, scenario), plan, dice)
     planted = faults.planted(incidents.left(befallen), scenario, dice, incidents.struck(plan))
     days = [str(day) for day in scenario.deliveries if (day - scenario.first_day).days >= scenario.written[0]]
@@ -131,9 +138,9 @@ def _edges(
     """Write edges/month=<first day>/ and lifecycle/ as Parquet, and the registers that need no records; rows of both."""
     with configured(spark, _as_written()):
         met = edges.edges(rated, parties, level, scenario, dice)
-        met.write.partitionBy("month").parquet(str(landing / "edges"))
+        _dealt(met, scenario, "USER_ID", "month").write.partitionBy("month").parquet(str(landing / "edges"))
     used = edges.lifecycle(lives, persons, scenario, dice)
-    used.write.parquet(str(landing / "lifecycle"))
+    _dealt(used, scenario, "USER_ID").write.parquet(str(landing / "lifecycle"))
     counts = _register_files(_known(spark, persons, lives, scenario, dice), scenario, landing)
     return {name: spark.read.parquet(str(landing / name)).count() for name in ("edges", "lifecycle")} | counts
 
@@ -141,10 +148,15 @@ def _edges(
 def _tell(told: dict[str, DataFrame], scenario: CityScenario, truth: Path) -> None:
     """Write the truth, one folder for each frame."""
     shutil.rmtree(truth, ignore_errors=True)
-    parts = scenario.persons // PERSONS_A_TASK
     for name, frame in told.items():
-        dealt = frame.repartition(parts, frame.columns[0]) if parts > 1 else frame.coalesce(1)
-        dealt.sortWithinPartitions(*frame.columns).write.parquet(str(truth / name))
+        _dealt(frame, scenario, frame.columns[0]).write.parquet(str(truth / name))
+
+
+def _dealt(frame: DataFrame, scenario: CityScenario, by: str, *first: str) -> DataFrame:
+    """The rows in files that are the same however they were made: dealt by a column, sorted by ``first`` and then by all the others."""
+    parts = scenario.persons // PERSONS_A_TASK
+    dealt = frame.repartition(parts, by) if parts > 1 else frame.coalesce(1)
+    return dealt.sortWithinPartitions(*first, *[name for name in frame.columns if name not in first])
 
 
 def _as_written() -> dict[str, str]:

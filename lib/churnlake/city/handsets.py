@@ -32,7 +32,7 @@ TYPES: tuple[tuple[str, str, str, str, str, str, int], ...] = (
 )
 COLUMNS = ("TAC", "MAKER", "MODEL", "GPRS", "MMS", "JAVA")
 FIRST, NEXT = 0, 8
-"""Turns of a person's handsets: that of the life in slot n is n, the one that replaces it n + NEXT."""
+"""Turns of a person's handsets: that bought for the life in slot n is n, the one that replaces it n + NEXT."""
 SOFTWARE, ZEROED = 0.25, 0.004
 """Shares of handsets that send their software version in the last places, and that send nothing but zeros (grey market)."""
 
@@ -70,20 +70,35 @@ def _tac(dice: Dice, owner: str, turn: str) -> str:
 def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
     """One row per life with its handset, as owner and turn (``imei`` of both; owner null: records carry none), and ``swap_day``.
 
-    From ``swap_day`` (99999: never) another one is used, the turn NEXT higher. The handset of the first life is the person's; a
-    later life keeps it, or has its own; a joiner who bought a leaver's handset (``handset_of``) has that one; who hands one down
-    buys another that day. Needs handset_of, same_handset, no_imei, decoy, like_person, person_id and slot.
+    From ``swap_day`` (99999: never) another one is used, the turn NEXT higher. The handset of the first life is the person's, or the
+    one of a leaver's that it was joined with (``handset_of``); a later life keeps that of the life before, as it is by then, or has
+    its own; who hands the first one down buys another that day. Needs handset_of, same_handset, no_imei, decoy, like_person,
+    person_id and slot.
     """
     gifts = lives.where("decoy = 'hand_me_down'").selectExpr("like_person as person_id", "from_day as given_on")
     gifts = gifts.groupBy("person_id").agg(F.min("given_on").alias("given_on"))
     given = lives.join(gifts, on="person_id", how="left")
     swaps = f"{dice.u('swap', 'person_id', 'slot')} < 0.12"
-    return given.selectExpr(
-        *lives.columns,
-        "if(no_imei, null, coalesce(handset_of, person_id)) as handset_owner",
-        f"cast(if(handset_of is not null or same_handset or slot = 0, {FIRST}, slot) as int) as handset_turn",
-        # A handset passed on or kept for the next life was not replaced before: the swap is for the others.
-        f"cast(case when given_on is not null and slot = 0 then given_on when {swaps} and slot = 0 and handset_of is null and left_day is null then "
-        f"{dice.below(days, 'swap day', 'person_id')} else 99999 end as int) "
-        "as swap_day",
+    # A handset resold or kept for the next life was not replaced before: the swap is for the others.
+    swap = (
+        f"case when handset_of is not null then 99999 when given_on is not null then given_on when {swaps} and left_day is null then "
+        f"{dice.below(days, 'swap day', 'person_id')} else 99999 end"
     )
+    so_far = "over (partition by person_id order by slot)"
+    known = given.selectExpr(
+        *lives.columns,
+        f"cast(max(if(slot = 0 or not same_handset, slot, null)) {so_far} as int) as handset_turn",
+        f"first(handset_of) {so_far} as first_of",
+        f"first({swap}) {so_far} as first_swap",
+    )
+    return known.selectExpr(
+        *lives.columns,
+        f"if(no_imei, null, if(handset_turn = {FIRST}, coalesce(first_of, person_id), person_id)) as handset_owner",
+        "handset_turn",
+        f"cast(if(handset_turn = {FIRST}, first_swap, 99999) as int) as swap_day",
+    )
+
+
+def used_on(life: str, day: str) -> str:
+    """SQL of the turn of the handset a life uses on a day: ``life`` stands before the names of its columns."""
+    return f"({life}handset_turn + if({day} >= {life}swap_day, {NEXT}, 0))"

@@ -95,7 +95,13 @@ def planned(spark: SparkSession, scenario: CityScenario, dice: Dice) -> list[Inc
     drawn = spark.createDataFrame(asked, "kind string, turn int").selectExpr("kind", "turn", *draws).collect()
     chance = {(row["kind"], row["turn"]): row for row in drawn}
     every, count = scenario.delivery_days, len(scenario.deliveries)
-    late_enough = range(-(-scenario.incidents_from // every), count)
+    begun, over = scenario.written
+    # only deliveries with records can go wrong
+    late_enough = [
+        delivery
+        for delivery in range(-(-scenario.incidents_from // every), count)
+        if min((delivery + 1) * every, scenario.days) > begun and delivery * every <= over
+    ]
     taken: set[tuple[str, int]] = set()
     found = []
     for kind, turn in asked:
@@ -111,13 +117,13 @@ def planned(spark: SparkSession, scenario: CityScenario, dice: Dice) -> list[Inc
         ]
         if not free:
             raise SettingsError(
-                f"city scenario {scenario.name}: no delivery from day {scenario.incidents_from} on is left for the incident {kind}; "
+                f"city scenario {scenario.name}: incidents: no delivery of records from day {scenario.incidents_from} on is left for {kind}; "
                 "ask for fewer incidents, a smaller incidents_from or a later last_day"
             )
         feed, delivery = free[int(u["slot"] * len(free))]
         taken |= {(feed, delivery)} | ({(needs, delivery)} if needs else set())
-        first = delivery * every
-        day = first + int(u["day"] * (min(first + every, scenario.days) - first)) if INCIDENTS[kind].family == "day" else None
+        first, last = max(delivery * every, begun), min((delivery + 1) * every - 1, over)
+        day = first + int(u["day"] * (last + 1 - first)) if INCIDENTS[kind].family == "day" else None
         found.append(Incident(kind, feed, delivery, delivery + lag, int(u["part"] * scenario.files_per_delivery), day))
     return found
 

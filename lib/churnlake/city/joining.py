@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits, people
 from churnlake.city.dice import Dice, by_key, lookup
-from churnlake.city.discontent import NEVER, level
+from churnlake.city.discontent import NEVER, brand_no, level
 from churnlake.city.settings import CityScenario
 
 EXTRA = 7
@@ -67,11 +67,32 @@ def shown_paper(scenario: CityScenario, dice: Dice, slot: str) -> str:
     """SQL of the document shown at the counter, null where none: mostly one's own, some a relative's, some the dealer's."""
     whose = dice.u("whose paper", "person_id", slot)
     house = people.paper(dice, "head", f"person_id div {scenario.circles.household}")
+    dealer = _dealer_paper(scenario, dice)
+    return f"case when {_shows(scenario, dice)} then case when {whose} < 0.12 then {house} when {whose} < 0.2 then {dealer} else document end end"
+
+
+def shown_again(scenario: CityScenario, dice: Dice, same: float, slot: str) -> str:
+    """SQL of the document of a later life: of ``same`` of those who showed one the same (``old_paper``), else a relative's or the dealer's.
+
+    Who showed none before, and now must, shows it as others do.
+    """
+    key = ("person_id", slot)
+    relative, dealer = people.paper(dice, "relative", "person_id"), _dealer_paper(scenario, dice)
+    return (
+        f"case when old_paper is null then {shown_paper(scenario, dice, slot)} when not {_shows(scenario, dice)} then null "
+        f"when {dice.u('same paper', *key)} < {same!r}D then old_paper when {dice.u('relative', *key)} < 0.6 then {relative} else {dealer} end"
+    )
+
+
+def _shows(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of whether a document is shown: a matter of the brand, and of the person, who minds it or not."""
+    return f"({dice.u('paper', 'person_id')} < {by_key('brand', scenario.documents, '0D')})"
+
+
+def _dealer_paper(scenario: CityScenario, dice: Dice) -> str:
     # a dealer's own paper serves for some hundred cards at most
     dealers = max(1, scenario.persons // 3000)
-    dealer = f"concat('1102', lpad({dice.below(dealers, 'dealer paper', 'person_id')}, 14, '0'))"
-    given = f"{dice.u('paper', 'person_id', slot)} < {by_key('brand', scenario.documents, '0D')}"
-    return f"case when {given} then case when {whose} < 0.12 then {house} when {whose} < 0.2 then {dealer} else document end end"
+    return f"concat('1102', lpad({dice.below(dealers, 'dealer paper', 'person_id')}, 14, '0'))"
 
 
 def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
@@ -110,7 +131,8 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         f"{wanted} as drawn_decoy", "person_id as model", f"{mixed} as mixed", "left_day as model_left", "slot as model_slot"
     )
     joined = ranked_joiners.join(_ranked(model, "drawn_decoy", "mixed").drop("mixed"), on=["drawn_decoy", "rank"], how="left")
-    free = f"1 + element_at({_join_days(scenario)}, cast(1 + {dice.below(JOIN_SLOTS, 'join', 'person_id')} as int))"
+    slot = f"{brand_no(scenario)} * {JOIN_SLOTS} + {dice.below(JOIN_SLOTS, 'join', 'person_id')}"
+    free = f"1 + element_at({_join_days(scenario)}, cast(1 + {slot} as int))"
     serial = f"model * {people.SLOTS} + model_slot"
     size = scenario.circles.household
     house = f"household * {size}"
@@ -161,7 +183,7 @@ def newcomers(persons: DataFrame, leavers: DataFrame, scenario: CityScenario, di
         dice,
         handset_of=f"cast({handset} as bigint)",
         dealer="dealer",
-        number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {people.own_number(serial)}, null)",
+        number_of=f"if(drawn_decoy in ('recycled', 'handed') and model is not null, {serial}, null)",
         no_imei=f"{dice.u('no imei', 'person_id', '0')} < {scenario.coming.no_imei!r}D and drawn_decoy is distinct from 'farmed'",
         decoy=(
             f"case when drawn_decoy in ({alone}) then drawn_decoy when coalesce(model, fellow) is not null then drawn_decoy end"
@@ -185,10 +207,10 @@ JOIN_SLOTS = 4096
 
 
 def _join_days(scenario: CityScenario) -> str:
-    """SQL of an array that turns an even draw of a slot into a day of joining: more join while there is something to gain."""
+    """SQL of an array that turns an even draw of a slot into a day of joining, brand by brand: more join while there is something to gain."""
     days = [scenario.first_day + dt.timedelta(day) for day in range(1, max(2, scenario.days - 1))]
-    weights = [sum(level(scenario, day, brand, "joining") for brand in scenario.brands) for day in days]
-    return f"cast(split('{','.join(map(str, lookup(weights, JOIN_SLOTS)))}', ',') as array<int>)"
+    found = [lookup([level(scenario, day, brand, "joining") for day in days], JOIN_SLOTS) for brand in scenario.brands]
+    return f"cast(split('{','.join(str(day) for one in found for day in one)}', ',') as array<int>)"
 
 
 def _ranked(frame: DataFrame, within: str, by: str) -> DataFrame:
@@ -236,8 +258,6 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         f"if(not is_moved and {changes}, {other}, brand) as brand",
         f"greatest(1, earlier + 10, left_day + if(is_moved, 0, {gap})) as join_day",
     )
-    shows = f"{dice.u('same paper', *key)} < {coming.same_document!r}D and old_paper is not null"
-    relative = people.paper(dice, "relative", "person_id")
     # a lost card is mostly lost with its handset
     keeps = f"if(motive = 'lost_sim', {coming.same_handset / 3!r}D, {coming.same_handset!r}D)"
     return life(
@@ -260,7 +280,7 @@ def returns(left: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         is_unaware=unaware(scenario, dice, *key),
         plan_slot="if(is_moved or motive = 'lost_sim', old_plan, slot)",
         kept=f"if(is_moved, 1.0D, {dice.between(*coming.kept, 'kept', *key)})",
-        paper=f"case when {shows} then old_paper when {dice.u('relative', *key)} < 0.15 then {relative} end",
+        paper=shown_again(scenario, dice, coming.same_document, "slot"),
     )
 
 
@@ -314,5 +334,5 @@ def beside(first: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         motive="motive",
         is_unaware=f"if(is_partial, {unaware(scenario, dice, 'person_id', str(EXTRA))}, null)",
         decoy="if(is_partial, null, 'second_number')",
-        paper=f"if({dice.u('same paper', 'person_id')} < 0.5D, old_paper, null)",
+        paper=shown_again(scenario, dice, coming.same_document, str(EXTRA)),
     )

@@ -55,18 +55,19 @@ def lives(
     for turn in range(RETURNS):
         last = through(joining.returns(last, scenario, dice), None, f"returns_{turn}")
         known = known.unionByName(last)
-    # a second number is kept as long as the city lasts
+    # a second number is kept as long as the city lasts, and nothing makes its holder discontented with it
     beside = discontent.times(joining.beside(first, scenario, dice).withColumn("caught", F.lit(None).cast("int")), scenario, dice)
     stay = {"left_day": "int", "cause": "string", "destination": "string"}
     beside = beside.withColumns({name: F.lit(None).cast(kind) for name, kind in stay.items()})
-    beside = beside.withColumns({"onset": F.lit(NEVER), "relief": F.lit(NEVER)})
+    beside = beside.withColumns({"onset": F.lit(NEVER), "relief": F.lit(NEVER), "risk": F.lit(0.0)})
+    beside = beside.withColumn("times", F.expr("filter(times, t -> false)"))
     known = known.unionByName(beside)
     serial = f"person_id * {people.SLOTS} + slot"
     known = _with_chosen(known.where(f"from_day < {days}"), dice).selectExpr(
         *known.columns,
         f"{_plan(scenario, dice)} as plan",
         "true as is_own",
-        f"coalesce(number_of, chosen, {people.own_number(serial)}) as number",
+        f"coalesce(chosen, {people.own_number(f'coalesce(number_of, {serial})')}) as number",
         f"{people.user_id(serial)} as user_id",
     )
 
@@ -77,7 +78,10 @@ def lives(
 
 
 def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
-    """One row per life, with the number ``chosen`` by those who wanted one easy to remember: 139, five digits, one digit thrice."""
+    """One row per life, with the number ``chosen`` where one easy to remember was wanted: 139, five digits, one digit thrice.
+
+    Who takes over the number of another life (``number_of``, its serial) has what was chosen for that one.
+    """
     wants = f"number_of is null and (motive = 'number' or {dice.u('chooses', 'person_id', 'slot')} < {CHOSEN!r}D)"
     # few choose one: a window over all of them is small
     turn = F.row_number().over(Window.orderBy("person_id", "slot")) - 1
@@ -86,7 +90,9 @@ def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
     chosen = chosen.selectExpr(
         "person_id", "slot", f"13900000000L + {Shuffle(100_000, 37).forth('pmod(turn, 100000)')} * 1000 + 111 * {digit} as chosen"
     )
-    return lives.join(chosen, on=["person_id", "slot"], how="left")
+    chosen = chosen.selectExpr(f"person_id * {people.SLOTS} + slot as held", "chosen")
+    held = F.expr(f"coalesce(number_of, person_id * {people.SLOTS} + slot)")
+    return lives.withColumn("held", held).join(chosen, on="held", how="left")
 
 
 def _plan(scenario: CityScenario, dice: Dice) -> str:

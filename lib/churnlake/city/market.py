@@ -106,6 +106,11 @@ class Campaign(Model):
             raise ValueError("a campaign names a service when its outcome is one, and only then")
         return self
 
+    def meets(self, other: Campaign) -> bool:
+        """Whether both run on some day for some brand."""
+        days = max(self.day, other.day) <= min(self.day + dt.timedelta(self.days), other.day + dt.timedelta(other.days))
+        return days and (not self.brands or not other.brands or bool(set(self.brands) & set(other.brands)))
+
 
 class Survey(Model):
     """Questions put on one day to about ``asked`` of those who joined within the ``joined_within`` days before.

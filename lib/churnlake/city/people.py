@@ -13,6 +13,8 @@ from churnlake.city.settings import CityScenario
 
 SLOTS = 8
 """Numbers a person can hold in the time of the city; a number's serial is person * SLOTS + slot."""
+MOST_SOUGHT = 500
+"""Contacts that a person seeks at most."""
 NETWORKS = {"mobile": 45, "fixed": 31, "far": 13, "phs": 9, "abroad": 2}
 """People of other networks in a hundred: the competitor's mobiles, fixed lines, other cities, little smart (PHS), other countries.
 
@@ -49,7 +51,7 @@ DISTRICT = 30_000
 
 def offnet_people(scenario: CityScenario) -> int:
     """How many people of other networks the city knows: whole hundreds."""
-    return -(-round(scenario.persons * scenario.circles.pool) // 100) * 100
+    return max(1, -(-round(scenario.persons * scenario.circles.pool) // 100)) * 100
 
 
 def network(scenario: CityScenario, party: str) -> str:
@@ -162,8 +164,8 @@ def persons(spark: SparkSession, scenario: CityScenario, dice: Dice) -> DataFram
         f"{by_persona([p.mms for p in kinds])} * exp(0.8 * {dice.normal('mms', 'person_id')}) * {able(dice, 'MMS', 'person_id')} as mms_lean",
         f"{by_persona([p.wap for p in kinds])} * if({dice.u('wap', 'person_id')} < 0.5, 1, 0) * {able(dice, 'GPRS', 'person_id')} as wap_lean",
         f"case when abnormal = 'spammer' then 150 when drawn_decoy = 'courier' then 60 when abnormal = 'farmed' then 1 when abnormal = 'sp_fraud' then 2 "
-        f"else 1 + cast(round({sought} * {circles.stubs!r}D * exp({circles.stubs_sigma!r}D * {dice.normal('degree', 'person_id')})) as int) "
-        "end as stubs",
+        f"else least({MOST_SOUGHT}, 1 + cast(round({sought} * {circles.stubs!r}D * exp({circles.stubs_sigma!r}D * "
+        f"{dice.normal('degree', 'person_id')})) as int)) end as stubs",
         f"cast({dice.below(scenario.cells, 'home cell', 'neighbourhood')} as int) as home_cell",
         f"cast({dice.below(scenario.cells, 'work cell', 'workplace')} as int) as work_cell",
         *_away(scenario, dice),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.city import habits
+from churnlake.city import habits, handsets
 from churnlake.city.dice import Dice, Shuffle, by_key
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.people import SLOTS
@@ -38,7 +38,7 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
     key = ("person_id", "slot")
     about = persons.select("person_id", "birth_year", "gender", "is_rural", "persona", "workplace")
     # the next life of the same number, if there is one: it must have been given up by then
-    again = lives.where("number_of is not null").selectExpr("number_of as number", "from_day as next_from")
+    again = lives.where("number_of is not null").selectExpr("number", "from_day as next_from")
     old = lives.where("number_of is null").join(again, on="number", how="left")
     all_lives = old.unionByName(lives.where("number_of is not null").selectExpr("*", "cast(null as int) as next_from"))
     orders = cancels(scenario, dice)
@@ -126,12 +126,24 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         "user_id as old_user_id",
         "left_day as old_left",
         "handset_owner as old_owner",
-        "handset_turn as old_turn",
+        "handset_turn as old_handset_turn",
+        "swap_day as old_swap_day",
         "paper as old_paper",
     )
     new = lives.where("origin in ('reentry', 'partial')").selectExpr(
-        "person_id", "old_slot", "user_id", "origin", "from_day", "handset_owner", "handset_turn", "paper", "motive", "is_unaware"
+        "person_id",
+        "old_slot",
+        "user_id",
+        "origin",
+        "from_day",
+        "handset_owner",
+        "handset_turn",
+        "swap_day",
+        "paper",
+        "motive",
+        "is_unaware",
     )
+    last_used = handsets.used_on("old_", "least(old_left - 1, from_day)")
     return new.join(old, on=["person_id", "old_slot"], how="inner").selectExpr(
         "old_user_id",
         "user_id as new_user_id",
@@ -139,7 +151,7 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         f"date_add(date'{first}', from_day) as joined_on",
         f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on",
         "from_day - old_left as gap_days",
-        "coalesce(handset_owner = old_owner and handset_turn = old_turn, false) as same_handset",
+        f"coalesce(handset_owner = old_owner and {last_used} = {handsets.used_on('', 'from_day')}, false) as same_handset",
         "coalesce(paper = old_paper, false) as same_document",
         "if(origin = 'partial', 'partial', 'full') as kind",
         "motive",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,6 +97,16 @@ class CityScenario(Model):
         offered = [campaign.service for campaign in self.campaigns if campaign.service]
         if len(set(offered)) < len(offered):
             raise ValueError("campaigns: a service is offered by one campaign only")
+        for campaign in self.campaigns:
+            by_bill = sorted(set(campaign.brands) - set(self.prepaid))
+            if campaign.outcome == "recharge" and by_bill:
+                raise ValueError(f"campaigns: {campaign.name} is about recharges, but {', '.join(by_bill)} pays by bill")
+        for one, other in itertools.combinations(self.campaigns, 2):
+            # whose doing an outcome was would not be known
+            if one.outcome == other.outcome != "service" and one.meets(other):
+                raise ValueError(
+                    f"campaigns: {one.name} and {other.name} are about the same outcome in the same days; give each its own"
+                )
 
     @property
     def brands(self) -> list[str]:

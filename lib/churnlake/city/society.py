@@ -78,13 +78,12 @@ class Cause(Model):
 
 
 class Occasion(Model):
-    """A stretch of days on which discontent begins, and people join, so many times as often; told in the market events.
+    """A stretch of days on which discontent begins, and people join, so many times as often; ``what`` it is, in words.
 
     The ``prices`` of a tariff change become so many times as high, from its first day on and for good.
     """
 
     what: str
-    kind: Literal["own_offer", "rival_offer", "tariff_change", "school"]
     first: dt.date
     last: dt.date
     leaving: Amount = 1.0
@@ -94,8 +93,6 @@ class Occasion(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Occasion:
-        if self.prices and self.kind != "tariff_change":
-            raise ValueError("only a tariff_change has prices")
         rises((self.first, self.last))
         return self
 
