@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from churnlake.evaluate.ceilings import _excess, _ranking
+from churnlake.evaluate.ceilings import _asked, _excess, _ranking
 
 
 def test_a_better_learner_passes_the_filter_beyond_chance_and_an_equal_one_does_not() -> None:
@@ -25,3 +26,15 @@ def test_a_perfect_ranking_is_one_and_a_blind_one_the_base_rate() -> None:
     label = np.array([0, 0, 1, 1])
     assert _ranking("learner", label, np.array([0.1, 0.2, 0.8, 0.9])) == {"learner_pr_auc": 1.0, "learner_roc_auc": 1.0}
     assert _ranking("learner", label, np.zeros(4)) == {"learner_pr_auc": 0.5, "learner_roc_auc": 0.5}
+
+
+def test_a_feature_that_nobody_has_does_not_stop_the_learner() -> None:
+    rng = np.random.default_rng(1)
+    months = np.repeat([1, 2, 3], 400)
+    sign = rng.random(1200)
+    leaves = (sign > 0.8).astype(float)
+    known = pd.DataFrame({"month": months, "sign": sign, "handset": np.nan, "leaves_t1": leaves, "leaves_t2": leaves})
+    found = _asked(known, ["sign", "handset"])
+    asked = found.dropna(subset=["learner_t1"])
+    assert set(asked["month"]) == {2, 3}
+    assert asked.loc[asked["leaves_t1"] == 1, "learner_t1"].min() > asked.loc[asked["leaves_t1"] == 0, "learner_t1"].max()

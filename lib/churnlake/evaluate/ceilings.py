@@ -88,8 +88,6 @@ def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSessi
 
     It is taught by the truth of who left in the months before, which is more than any operator knows.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     names = spark.createDataFrame(pd.DataFrame({"name": rows["user_id"].unique()})).select(
         "name", key.pseudonym(F.col("name"), "user").alias("user_id")
     )
@@ -98,7 +96,13 @@ def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSessi
     for column in columns:
         values = given[column]
         given[column] = values.astype("category").cat.codes if _is_text(values) else values.astype(float)
-    known = rows.merge(given, on=["user_id", "month"], how="left")
+    return _asked(rows.merge(given, on=["user_id", "month"], how="left"), columns)
+
+
+def _asked(known: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The rows of the months a learner could be taught for by the months before, with ``learner_t1`` and ``learner_t2``."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     months = sorted(known["month"].unique())
     asked = []
     for place, month in enumerate(months):
@@ -115,11 +119,13 @@ def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSessi
                     l2_regularization=5.0,
                     random_state=SEED,
                 )
-                learner.fit(before[columns], before[f"leaves_{turn}"].astype(int))
-                now[f"learner_{turn}"] = learner.predict_proba(now[columns])[:, 1]
+                # the learner can not take a feature that nobody has, such as a handset where the switch writes none
+                told = [column for column in columns if before[column].nunique() > 1]
+                learner.fit(before[told], before[f"leaves_{turn}"].astype(int))
+                now[f"learner_{turn}"] = learner.predict_proba(now[told])[:, 1]
             else:
                 now[f"learner_{turn}"] = np.nan
-        asked.append(now[[*rows.columns, "learner_t1", "learner_t2"]])
+        asked.append(now.drop(columns=columns))
     taught: pd.DataFrame = pd.concat(asked, ignore_index=True)
     return taught
 
