@@ -37,4 +37,5 @@ def test_a_feature_that_nobody_has_does_not_stop_the_learner() -> None:
     found = _asked(known, ["sign", "handset"])
     asked = found.dropna(subset=["learner_t1"])
     assert set(asked["month"]) == {2, 3}
-    assert asked.loc[asked["leaves_t1"] == 1, "learner_t1"].min() > asked.loc[asked["leaves_t1"] == 0, "learner_t1"].max()
+    means = asked.groupby("leaves_t1")["learner_t1"].mean()
+    assert means[1.0] > 0.9 > 0.1 > means[0.0]
