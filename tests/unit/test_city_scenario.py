@@ -6,6 +6,7 @@ import pytest
 
 from churnlake.city import habits
 from churnlake.city.discontent import onset_rate
+from churnlake.city.people import offnet_people
 from churnlake.city.settings import CityScenario, scenario
 from churnlake.core.errors import SettingsError
 from churnlake.evaluate.shape import SPAN_DAYS
@@ -134,3 +135,8 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, says: str) 
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(SettingsError, match=r"hard, .*noisy, .*standard, tiny"):
         scenario("nosuch")
+
+
+def test_even_the_smallest_pool_holds_whole_hundreds_of_people_elsewhere(tiny: CityScenario) -> None:
+    small = tiny.model_copy(update={"circles": tiny.circles.model_copy(update={"pool": 0.0001})})
+    assert offnet_people(small) == 100
