@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from churnlake.city.dice import Dice
 from churnlake.city.faults import HEADERS
-from churnlake.city.generate import generate, scenario
+from churnlake.city.generate import configured, generate, scenario
 from churnlake.city.incidents import planned
 from churnlake.city.kinds import FAULTS, INCIDENTS, KINDS
 from churnlake.city.settings import CityScenario
@@ -330,12 +330,8 @@ def _digest(folder: Path) -> dict[str, str]:
 def test_the_same_seed_breaks_the_same_bytes_whatever_the_partitioning(
     spark: SparkSession, noisy: NoisyCity, tmp_path: Path
 ) -> None:
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
+    with configured(spark, {"spark.sql.shuffle.partitions": "5"}):
         counts = generate(spark, noisy.scenario, noisy.seed, tmp_path / "landing", tmp_path / "truth")
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
     assert counts == noisy.counts
     assert _digest(tmp_path / "landing") == _digest(noisy.folder / "landing")
     for name in ("faults", "incidents"):

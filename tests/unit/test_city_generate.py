@@ -11,7 +11,7 @@ from conftest import City
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.city.generate import generate, scenario
+from churnlake.city.generate import configured, generate, scenario
 from churnlake.city.settings import CityScenario
 from churnlake.core.errors import ContractError
 from churnlake.core.feeds import load_feed
@@ -48,12 +48,8 @@ def _truth(spark: SparkSession, folder: Path, name: str) -> DataFrame:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_partitioning(
     spark: SparkSession, tiny: CityScenario, made: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
+    with configured(spark, {"spark.sql.shuffle.partitions": "5"}):
         counts = generate(spark, tiny, SEED, tmp_path / "landing", tmp_path / "truth")
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
     assert counts == made[1]
     assert _digest(tmp_path / "landing") == _digest(made[0] / "landing")
     for name in sorted(path.name for path in (made[0] / "truth").iterdir()):

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits
 from churnlake.city.dice import Dice
-from churnlake.city.generate import generate, scenario
+from churnlake.city.generate import configured, generate, scenario
 from churnlake.city.settings import CityScenario
 
 TINY = """
@@ -268,12 +268,8 @@ def test_a_city_of_edges_is_the_city_of_the_records(spark: SparkSession, home: P
         assert mine.count() == theirs.count()
     edges = spark.read.parquet(str(tmp_path / "landing" / "edges"))
     assert edges.count() == counts["edges"] == edges.select("USER_ID", "OPP_NUMBER", "month").distinct().count()
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
+    with configured(spark, {"spark.sql.shuffle.partitions": "5"}):
         generate(spark, scenario(str(path)), seed, tmp_path / "again", tmp_path / "again_truth")
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
     assert _contents(tmp_path / "again") == _contents(tmp_path / "landing")
     sums = edges.agg(*[F.sum(name).alias(name) for name in ("OUT_CALLS", "IN_CALLS", "OUT_MESSAGES", "IN_MESSAGES")]).first()
     assert sums is not None

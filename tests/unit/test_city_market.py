@@ -12,6 +12,7 @@ from market_town import CARE, DICE, GIFT, TOP_UP, TRIAL, USERS
 from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.city import campaigns, discontent, services, survey
+from churnlake.city.generate import configured
 from churnlake.city.market import Campaign
 from churnlake.city.settings import CityScenario, scenario
 from churnlake.core.errors import SettingsError
@@ -201,9 +202,7 @@ def test_a_life_after_a_campaign_is_whole(market: Market, town: CityScenario) ->
 
 
 def test_rows_are_the_same_under_another_partitioning(spark: SparkSession, town: CityScenario, market: Market) -> None:
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
+    with configured(spark, {"spark.sql.shuffle.partitions": "5"}):
         again = _market(spark, town, 7)
         for one, other in (
             (market.responses, again.responses),
@@ -213,8 +212,6 @@ def test_rows_are_the_same_under_another_partitioning(spark: SparkSession, town:
         ):
             assert one.exceptAll(other).isEmpty()
             assert one.count() == other.count()
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 def test_campaigns_that_the_city_does_not_see_through_are_not_held(town: CityScenario) -> None:

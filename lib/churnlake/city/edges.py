@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import events, habits, money, people
 from churnlake.city.dice import Dice
-from churnlake.city.handsets import NEXT, imei
+from churnlake.city.handsets import imei, used_on
 from churnlake.city.settings import CityScenario
 from churnlake.city.society import SERVICES
 
@@ -166,7 +166,6 @@ def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice
     def date(day: str) -> str:
         return f"date_add(date'{scenario.first_day}', {day})"
 
-    after = f"cast(handset_turn + if(swap_day <= {last}, {NEXT}, 0) as int)"
     return known.where(f"brand in ({brands})").selectExpr(
         "user_id as USER_ID",
         "cast(number as string) as MSISDN",
@@ -175,5 +174,5 @@ def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice
         f"{date('first_use')} as FIRST_USE",
         f"if(last_use <= {last}, {date('last_use')}, null) as LAST_USE",
         f"{imei(dice, 'handset_owner', 'handset_turn')} as FIRST_IMEI",
-        f"{imei(dice, 'handset_owner', after)} as LAST_IMEI",
+        f"{imei(dice, 'handset_owner', used_on(str(last)))} as LAST_IMEI",
     )

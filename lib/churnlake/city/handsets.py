@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -99,6 +101,6 @@ def carried(lives: DataFrame, dice: Dice, days: int) -> DataFrame:
     )
 
 
-def used_on(life: str, day: str) -> str:
-    """SQL of the turn of the handset a life uses on a day: ``life`` stands before the names of its columns."""
-    return f"({life}handset_turn + if({day} >= {life}swap_day, {NEXT}, 0))"
+def used_on(day: str, of: Callable[[str], str] = str) -> str:
+    """SQL of the turn of the handset a life uses on a day; ``of`` gives the SQL of one of the life's columns."""
+    return f"({of('handset_turn')} + if({day} >= {of('swap_day')}, {NEXT}, 0))"

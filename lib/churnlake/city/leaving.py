@@ -19,6 +19,8 @@ BESIDE, BEFORE, AFTER = 4, 5, 6
 """Slots of the competitor's number held beside ours, before joining us and after leaving us."""
 EASY = (8, 6, 9, 1, 5, 7, 3, 2, 0, 4)
 """Last digit, three times over, of the numbers chosen first."""
+SERIAL = f"person_id * {people.SLOTS} + slot"
+"""SQL of the serial of a life's own number."""
 CHOSEN = 0.02
 """Share of all who chose such a number when they joined."""
 
@@ -62,13 +64,12 @@ def lives(
     beside = beside.withColumns({"onset": F.lit(NEVER), "relief": F.lit(NEVER), "risk": F.lit(0.0)})
     beside = beside.withColumn("times", F.expr("filter(times, t -> false)"))
     known = known.unionByName(beside)
-    serial = f"person_id * {people.SLOTS} + slot"
     known = _with_chosen(known.where(f"from_day < {days}"), dice).selectExpr(
         *known.columns,
         f"{_plan(scenario, dice)} as plan",
         "true as is_own",
-        f"coalesce(chosen, {people.own_number(f'coalesce(number_of, {serial})')}) as number",
-        f"{people.user_id(serial)} as user_id",
+        f"coalesce(chosen, {people.own_number('held')}) as number",
+        f"{people.user_id(SERIAL)} as user_id",
     )
 
     def rival_number(person: str) -> str:
@@ -80,7 +81,8 @@ def lives(
 def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
     """One row per life, with the number ``chosen`` where one easy to remember was wanted: 139, five digits, one digit thrice.
 
-    Who takes over the number of another life (``number_of``, its serial) has what was chosen for that one.
+    ``held`` is the serial of the number: its own, or that of the life whose number it took over (``number_of``), with what was
+    chosen for that one.
     """
     wants = f"number_of is null and (motive = 'number' or {dice.u('chooses', 'person_id', 'slot')} < {CHOSEN!r}D)"
     # few choose one: a window over all of them is small
@@ -88,11 +90,9 @@ def _with_chosen(lives: DataFrame, dice: Dice) -> DataFrame:
     digit = f"element_at(array({', '.join(map(str, EASY))}), cast(pmod(turn div 100000, {len(EASY)}) + 1 as int))"
     chosen = lives.where(wants).select("person_id", "slot").withColumn("turn", turn)
     chosen = chosen.selectExpr(
-        "person_id", "slot", f"13900000000L + {Shuffle(100_000, 37).forth('pmod(turn, 100000)')} * 1000 + 111 * {digit} as chosen"
+        f"{SERIAL} as held", f"13900000000L + {Shuffle(100_000, 37).forth('pmod(turn, 100000)')} * 1000 + 111 * {digit} as chosen"
     )
-    chosen = chosen.selectExpr(f"person_id * {people.SLOTS} + slot as held", "chosen")
-    held = F.expr(f"coalesce(number_of, person_id * {people.SLOTS} + slot)")
-    return lives.withColumn("held", held).join(chosen, on="held", how="left")
+    return lives.withColumn("held", F.expr(f"coalesce(number_of, {SERIAL})")).join(chosen, on="held", how="left")
 
 
 def _plan(scenario: CityScenario, dice: Dice) -> str:
@@ -134,7 +134,7 @@ def held(own: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
     after = gone.selectExpr("person_id", f"{AFTER} as slot", "left_day as from_day", f"{NEVER} as to_day")
     from_rival = f"origin = 'newcomer' and not two and {dice.u('from rival', 'person_id')} < 0.4D"
     before = first.where(from_rival).selectExpr("person_id", f"{BEFORE} as slot", f"-{NEVER} as from_day", "from_day as to_day")
-    rival = people.competitor_number(f"person_id * {people.SLOTS} + slot")
+    rival = people.competitor_number(SERIAL)
     theirs = events.foreign(
         beside.unionByName(after)
         .unionByName(before)

@@ -46,7 +46,7 @@ def records(events: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
         "case side when 0 then from.slot when 1 then to.slot else to.forward_slot end as slot",
         f"if(side = 2, to.forward_number, {mine}.number) as own",
         f"{own('handset_owner')} as handset_owner",
-        f"{own('handset_turn')} + if(day >= {own('swap_day')}, {handsets.NEXT}, 0) as handset_turn",
+        f"{handsets.used_on('day', own)} as handset_turn",
         f"{own('plan_no')} as plan_no",
         "to.forward_number as forward_number",
         "if(side = 0, to.number, from.number) as other",

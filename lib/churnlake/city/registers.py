@@ -143,7 +143,7 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         "motive",
         "is_unaware",
     )
-    last_used = handsets.used_on("old_", "least(old_left - 1, from_day)")
+    last_used = handsets.used_on("least(old_left - 1, from_day)", "old_{}".format)
     return new.join(old, on=["person_id", "old_slot"], how="inner").selectExpr(
         "old_user_id",
         "user_id as new_user_id",
@@ -151,7 +151,7 @@ def reentries_truth(lives: DataFrame, scenario: CityScenario) -> DataFrame:
         f"date_add(date'{first}', from_day) as joined_on",
         f"if(old_left is null, null, date_add(date'{first}', old_left)) as old_left_on",
         "from_day - old_left as gap_days",
-        f"coalesce(handset_owner = old_owner and {last_used} = {handsets.used_on('', 'from_day')}, false) as same_handset",
+        f"coalesce(handset_owner = old_owner and {last_used} = {handsets.used_on('from_day')}, false) as same_handset",
         "coalesce(paper = old_paper, false) as same_document",
         "if(origin = 'partial', 'partial', 'full') as kind",
         "motive",

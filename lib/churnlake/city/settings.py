@@ -67,6 +67,7 @@ class CityScenario(Model):
             raise ValueError("personas: their shares must not all be 0")
         self._brands_have_plans()
         self._names_are_known()
+        self._campaigns_are_apart()
         return self
 
     def _brands_have_plans(self) -> None:
@@ -94,6 +95,8 @@ class CityScenario(Model):
         for key, names in (("campaigns", [c.name for c in self.campaigns]), ("survey", [s.name for s in self.survey])):
             if len(set(names)) < len(names):
                 raise ValueError(f"{key}: each needs a name of its own")
+
+    def _campaigns_are_apart(self) -> None:
         offered = [campaign.service for campaign in self.campaigns if campaign.service]
         if len(set(offered)) < len(offered):
             raise ValueError("campaigns: a service is offered by one campaign only")
