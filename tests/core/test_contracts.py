@@ -112,7 +112,7 @@ def test_ddl_of_a_small_table_is_this() -> None:
     assert rules.ddl(table, "a.b") == (
         "CREATE TABLE IF NOT EXISTS a.b (\n  x INT NOT NULL COMMENT 'The x.',\n  note STRING COMMENT 'It\\'s a note.'\n)\nUSING delta\nPARTITIONED BY (x)\n"
         "COMMENT 'One row per x.'\nTBLPROPERTIES (\n  'delta.constraints.x_holds' = '(x IS NULL OR x >= 0)',\n"
-        f"  'churnlake.contract' = '{table.fingerprint}'\n)"
+        f"  'churnlake.contract' = '{table.fingerprint}',\n  'delta.dataSkippingNumIndexedCols' = '0'\n)"
     )
 
 

@@ -169,7 +169,7 @@ def test_a_number_abroad_is_one_peer_however_it_was_dialled(spark: SparkSession,
     assert [(row.is_ip, row.dialled_form) for row in found] == [(False, "international")] * 2 + [(True, "ip")] * 2
 
 
-def test_a_record_is_known_by_its_id_and_number_or_its_line(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+def test_a_record_is_known_by_its_id_number_and_day_or_its_line(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
     told = [
         {"record_id": "r1", "number": OWN},
         {"record_id": "r1", "number": f"0{OWN}", "seconds": 7},
@@ -179,12 +179,15 @@ def test_a_record_is_known_by_its_id_and_number_or_its_line(spark: SparkSession,
         {"number": OWN, "line_key": 2, "direction": "out"},
         {"number": OWN},
         {"record_id": "r1", "number": "x"},
+        {"record_id": "r1", "number": OWN, "started_at": dt.datetime(2005, 5, 20, 12, tzinfo=dt.UTC)},
     ]
     keys = [r.record_key for r in clean.voice(raw(spark, RAW_VOICE, *told), key, settings, ZONE, False).collect()]
     assert keys[0] == keys[1]
     assert len(set(keys[1:6])) == 5
     assert keys[6] is None
     assert keys[7] is not None
+    # switches count anew: the same id on another day is another record
+    assert keys[8] not in keys[:8]
     others = [
         one(c(raw(spark, t, {"record_id": "r1", "number": OWN}), key, settings, ZONE, False)).record_key
         for t, c in ((RAW_SMS, clean.sms), (RAW_MMS, clean.mms), (RAW_WAP, clean.wap))

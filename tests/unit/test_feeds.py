@@ -120,6 +120,21 @@ def test_a_line_with_the_wrong_number_of_fields_is_set_apart_whole(landed: Lande
     assert all(found[line].guest is None and found[line].record_id is None for line in lines[:4])
 
 
+@pytest.mark.parametrize("sign", ["|", "^", "x"])
+def test_a_line_says_the_same_with_quotes_and_without(landed: Landed, sign: str) -> None:
+    plain = ["r1", "a b", "20050501000000", "3", "", "1"]
+    quoted = ["r2", *(f'"{field}"' for field in plain[1:])]
+    lines = [HEADER.strip().split(","), plain, quoted, [*plain, ""], plain[:-1]]
+    found = landed({"a.csv": "\n".join(sign.join(line) for line in lines)}, delimiter=sign, missing=["NULL"]).collect()
+    told = {
+        row.raw_text: tuple(row[name] for name in ("guest", "at", "nights", "paid", "kind")) + tuple(row.unreadable)
+        for row in found
+    }
+    first, second, more, fewer = (told[sign.join(line)] for line in lines[1:])
+    assert first == second == ("a b", dt.datetime(2005, 4, 30, 16), 3, None, "single")
+    assert more == fewer == (None,) * 5 + (WRONG_FIELDS,)
+
+
 def test_odd_files_are_read(landed: Landed) -> None:
     line = "{},a,20050501000000,1,1,1"
     found = by_id(

@@ -249,27 +249,43 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
     not_data = [f"{mark}{text}{end}" for text in heads for mark in ("", "\ufeff") for end in ("", "\r")]
     # a line that does not begin with a sign to be seen may hold none: few do, so that the pattern is seldom asked
     is_blank = F.expr(r"(ascii(value) <= 32 OR ascii(value) = 65279) AND value RLIKE '^\\uFEFF?[\\x00-\\x20]*$'")
-    line = F.ltrim(F.rtrim(F.make_valid_utf8("value"), F.lit("\r")), F.lit("\ufeff"))
+    is_bare = ~F.col("value").endswith("\r") & ~F.col("value").startswith("\ufeff")
+    bare = F.when(is_bare, F.col("value")).otherwise(F.ltrim(F.rtrim("value", F.lit("\r")), F.lit("\ufeff")))
+    line = F.make_valid_utf8(bare)
     lines = lines.where(~F.col("value").isin(not_data) & ~is_blank).select(line.alias("raw_text"), "file")
     if feed.has_record_id:
         lines = lines.withColumn("line_key", F.lit(None).cast("bigint"))
     else:
         same_line = Window.partitionBy("file", "raw_text").orderBy("raw_text")
         lines = lines.withColumn("line_key", F.xxhash64("raw_text", F.row_number().over(same_line)))
-    fields = [f"field_{place}" for place in range(len(header))]
-    schema = ", ".join(f"{name} string" for name in [*fields, "broken"])
-    options = {"sep": feed.delimiter, "quote": '"', "escape": '"', "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "broken"}
-    parsed = lines.withColumn("fields", F.from_csv("raw_text", F.lit(schema), options))
-    is_line = F.col("fields").isNotNull() & F.col("fields.broken").isNull()
-    at = {name: F.when(is_line, F.trim(F.col(f"fields.{field}"))) for name, field in zip(header, fields, strict=True)}
+    places = {name: place for place, name in enumerate(header)}
     nothing = F.lit(None).cast("string")
+    # in columns of their own, so that a line is taken apart once however many of its fields are read; a backslash before a sign
+    # keeps Java's split on its short way for single characters
+    sign = feed.delimiter if feed.delimiter.isalnum() else f"\\{feed.delimiter}"
+    split = lines.withColumn("split", F.split("raw_text", sign, -1))
+    parsed = split.withColumn("fields", _fields(feed.delimiter, len(header)))
     return parsed.select(
         "file",
         "raw_text",
         "line_key",
-        is_line.alias("is_line"),
-        *(at.get(name, nothing).alias(_text(place)) for place, name in enumerate(feed.columns)),
+        F.col("fields").isNotNull().alias("is_line"),
+        *(
+            (F.trim(F.get("fields", F.lit(places[name]))) if name in places else nothing).alias(_text(place))
+            for place, name in enumerate(feed.columns)
+        ),
     )
+
+
+def _fields(delimiter: str, count: int) -> Column:
+    """The fields of a line, null when it has not so many. ``split`` at its delimiters will do but for lines with a quote (RFC 4180)."""
+    names = [f"field_{place}" for place in range(count)]
+    schema = ", ".join(f"{name} string" for name in [*names, "broken"])
+    options = {"sep": delimiter, "quote": '"', "escape": '"', "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "broken"}
+    parsed = F.from_csv("raw_text", F.lit(schema), options)
+    is_whole = parsed.isNotNull() & parsed.getField("broken").isNull()
+    quoted = F.when(is_whole, F.array(*(parsed.getField(name) for name in names)))
+    return F.when(F.col("raw_text").contains('"'), quoted).when(F.size("split") == count, F.col("split"))
 
 
 def _parquet_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[LandingFile]) -> DataFrame:
@@ -298,7 +314,8 @@ def _rows(lines: DataFrame, feed: Feed, table: Table) -> DataFrame:
     """One row per line and entry of the feed's ``rows``, typed as the contract says."""
     trace = ["delivered_on", "file_id", "raw_text", "line_key"]
     place = {name: _text(i) for i, name in enumerate(feed.columns)}
-    held = [F.when(~F.col(name).isin(feed.missing), F.col(name)).alias(name) for name in place.values()]
+    missing = sorted({"", *feed.missing})
+    held = [F.when(~F.col(name).isin(missing), F.col(name)).alias(name) for name in place.values()]
     lines = lines.select(*trace, "is_line", *held)
     # The stages are separate projections on purpose: a value used twice is computed once.
     typed: list[Column] = []

@@ -28,6 +28,8 @@ from churnlake.core.settings import StoreSettings
 
 logger = logging.getLogger(__name__)
 WHOLE = "all"
+ROWS_A_FILE = 500_000
+"""Rows of a ledger that one task sorts in memory and writes to one file: some 20 MB."""
 
 
 @dataclass
@@ -200,7 +202,7 @@ class Lake:
         if table.slice and len(slices) > 1:
             rows = rows.repartition(F.col(table.slice))
         sort = [*rules.partition_columns(table), *table.sort]
-        if sort:
+        if sort and not table.ledger:
             rows = rows.sortWithinPartitions(*sort)
         (
             rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
@@ -252,11 +254,17 @@ class Lake:
             )
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
-        marked = ledger.mark(table, rows.withColumn("batch", F.lit(self.landing.batch)))
+        """Every row with its state, dealt out and sorted as the table is: see ``ledger.set_repeats_aside``."""
+        batch = F.lit(self.landing.batch)
+        marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
+        by = [name for name in table.sort if name != table.at] or list(table.key)
+        dealt = marked.repartition(max(1, -(-self.landing.rows_in(table) // ROWS_A_FILE)), *by)
         raw = F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text")))
-        return ledger.set_repeats_aside(table, marked, self._already_there(table, marked)).withColumn("raw_text", raw)
+        return ledger.set_repeats_aside(table, dealt, self._already_there(table, rows)).withColumns(
+            {"batch": batch, "raw_text": raw}
+        )
 
-    def _already_there(self, table: Table, marked: DataFrame) -> DataFrame | None:
+    def _already_there(self, table: Table, rows: DataFrame) -> DataFrame | None:
         """One row per key of these rows that an earlier batch has: the key, its content and file. None when no row is late enough to matter."""
         at, newest = table.at, self.landing.delivered_before(table)
         if at is None or newest is None:
@@ -267,7 +275,7 @@ class Lake:
             .where(F.col("batch") != self.landing.batch)
             .where("state = 'good'")
         )
-        late = marked.where("state = 'good'").where(F.col(at) <= F.lit(newest)).select(*table.key).distinct()
+        late = rows.where(F.col(at) <= F.lit(newest)).select(*table.key).distinct()
         oldest = self.landing.first_day() - dt.timedelta(days=self._store.looks_back_days + 7)
         there = stored.where(F.col(at) >= F.lit(oldest)).join(F.broadcast(late), on=list(table.key), how="left_semi")
         return there.groupBy(*table.key).agg(

@@ -142,9 +142,10 @@ class Landing:
         """One row per row delivered: the canonical columns, delivered_on and the trace (see ``read_feed``)."""
         return read_feed(spark, self.feed(table), table, self.files(table))
 
-    def rows_in(self) -> int:
-        """Rows the batch brings by the independent line count."""
-        return sum(f.lines * len(self._feeds[name].rows) for name, files in self._files.items() for f in files)
+    def rows_in(self, table: Table | None = None) -> int:
+        """Rows the batch brings by the independent line count, of all feeds or of the one that fills a table."""
+        feeds = [name for name in self._files if table is None or name.partition(".")[2] == _noun(table)]
+        return sum(f.lines * len(self._feeds[name].rows) for name in feeds for f in self._files[name])
 
     def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:
         """Rows of raw.files for the batch."""

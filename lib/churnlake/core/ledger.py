@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.core.rules import reasons_sql, row_rules
+from churnlake.core.rules import reasons_sql, row_rules, sound_sql
 
 UNTOLD = ("batch", "delivered_on")
 """Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
@@ -23,16 +23,16 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
 
     ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
     """
-    rules = row_rules(table)
-    fields = "coalesce(unreadable, cast(array() AS array<string>))"
-    unreadable = F.expr(f"transform({fields}, field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))")
+    rules, none = row_rules(table), "cast(array() AS array<string>)"
+    is_sound = f"coalesce(size(unreadable), 0) <= 0 AND {sound_sql(rules, 'error')}"
+    fields = f"coalesce(unreadable, {none})"
+    unreadable = f"transform({fields}, field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))"
     # a field that could not be read is null, as is its pseudonym, and would be called missing as well: say the truer of the two
-    errors = F.expr(reasons_sql(rules, "error"))
-    said = F.expr(f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))")
-    errors = F.array_except(errors, said)
-    marked = rows.withColumn("errors", F.concat(unreadable, errors)).withColumn("warnings", F.expr(reasons_sql(rules, "warn")))
-    return marked.withColumn("state", F.expr("if(size(errors) > 0, 'bad', 'good')")).withColumn(
-        "reasons", F.expr("if(size(errors) > 0, errors, warnings)")
+    said = f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))"
+    errors = f"concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said}))"
+    warnings = f"if({sound_sql(rules, 'warn')}, {none}, {reasons_sql(rules, 'warn')})"
+    return rows.withColumn("reasons", F.expr(f"if({is_sound}, null, {errors})")).withColumns(
+        {"state": F.expr("if(reasons is null, 'good', 'bad')"), "reasons": F.expr(f"coalesce(reasons, {warnings})")}
     )
 
 
@@ -41,14 +41,17 @@ def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) 
 
     The others are ``duplicate`` when they say the same (``kept_in`` names the file of the kept row), else ``bad``: two
     records with one id. ``known`` has one row per key already in the table among those late enough to matter:
-    the key, ``known_content`` and ``known_file``.
+    the key, ``known_content`` and ``known_file``. Rows with one key agree in what the table is sorted by, so that one sort
+    serves both; a result partitioned by some of these columns is sorted by them within each partition.
     """
     rows = marked.withColumn("content", content_key(table))
     # good rows first, then the earliest delivery: the row that is kept does not depend on partitioning
-    order = Window.partitionBy(*table.key, "state").orderBy("delivered_on", "file_id", "content")
+    within = list(dict.fromkeys([*table.sort, *table.key, "state"]))
+    order = Window.partitionBy(*within).orderBy("delivered_on", "file_id", "content")
+    so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     rows = rows.withColumn("turn", F.row_number().over(order))
-    for name in ("content", "file_id"):
-        rows = rows.withColumn(f"first_{name}", F.first(name).over(order))
+    # of plain columns: Spark then takes the first row's without evaluating anything row by row
+    rows = rows.withColumns({f"first_{name}": F.first(name).over(so_far) for name in ("content", "file_id")})
     if known is not None:
         rows = rows.join(F.broadcast(known), on=list(table.key), how="left")
         rows = rows.withColumn("first_content", F.expr("coalesce(known_content, first_content)"))

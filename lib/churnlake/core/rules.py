@@ -58,6 +58,11 @@ def reasons_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
     return f"array_compact(array({', '.join(cases)}))" if cases else "cast(array() AS array<string>)"
 
 
+def sound_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
+    """SQL of whether a row keeps every rule of one severity: one condition, where nearly all rows do and reasons would cost them all."""
+    return " AND ".join(f"coalesce({rule.holds}, false)" for rule in rules if rule.severity == severity) or "true"
+
+
 def checks(table: Table) -> dict[str, str]:
     """CHECK constraints by name: the error rules, one constraint a column; on a ledger they bind good rows only."""
     by_column: dict[str, list[str]] = {}
@@ -90,6 +95,9 @@ def ddl(table: Table, target: str) -> str:
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
     properties["churnlake.contract"] = table.fingerprint
     parts = partition_columns(table)
+    # least and most of a file only where rows lie in order: of the other columns they say nothing, and cost more than the writing
+    told = [name for name in dict.fromkeys([*([table.at] if table.at else []), *table.sort]) if name not in parts]
+    properties |= {"delta.dataSkippingStatsColumns": ",".join(told)} if told else {"delta.dataSkippingNumIndexedCols": "0"}
     return (
         f"CREATE TABLE IF NOT EXISTS {target} (\n"
         + ",\n".join(lines)

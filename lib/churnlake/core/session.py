@@ -25,6 +25,8 @@ ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.csv.parser.columnPruning.enabled": "false",
+    # good, bad and duplicate rows go to files of their own as they come, not after a sort by state
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
 }
 OWN_JVM = (
     # Generated methods of wide tables pass the 8,000 bytes beyond which a JVM leaves a method uncompiled; compiled, they are two

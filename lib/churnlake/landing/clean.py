@@ -89,11 +89,11 @@ def _time(zone: str) -> dict[str, Column]:
 def _clean(rows: DataFrame, table: Table, key: Key, found: dict[str, Column]) -> DataFrame:
     """One row per row, with the table's columns except batch and record_key's making, and the trace.
 
-    A record is known by the operator's id, which is unique within a feed and number. Without one it is known by its line; since
-    a line's plain hash would let anyone test guesses of the numbers in it, that hash goes through the key.
+    A record is known by the operator's id, which is unique within a feed, number and day: switches count anew. Without one it is
+    known by its line; since a line's plain hash would let anyone test guesses of the numbers in it, that hash goes through the key.
     """
-    feed = F.lit(table.name)
-    by_id = F.when(F.col("record_id").isNotNull(), F.xxhash64(feed, F.col("record_id"), F.col("number_key")))
+    feed, day = F.lit(table.name), found["day"]
+    by_id = F.when(F.col("record_id").isNotNull(), F.xxhash64(feed, F.col("record_id"), F.col("number_key"), day))
     way = [F.col("direction")] if "direction" in table.names else []
     by_line = F.when(
         F.col("line_key").isNotNull(), F.xxhash64(feed, key.pseudonym(F.col("line_key"), "line"), F.col("number_key"), *way)

@@ -5,7 +5,9 @@ from churnlake.core.contract import BOOLEAN, DATE, INT, LONG, MONEY, STRING, TIM
 NETWORKS = ("own", "unicom_gsm", "unicom_cdma", "fixed", "phs", "service", "international", "unknown")
 
 BATCH = Column("batch", STRING, "Batch of files that brought the row.")
-RECORD_KEY = Column("record_key", LONG, "64-bit key of the record: its id, else the line and its occurrence in the file.")
+RECORD_KEY = Column(
+    "record_key", LONG, "64-bit key of the record: its id, number and day, else the line and its occurrence in the file."
+)
 NUMBER_KEY = Column("number_key", LONG, "Pseudonym of the number whose record this is.")
 PEER = (
     Column("peer_key", LONG, "Pseudonym of the other party; null when withheld.", optional=True),
