@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits, handsets
 from churnlake.city.dice import Dice, Shuffle, by_key
+from churnlake.city.leaving import SERIAL
 from churnlake.city.money import BRAND_CODES
-from churnlake.city.people import SLOTS
 from churnlake.city.records import cell_id, grid, is_out, out_from
 from churnlake.city.services import SILENCE, cancels, prepaid, stopped
 from churnlake.city.settings import CityScenario
@@ -49,7 +49,6 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"cast(if({prepaid(scenario)} or {orders}, 99999, coalesce({stopped(scenario, dice)}, 99999)) as int) as stopped",
     )
     due = habits.told(known, scenario, "from_day", "stopped", "closed")
-    serial = f"(person_id * {SLOTS} + slot)"
     is_new = "origin <> 'start'"
     # fleas have found a bonus of two months; they and farmed cards come from a few dealers
     term = "if(abnormal in ('flea', 'farmed'), 60, 180)"
@@ -71,9 +70,9 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         "number as MSISDN",
         f"concat({date('from_day')}, '000000') as EFF_TIME",
         f"if(closed <= today, concat({date('closed')}, '000000'), null) as EXP_TIME",
-        f"concat('46000', lpad({Shuffle(10_000_000_000, 23).forth(serial)}, 10, '0')) as IMSI",
-        f"concat('C', lpad({Shuffle(100_000_000, 29).forth(serial)}, 8, '0')) as CUST_ID",
-        f"concat('A', lpad({Shuffle(100_000_000, 31).forth(serial)}, 8, '0')) as ACCT_ID",
+        f"concat('46000', lpad({Shuffle(10_000_000_000, 23).forth(SERIAL)}, 10, '0')) as IMSI",
+        f"concat('C', lpad({Shuffle(100_000_000, 29).forth(SERIAL)}, 8, '0')) as CUST_ID",
+        f"concat('A', lpad({Shuffle(100_000_000, 31).forth(SERIAL)}, 8, '0')) as ACCT_ID",
         "paper as ID_CARD",
         f"{by_key('brand', {brand: repr(code) for brand, code in BRAND_CODES.items()}, 'brand')} as BRAND_CODE",
         "plan as PLAN_CODE",

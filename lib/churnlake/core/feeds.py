@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
+import re
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -260,12 +261,7 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
         lines = lines.withColumn("line_key", F.xxhash64("raw_text", F.row_number().over(same_line)))
     places = {name: place for place, name in enumerate(header)}
     nothing = F.lit(None).cast("string")
-    # in columns of their own, so that a line is taken apart once however many of its fields are read; a backslash before a sign
-    # keeps Java's split on its short way for single characters
-    sign = feed.delimiter if feed.delimiter.isalnum() else f"\\{feed.delimiter}"
-    split = lines.withColumn("split", F.split("raw_text", sign, -1))
-    parsed = split.withColumn("fields", _fields(feed.delimiter, len(header)))
-    return parsed.select(
+    return _taken_apart(lines, feed.delimiter, len(header)).select(
         "file",
         "raw_text",
         "line_key",
@@ -277,15 +273,22 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
     )
 
 
-def _fields(delimiter: str, count: int) -> Column:
-    """The fields of a line, null when it has not so many. ``split`` at its delimiters will do but for lines with a quote (RFC 4180)."""
+def _taken_apart(lines: DataFrame, delimiter: str, count: int) -> DataFrame:
+    """The lines with their ``fields``, null where a line has not so many. Only one with a quote needs the CSV parser (RFC 4180)."""
     names = [f"field_{place}" for place in range(count)]
     schema = ", ".join(f"{name} string" for name in [*names, "broken"])
     options = {"sep": delimiter, "quote": '"', "escape": '"', "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "broken"}
-    parsed = F.from_csv("raw_text", F.lit(schema), options)
-    is_whole = parsed.isNotNull() & parsed.getField("broken").isNull()
-    quoted = F.when(is_whole, F.array(*(parsed.getField(name) for name in names)))
-    return F.when(F.col("raw_text").contains('"'), quoted).when(F.size("split") == count, F.col("split"))
+    has_quote = F.col("raw_text").contains('"')
+    # in columns of their own, so that a line is taken apart once however many of its fields are read
+    apart = lines.withColumns(
+        {
+            "split": F.when(~has_quote, F.split("raw_text", re.escape(delimiter), -1)),
+            "parsed": F.when(has_quote, F.from_csv("raw_text", F.lit(schema), options)),
+        }
+    )
+    is_parsed = F.col("parsed").isNotNull() & F.col("parsed.broken").isNull()
+    parsed = F.array(*(F.col(f"parsed.{name}") for name in names))
+    return apart.withColumn("fields", F.when(F.size("split") == count, F.col("split")).when(is_parsed, parsed))
 
 
 def _parquet_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[LandingFile]) -> DataFrame:

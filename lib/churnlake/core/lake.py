@@ -28,8 +28,6 @@ from churnlake.core.settings import StoreSettings
 
 logger = logging.getLogger(__name__)
 WHOLE = "all"
-ROWS_A_FILE = 500_000
-"""Rows of a ledger that one task sorts in memory and writes to one file: some 20 MB."""
 
 
 @dataclass
@@ -256,9 +254,9 @@ class Lake:
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
         """Every row with its state, dealt out and sorted as the table is: see ``ledger.set_repeats_aside``."""
         batch = F.lit(self.landing.batch)
+        # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
-        by = [name for name in table.sort if name != table.at] or list(table.key)
-        dealt = marked.repartition(max(1, -(-self.landing.rows_in(table) // ROWS_A_FILE)), *by)
+        dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
         raw = F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text")))
         return ledger.set_repeats_aside(table, dealt, self._already_there(table, rows)).withColumns(
             {"batch": batch, "raw_text": raw}

@@ -144,7 +144,7 @@ class Landing:
 
     def rows_in(self, table: Table | None = None) -> int:
         """Rows the batch brings by the independent line count, of all feeds or of the one that fills a table."""
-        feeds = [name for name in self._files if table is None or name.partition(".")[2] == _noun(table)]
+        feeds = [name for name in self._files if table is None or self._feeds[name].feed == _noun(table)]
         return sum(f.lines * len(self._feeds[name].rows) for name in feeds for f in self._files[name])
 
     def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:

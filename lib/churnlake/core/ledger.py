@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.core.rules import reasons_sql, row_rules, sound_sql
+from churnlake.core.rules import NO_REASONS, reasons_sql, row_rules, sound_sql
 
 UNTOLD = ("batch", "delivered_on")
 """Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
+ROWS_A_FILE = 500_000
+"""Rows that one task sorts in memory and writes to one file: some 20 MB."""
 
 
 def content_key(table: Table) -> SparkColumn:
@@ -23,17 +27,23 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
 
     ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
     """
-    rules, none = row_rules(table), "cast(array() AS array<string>)"
-    is_sound = f"coalesce(size(unreadable), 0) <= 0 AND {sound_sql(rules, 'error')}"
-    fields = f"coalesce(unreadable, {none})"
+    rules = row_rules(table)
+    fields = f"coalesce(unreadable, {NO_REASONS})"
+    is_sound = f"size({fields}) = 0 AND {sound_sql(rules, 'error')}"
     unreadable = f"transform({fields}, field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))"
     # a field that could not be read is null, as is its pseudonym, and would be called missing as well: say the truer of the two
     said = f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))"
     errors = f"concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said}))"
-    warnings = f"if({sound_sql(rules, 'warn')}, {none}, {reasons_sql(rules, 'warn')})"
+    warnings = f"if({sound_sql(rules, 'warn')}, {NO_REASONS}, {reasons_sql(rules, 'warn')})"
     return rows.withColumn("reasons", F.expr(f"if({is_sound}, null, {errors})")).withColumns(
         {"state": F.expr("if(reasons is null, 'good', 'bad')"), "reasons": F.expr(f"coalesce(reasons, {warnings})")}
     )
+
+
+def dealt(table: Table, rows: DataFrame, count: int) -> DataFrame:
+    """The rows, some ``count``, dealt out so that those with one key meet, and those that lie together in the table's order."""
+    by = [name for name in table.sort if name != table.at] or list(table.key)
+    return rows.repartition(max(1, math.ceil(count / ROWS_A_FILE)), *by)
 
 
 def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) -> DataFrame:

@@ -9,6 +9,8 @@ from pyspark.sql.types import DoubleType
 from churnlake.core.contract import Column, Severity, Table, sql_type
 
 ERROR: Severity = "error"
+NO_REASONS = "cast(array() AS array<string>)"
+"""SQL of the reasons of a row that keeps all rules."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def reasons_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
         for rule in rules
         if rule.severity == severity
     ]
-    return f"array_compact(array({', '.join(cases)}))" if cases else "cast(array() AS array<string>)"
+    return f"array_compact(array({', '.join(cases)}))" if cases else NO_REASONS
 
 
 def sound_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
@@ -96,7 +98,7 @@ def ddl(table: Table, target: str) -> str:
     properties["churnlake.contract"] = table.fingerprint
     parts = partition_columns(table)
     # least and most of a file only where rows lie in order: of the other columns they say nothing, and cost more than the writing
-    told = [name for name in dict.fromkeys([*([table.at] if table.at else []), *table.sort]) if name not in parts]
+    told = [name for name in dict.fromkeys((table.at, *table.sort)) if name and name not in parts]
     properties |= {"delta.dataSkippingStatsColumns": ",".join(told)} if told else {"delta.dataSkippingNumIndexedCols": "0"}
     return (
         f"CREATE TABLE IF NOT EXISTS {target} (\n"
