@@ -22,11 +22,13 @@ def build_daily(lake: Lake, run: Run) -> None:
     for table in RECORDS:
         if table.name not in records:
             run.leaves_out(f"{table.name.partition('.')[2]} indicators", table)
-    events = daily.events(records, lives)
-    lake.write(USAGE, daily.usage(events))
-    lake.write(EDGES, daily.edges(events, lives, run.settings.store.city_zone))
-    lake.write(PLACES, daily.places(events, run.settings.usage))
-    lake.write(DEVICES, daily.devices(events))
+    events, zone = daily.events(records), run.settings.store.city_zone
+    if lives is not None:
+        events = daily.held(events, lives, run.days)
+    lake.write(USAGE, daily.usage(events, lives, zone))
+    lake.write(EDGES, daily.edges(events, lives, zone))
+    lake.write(PLACES, daily.places(events, run.settings.usage, lives, zone))
+    lake.write(DEVICES, daily.devices(events, lives, zone))
 
 
 if __name__ == "__main__":

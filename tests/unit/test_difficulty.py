@@ -91,7 +91,7 @@ def test_the_probe_finds_second_halves_by_their_contacts(spark: SparkSession) ->
         for user, peers in friends.items()
         for at, friend in enumerate(peers)
     ]
-    events = daily.events({SMS.name: rows(spark, SMS, *given)}, None)
+    events = daily.events({SMS.name: rows(spark, SMS, *given)})
     people = probe.halves(events)
     assert sorted(row["number_key"] for row in people.collect()) == [1, 2, 3]
     found = probe.found_again(events, people)

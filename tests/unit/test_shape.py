@@ -49,8 +49,8 @@ def test_figures_are_those_of_pandas(spark: SparkSession) -> None:
             for r in every[every.service == service].itertuples()
         ]  # fmt: skip
         tables[table.name] = rows(spark, table, *given)
-    events = daily.events(tables, None)
-    found = shape(events, daily.usage(events), daily.edges(events, None, "UTC"), FIRST)
+    events = daily.events(tables)
+    found = shape(events, daily.usage(events), daily.edges(events), FIRST)
 
     last = FIRST + dt.timedelta(days=SPAN_DAYS - 1)
     within = every[(every.day >= FIRST) & (every.day <= last)]

@@ -7,6 +7,7 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
+from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.indicators import DAILY, INDICATORS
@@ -48,17 +49,18 @@ def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives
         {**call, "number_key": 30, "peer_key": 10, "day": on(25), "started_at": at(25), "direction": "in"},
         {**call, "number_key": 30, "peer_key": 99, "day": on(25), "started_at": at(25)},  # no user of ours
     )  # fmt: skip
-    events = daily.events({VOICE.name: voice}, lives)
-    found = {(r.day.day, r.user_id): r.voice_out_calls for r in daily.usage(events).collect()}
+    zone = "Asia/Shanghai"
+    events = daily.held(daily.events({VOICE.name: voice}), lives, Days(on(5), on(25)))
+    found = {(r.day.day, r.user_id): r.voice_out_calls for r in daily.usage(events, lives, zone).collect()}
     assert found == {(5, 1): 1, (25, 2): 1, (15, 10): 1, (5, 3): 0, (25, 3): 1}
-    edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, "Asia/Shanghai").collect()}
+    edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, zone).collect()}
     assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
 
 
 def test_a_fee_let_through_with_a_warning_moves_no_sum(spark: SparkSession) -> None:
     call = {"number_key": 1, "peer_key": 2, "direction": "out", "seconds": 60, "day": on(5), "started_at": at(5)}
     voice = rows(spark, VOICE, *[{**call, "fee_yuan": Decimal(fee)} for fee in ("-5.00", "0.40", "99999.00")])
-    found = daily.usage(daily.events({VOICE.name: voice}, None)).collect()
+    found = daily.usage(daily.events({VOICE.name: voice})).collect()
     assert [(row.voice_out_calls, row.usage_fee_yuan) for row in found] == [(3, Decimal("0.40"))]
 
 
@@ -75,7 +77,7 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
         {"number_key": 1, "peer_key": None, "direction": "in", "day": on(1)},
     )
     wap = rows(spark, WAP, {"number_key": 1, "bytes": 100, "seconds": 9, "day": on(1)})
-    events = daily.events({VOICE.name: voice, SMS.name: sms, WAP.name: wap}, None)
+    events = daily.events({VOICE.name: voice, SMS.name: sms, WAP.name: wap})
     found = daily.usage(events).first()
     assert found is not None
     expected = {
@@ -87,8 +89,7 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
     assert_df_equality(daily.usage(events.repartition(3)), daily.usage(events), ignore_row_order=True, ignore_nullable=True)
     # hotline, withheld peer and unanswered calls make no edge
     assert [
-        (r.peer_id, r.voice_out_calls, r.voice_in_calls, r.message_out)
-        for r in daily.edges(events, None, "UTC").orderBy("peer_id").collect()
+        (r.peer_id, r.voice_out_calls, r.voice_in_calls, r.message_out) for r in daily.edges(events).orderBy("peer_id").collect()
     ] == [(7, 1, 0, 1), (8, 1, 0, 0)]
 
 
@@ -141,5 +142,5 @@ def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSessi
 def test_settings_of_night_cut_places(spark: SparkSession) -> None:
     settings = load(Settings, "local").usage
     voice = rows(spark, VOICE, *[{"number_key": 1, "hour": h, "cell_id": "c", "day": on(1)} for h in (7, 8, 19, 20)])
-    found = {r.day_part: r.voice_calls for r in daily.places(daily.events({VOICE.name: voice}, None), settings).collect()}
+    found = {r.day_part: r.voice_calls for r in daily.places(daily.events({VOICE.name: voice}), settings).collect()}
     assert found == {"night": 2, "work": 2}

@@ -123,11 +123,11 @@ def find_again(settings: Settings, console: Console) -> dict[str, Any]:
         run_chain(spark, settings, [job for job in lineage.jobs if job.name in needed], days, console, makers=lineage.makers)
         lake = lake_of(spark, settings, days, *RECORDS)
         first, last = span_to(days.last)
-        events = lake.checkpoint(daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)}, None))
+        events = lake.checkpoint(daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)}))
         found = {
             "city": city.name,
             "seed": settings.city.seed,
-            "shape": shape(events, daily.usage(events), daily.edges(events, None, settings.store.city_zone), first),
+            "shape": shape(events, daily.usage(events), daily.edges(events), first),
             "probe": probe.found_again(events, lake.checkpoint(probe.halves(events))),
         }
     _keep(work, found)
@@ -142,7 +142,7 @@ def _keep(work: Path, found: dict[str, Any]) -> None:
 def _shape(spark: SparkSession, settings: Settings, days: Days) -> Shape:
     lake = lake_of(spark, settings, days, USAGE, EDGES, *RECORDS)
     first, last = span_to(days.last)
-    events = daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)}, None)
+    events = daily.events({t.name: lake.read(t, first, last) for t in RECORDS if lake.has(t)})
     return shape(events, lake.read(USAGE, first, last), lake.read(EDGES, first, last), first)
 
 

@@ -46,7 +46,7 @@ DAYS = Days(dt.date(2004, 12, 31), dt.date(2005, 3, 31))
 
 def _events(lake: Lake) -> DataFrame:
     """One row per clean record of the study; every number is a user of its own."""
-    return daily.events({t.name: lake.read(t) for t in (VOICE, SMS) if lake.has(t)}, None)
+    return daily.events({t.name: lake.read(t) for t in (VOICE, SMS) if lake.has(t)})
 
 
 def split_daily(lake: Lake, run: Run) -> None:
@@ -54,7 +54,7 @@ def split_daily(lake: Lake, run: Run) -> None:
     whole = _events(lake)
     events = lake.checkpoint(probe.split_events(whole, probe.halves(whole)))
     lake.write(USAGE, daily.usage(events))
-    lake.write(EDGES, daily.edges(events, None, run.settings.store.city_zone))
+    lake.write(EDGES, daily.edges(events))
     lake.write(PLACES, daily.places(events, run.settings.usage))
     lake.write(DEVICES, daily.devices(events))
 
@@ -130,7 +130,7 @@ def _shape(events: DataFrame) -> Shape:
     """The study's shape. Its seconds are counted from a midnight where its people live, which the feed files put in FEED_ZONE."""
     local = F.from_utc_timestamp("started_at", FEED_ZONE)
     there = events.withColumns({"day": F.to_date(local), "hour": F.hour(local)})
-    return shape(there, daily.usage(there), daily.edges(there, None, FEED_ZONE), FIRST_DAY)
+    return shape(there, daily.usage(there), daily.edges(there), FIRST_DAY)
 
 
 def _take_in(data: Path, work: Path) -> None:

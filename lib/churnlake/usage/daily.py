@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from functools import reduce
 
 from pyspark.sql import Column as SqlColumn
@@ -9,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Column
+from churnlake.core.runs import Days
 from churnlake.indicators import DAILY
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS
@@ -16,19 +19,19 @@ from churnlake.usage.settings import UsageSettings
 
 EVENT = {
     "service": "string", "number_key": "bigint", "peer_key": "bigint", "started_at": "timestamp", "day": "date", "hour": "int", "direction": "string",
-    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(12,2)",
+    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(8,2)",
     "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
     "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
 }  # fmt: skip
+ONE_DAY = dt.timedelta(days=1)
 SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
 
 
-def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
-    """One row per clean record of any service, with the ``user_id`` that held the number at that moment.
+def events(records: Mapping[str, DataFrame]) -> DataFrame:
+    """One row per clean record of any service; every number is a user of its own (see ``held``).
 
-    ``records`` are the clean tables by name, as far as they exist; ``lives`` is reference.lives. A number with no life at
-    that moment, or with no lives at all, is a user of its own under the number's pseudonym. A WAP session counts as
-    outgoing: the user began it. A value beyond its bounds that was let through with a warning counts as none: no sum is moved by it.
+    ``records`` are the clean tables by name, as far as they exist. A WAP session counts as outgoing: the user began it. A value
+    beyond its bounds that was let through with a warning counts as none: no sum is moved by it.
     """
     frames = []
     for table, service in SERVICES.items():
@@ -40,15 +43,42 @@ def events(records: dict[str, DataFrame], lives: DataFrame | None) -> DataFrame:
             rows = records[table.name]
             frames.append(rows.select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in EVENT.items()]))
     all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
+    return all_events.withColumn("user_id", F.col("number_key"))
+
+
+def held(all_events: DataFrame, lives: DataFrame, days: Days) -> DataFrame:
+    """The events of ``days`` with ``is_user``: whether ``user_id`` is the user that held the number then, or still the number.
+
+    Nearly all numbers stay in one hand throughout, so only those that change hands within these days are told apart record by
+    record; any other is summed up first, and ``_of_users`` says once a day whose it is. Records need not be moved to their
+    number's lives for that. ``lives`` is reference.lives.
+    """
+    # a day more on both sides: the city's days begin and end up to a day before or after those of UTC
+    first, last = (F.lit(day).cast("timestamp") for day in (days.first - ONE_DAY, days.last + 2 * ONE_DAY))
+    moves = [(F.col(end) > first) & (F.col(end) < last) for end in ("valid_from", "valid_to")]
+    moving = lives.where(moves[0] | moves[1]).select(
+        F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by")
+    )
+    then = F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to")
+    found = all_events.join(F.broadcast(moving), how="left", on=then)
+    told = {"user_id": F.coalesce("held_by", "user_id"), "is_user": F.col("held_by").isNotNull()}
+    return found.withColumns(told).drop("held_key", "valid_from", "valid_to", "held_by")
+
+
+def _of_users(counted: DataFrame, lives: DataFrame | None, zone: str) -> DataFrame:
+    """The rows, one per user and day or less, of numbers ``held`` left as they are: now of the user that held the number all day."""
     if lives is None:
-        return all_events.withColumn("user_id", F.col("number_key"))
-    held = lives.select(F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by"))
-    found = all_events.join(
-        held, how="left", on=F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to")
-    )
-    return found.withColumn("user_id", F.expr("coalesce(held_by, number_key)")).drop(
-        "held_key", "valid_from", "valid_to", "held_by"
-    )
+        return counted
+    whose = lives.select(F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by"))
+    morning, night = (f"to_utc_timestamp({day}, '{zone}')" for day in ("day", "date_add(day, 1)"))
+    all_day = f"NOT is_user AND user_id = held_key AND valid_from <= {morning} AND valid_to >= {night}"
+    found = counted.join(whose, how="left", on=F.expr(all_day)).withColumn("user_id", F.coalesce("held_by", "user_id"))
+    return found.drop("is_user", "held_key", "valid_from", "valid_to", "held_by")
+
+
+def _per(lives: DataFrame | None, *keys: str) -> list[str]:
+    """The columns to sum up by; an event ``held`` says whether its user is one."""
+    return ["day", "user_id", *([] if lives is None else ["is_user"]), *keys]
 
 
 def _believed(column: Column) -> SqlColumn:
@@ -57,12 +87,13 @@ def _believed(column: Column) -> SqlColumn:
     return F.expr(f"if({' AND '.join(bounds)}, {column.name}, null)") if bounds else F.col(column.name)
 
 
-def usage(all_events: DataFrame) -> DataFrame:
+def usage(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
     """One row per user and day with a record: every daily indicator, in one aggregation."""
-    return all_events.groupBy("day", "user_id").agg(*[F.expr(i.daily).alias(i.name) for i in DAILY])
+    counted = all_events.groupBy(*_per(lives)).agg(*[F.expr(i.daily).alias(i.name) for i in DAILY])
+    return _of_users(counted, lives, zone)
 
 
-def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFrame:
+def edges(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
     """One row per user, day and peer: contacts both ways. Service numbers, withheld peers and the user's own number are left out.
 
     The peer is named by its user when it is one of our numbers in somebody's hands that day, so a recycled number does not
@@ -70,7 +101,7 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
     """
     met = all_events.where("peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap'")
     answered = "service = 'voice' AND seconds > 0"
-    counted = met.groupBy("day", "user_id", "peer_key").agg(
+    counted = met.groupBy(*_per(lives, "peer_key")).agg(
         F.expr("min(peer_network)").alias("peer_network"),
         F.expr("min(peer_area)").alias("peer_area"),
         F.expr(f"count_if({answered} AND direction = 'out')").alias("voice_out_calls"),
@@ -78,10 +109,10 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
     )
-    counted = counted.where(f"{CONTACTS} > 0")
+    counted = _of_users(counted.where(f"{CONTACTS} > 0"), lives, zone)
     if lives is None:
         return counted.withColumnRenamed("peer_key", "peer_id")
-    held = lives.select(
+    peers = lives.select(
         F.col("number_key").alias("peer_key"),
         F.to_date(F.from_utc_timestamp("valid_from", zone)).alias("from_day"),
         F.expr(f"if(year(valid_to) > 9000, date'9999-12-31', to_date(from_utc_timestamp(valid_to, '{zone}')))").alias("to_day"),
@@ -89,19 +120,21 @@ def edges(all_events: DataFrame, lives: DataFrame | None, zone: str) -> DataFram
     )
     # half-open days: on the day a number changes hands it is the new holder's
     named = counted.alias("e").join(
-        held.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day")
+        peers.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day")
     )
     return named.select("e.*", F.expr("coalesce(held_by, e.peer_key)").alias("peer_id")).drop("peer_key")
 
 
-def places(all_events: DataFrame, settings: UsageSettings) -> DataFrame:
+def places(all_events: DataFrame, settings: UsageSettings, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
     """One row per user, day, cell and part of the day: calls begun there."""
     part = f"if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}, 'night', 'work')"
     seen = all_events.where("cell_id IS NOT NULL").withColumn("day_part", F.expr(part))
-    return seen.groupBy("day", "user_id", "cell_id", "day_part").agg(F.count("*").alias("voice_calls"))
+    counted = seen.groupBy(*_per(lives, "cell_id", "day_part")).agg(F.count("*").alias("voice_calls"))
+    return _of_users(counted, lives, zone)
 
 
-def devices(all_events: DataFrame) -> DataFrame:
+def devices(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
     """One row per user, day and handset: calls on it."""
     seen = all_events.where("imei_key IS NOT NULL")
-    return seen.groupBy("day", "user_id", "imei_key").agg(F.min("tac").alias("tac"), F.count("*").alias("voice_calls"))
+    counted = seen.groupBy(*_per(lives, "imei_key")).agg(F.min("tac").alias("tac"), F.count("*").alias("voice_calls"))
+    return _of_users(counted, lives, zone)
