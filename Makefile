@@ -6,9 +6,11 @@ PY := $(VENV)/bin/python
 CITY ?= standard
 SEED ?= 2005
 SEEDS ?= 2006
+SCALE ?= 1.0
+TIMES ?= 1
 JARS ?= $(HOME)/.cache/churnlake/jars
 
-.PHONY: demo test lint docs clean java jars setup evaluate realism city
+.PHONY: demo test lint docs clean java jars setup evaluate realism city bench
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -36,6 +38,9 @@ realism: setup
 
 city: setup
 	@$(PY) -m churnlake city --city $(CITY) --seed $(SEED)
+
+bench: setup
+	@$(PY) -m churnlake bench --scale $(SCALE) --times $(TIMES)
 
 setup: java $(VENV)/.ready jars
 

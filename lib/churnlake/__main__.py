@@ -10,7 +10,7 @@ from pathlib import Path
 from churnlake.core import dictionary, rules
 from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
-from churnlake.core.errors import SettingsError
+from churnlake.core.errors import ContractError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
         "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
         "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
+        "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
         "tables": (_tables, "list the tables; with a name, its columns"),
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
@@ -179,6 +180,31 @@ def _realism(argv: list[str]) -> int:
         write_page(Path(arguments.work), Path(arguments.data), Path(arguments.study), Console())
 
     return guarded("realism", parser, argv, body)
+
+
+def _bench(argv: list[str]) -> int:
+    from churnlake.evaluate.bench import bench
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake bench",
+        description="Take the day of a city in (clean tables, daily tables), and do the same by DuckDB from the same files, on the same "
+        "cores; print seconds, ratios, memory and shuffle by step, and whether the results agree.",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="below 1 a part of the city of 2.9 million, above 1 so many of its days"
+    )
+    parser.add_argument("--cores", type=int, default=2, help="cores for either side, pinned")
+    parser.add_argument("--times", type=int, default=1, help="runs of both sides in turn, of which medians are told")
+    parser.add_argument("--work", default="build/bench", help="folder for the city, the tables of both sides and ingest.json")
+    parser.add_argument("--set", action="append", default=["spark.driver_memory=8g"], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, "local", arguments.set)
+        found = bench(settings, arguments.scale, arguments.cores, arguments.times, Path(arguments.work), Console())
+        if not found["results_agree"]:
+            raise ContractError("the two sides' results differ; see above and ingest.json")
+
+    return guarded("bench", parser, argv, body)
 
 
 def _add_cities(parser: argparse.ArgumentParser, city: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ WHOLE = "all"
 
 @dataclass
 class Written:
-    """What one write committed."""
+    """What one write committed, how long it took and when it was done (seconds since 1970)."""
 
     table: Table
     slices: list[str]
@@ -41,6 +42,8 @@ class Written:
     bad: int = 0
     duplicates: int = 0
     span: Days | None = None
+    seconds: float = 0.0
+    ended: float = 0.0
 
     def entry(self) -> dict[str, Any]:
         """What the run log keeps of it."""
@@ -184,6 +187,7 @@ class Lake:
         ledger table each row is first judged by the contract's rules and looked up among those already there.
         Raises ContractError when the columns are not the contract's, or a ledger slice has too few good rows.
         """
+        began = time.time()
         self._declared(table, reading=False)
         slices = self._slices_to_write(table)
         if not slices:
@@ -207,6 +211,8 @@ class Lake:
             .option("userMetadata", json.dumps({"run_id": self._scope.run_id})).save(self.path(table))
         )  # fmt: skip
         report = self._count(table, slices, condition)
+        report.ended = time.time()
+        report.seconds = report.ended - began
         self.written.append(report)
         logger.info(
             "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)

@@ -1,0 +1,312 @@
+"""The city's day through the lakehouse and through DuckDB, step by step, on the same files, cores and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city.generate import scenario
+from churnlake.core.console import Console
+from churnlake.core.errors import SettingsError
+from churnlake.core.job import Report, log_to
+from churnlake.core.lineage import Lineage
+from churnlake.core.runs import Days
+from churnlake.core.session import peak_memory_mb, session
+from churnlake.evaluate import duck
+from churnlake.evaluate.content import lake_of
+from churnlake.evaluate.made import make_city
+from churnlake.indicators import DAILY
+from churnlake.settings import Settings
+from churnlake.tables.clean import RECORDS
+from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+
+WHOLE = "full_day"
+SUMS = {
+    USAGE: [i.name for i in DAILY],
+    EDGES: ["voice_out_calls", "voice_in_calls", "message_out", "message_in"],
+    PLACES: ["voice_calls"],
+    DEVICES: ["voice_calls"],
+}
+AGREES = 1e-9
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one run of the lakehouse: seconds, and megabytes its tasks handed each other."""
+
+    name: str
+    seconds: float
+    shuffle_bytes: int = 0
+
+
+def bench(settings: Settings, scale: float, cores: int, times: int, work: Path, console: Console) -> dict[str, Any]:
+    """Make the city once, run both sides ``times`` in turn, print the table and leave it in ``ingest.json``; what stands there."""
+    home = work / f"city-{scale:g}"
+    days = _city(settings, scale, home, console)
+    _pin(cores)
+    runs, others = [], []
+    for turn in range(times):
+        console.say(f"run {turn + 1} of {times}: the lakehouse, then DuckDB")
+        runs.append(_ours(settings, cores, home, days))
+        others.append(_theirs(settings, cores, home))
+    found = _told(runs, others, scale, cores, home)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "ingest.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    _show(found, console)
+    return found
+
+
+def _city(settings: Settings, scale: float, home: Path, console: Console) -> Days:
+    """The city's last day: a part of its people, or, above 1, so many of its days. Made where it is not there yet."""
+    whole = scenario(WHOLE)
+    days = max(1, round(scale))
+    last = whole.last_day
+    first = last.fromordinal(last.toordinal() - days + 1)
+    if not (home / "landing" / "_manifest.json").is_file():
+        part = {
+            "like": WHOLE, "name": f"bench_{scale:g}", "users": round(whole.users * min(1.0, scale)),
+            "cells": max(50, round(whole.cells * min(1.0, scale))), "records": {"first_day": first},
+        }  # fmt: skip
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "city.yaml").write_text(yaml.safe_dump(part), encoding="utf-8")
+        update = {
+            "city": settings.city.model_copy(update={"scenario": str(home / "city.yaml"), "truth": str(home / "truth")}),
+            "store": settings.store.model_copy(update={"landing": str(home / "landing"), "work": str(home / "work")}),
+        }
+        make_city(settings.model_copy(update=update), console, False)
+    return Days(first, last)
+
+
+def _pin(cores: int) -> None:
+    """Keep this process and all it starts to so many cores, as far as the system knows how."""
+    if hasattr(os, "sched_setaffinity"):
+        own = sorted(os.sched_getaffinity(0))
+        if cores > len(own):
+            raise SettingsError(f"--cores {cores}: this machine gives {len(own)}")
+        os.sched_setaffinity(0, set(own[:cores]))
+
+
+def _ours(settings: Settings, cores: int, home: Path, days: Days) -> dict[str, Any]:
+    """One run of the lakehouse in a process of its own, so that memory and compiled code are the run's own."""
+    lake, work = home / "lake", home / "work"
+    shutil.rmtree(lake, ignore_errors=True)
+    asked = {"lake": str(lake), "work": str(work), "landing": str(home / "landing"), "cores": cores, "days": str(days)}
+    return _apart(["ours", json.dumps(asked), settings.model_dump_json()])
+
+
+def _theirs(settings: Settings, cores: int, home: Path) -> dict[str, Any]:
+    out = home / "duckdb"
+    shutil.rmtree(out, ignore_errors=True)
+    found = _apart(
+        ["theirs", json.dumps({"out": str(out), "landing": str(home / "landing"), "cores": cores}), settings.model_dump_json()]
+    )
+    shutil.rmtree(out / "spill", ignore_errors=True)
+    return found
+
+
+def _apart(arguments: Sequence[str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "churnlake.evaluate.bench", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the {arguments[0]} side failed: {done.stderr.strip()[-2000:]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Reference data first, not timed; then ingest and the daily tables, timed by table."""
+    logs = Path(asked["work"]) / "logs"
+    events = Path(asked["work"]) / "events"
+    shutil.rmtree(events, ignore_errors=True)
+    events.mkdir(parents=True)
+    store = settings.store.model_copy(
+        update={"lake": asked["lake"], "landing": asked["landing"], "work": asked["work"], "key_file": settings.store.key_file}
+    )
+    logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.resolve().as_uri(), "spark.eventLog.compress": "false",
+              "spark.eventLog.rolling.enabled": "false"}  # fmt: skip
+    spark_settings = settings.spark.model_copy(
+        update={"master": f"local[{asked['cores']}]", "conf": {**settings.spark.conf, **logged}}
+    )
+    settings = settings.model_copy(update={"store": store, "spark": spark_settings})
+    log_to(logs)
+    first, _, last = asked["days"].partition("..")
+    days = Days(*(type(scenario(WHOLE).last_day).fromisoformat(day) for day in (first, last or first)))
+    marks: list[tuple[str, float, float]] = []
+    with session(settings.spark, logs) as spark:
+        lineage = Lineage.of_package()
+        jobs = {job.name: job for job in lineage.jobs}
+        jobs["ingest_reference"].run(spark, settings, days, makers=lineage.makers)
+        for name in ("ingest_usage", "build_daily"):
+            began = time.time()
+            report = jobs[name].run(spark, settings, days, makers=lineage.makers)
+            marks += _marks(report, began)
+        peak = peak_memory_mb()
+        results = _results(spark, settings, days)
+    shuffled = _shuffled(next(iter(sorted(events.iterdir()))), marks)
+    steps = [{"name": name, "seconds": end - start, "shuffle_bytes": shuffled[name]} for name, start, end in marks]
+    return {"steps": steps, "results": results, "peak_memory_mb": peak}
+
+
+def _marks(report: Report, began: float) -> list[tuple[str, float, float]]:
+    """By step, when it began and ended: a job's tables in their order, and the finding, hashing and counting of files before them."""
+    marks, at = [], began
+    for written in report.written:
+        start = written.ended - written.seconds
+        if start - at > 0:
+            marks.append((f"{report.job}: before", at, start))
+        marks.append((written.table.name, start, written.ended))
+        at = written.ended
+    return _joined([*marks, (f"{report.job}: after", at, began + report.seconds)], report.job)
+
+
+def _joined(marks: list[tuple[str, float, float]], job: str) -> list[tuple[str, float, float]]:
+    """What a job does besides its tables is one step."""
+    own = [mark for mark in marks if mark[0].startswith(job)]
+    tables = [mark for mark in marks if not mark[0].startswith(job)]
+    spent = sum(end - start for _, start, end in own)
+    return [(job, own[0][1], own[0][1] + spent), *tables]
+
+
+def _shuffled(log: Path, marks: list[tuple[str, float, float]]) -> dict[str, int]:
+    """Shuffle bytes written by tasks that ended within each step, from Spark's event log."""
+    found = dict.fromkeys((name for name, _, _ in marks), 0)
+    for event in _tasks(log):
+        ended = event["Task Info"]["Finish Time"] / 1000
+        size = event.get("Task Metrics", {}).get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
+        for name, start, end in marks:
+            if start <= ended <= end and "." in name:
+                found[name] += size
+    return found
+
+
+def _tasks(log: Path) -> Iterator[dict[str, Any]]:
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith('{"Event":"SparkListenerTaskEnd"'):
+                yield json.loads(line)
+
+
+def _results(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+    """The same counts and sums as ``duck.results``, of the lake's tables."""
+    lake = lake_of(spark, settings, days, *RECORDS, *SUMS)
+    found: dict[str, Any] = {}
+    for table in RECORDS:
+        states = {row["state"]: row["count"] for row in lake.ledger(table).groupBy("state").count().collect()}
+        names = set(table.names)
+        told = lake.read(table).agg(
+            F.countDistinct("number_key"),
+            F.countDistinct("peer_key") if "peer_key" in names else F.lit(0),
+            F.sum("seconds") if "seconds" in names else F.lit(0),
+            F.sum("fee_yuan"),
+        )
+        found[table.name] = dict(sorted(states.items())) | _named(("numbers", "peers", "seconds", "fee"), told.first())
+    for table, columns in SUMS.items():
+        told = lake.read(table).agg(F.count(F.lit(1)), F.countDistinct("user_id"), *(F.sum(c) for c in columns))
+        found[table.name] = _named(("rows", "users", *columns), told.first())
+    return found
+
+
+def _named(names: Sequence[str], row: Any) -> dict[str, float]:
+    return {name: round(float(value or 0), 2) for name, value in zip(names, row, strict=True)}
+
+
+def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float, cores: int, home: Path) -> dict[str, Any]:
+    """Medians of both sides by step, in the house's order."""
+    names = [step["name"] for step in runs[0]["steps"]]
+    beside = {
+        "ingest_usage": "files",
+        **{f"clean.{feed}": feed for feed in duck.FEEDS},
+        **{f"daily.{day}": day for day in duck.DAYS},
+    }
+    steps = []
+    for name in names:
+        mine = [next(s for s in run["steps"] if s["name"] == name) for run in runs]
+        spark_seconds = statistics.median(step["seconds"] for step in mine)
+        other = statistics.median(run["steps"].get(beside.get(name, ""), 0.0) for run in others)
+        steps.append(
+            {
+                "name": name, "spark_seconds": round(spark_seconds, 2), "duckdb_seconds": round(other, 2),
+                "ratio": round(spark_seconds / other, 2) if other else None, "shuffle_bytes": mine[-1]["shuffle_bytes"],
+            }
+        )  # fmt: skip
+    differing = _differing(runs[-1]["results"], others[-1]["results"])
+    total = statistics.median(sum(s["seconds"] for s in run["steps"]) for run in runs)
+    other_total = statistics.median(sum(run["steps"].values()) for run in others)
+    records = sum(
+        sum(runs[-1]["results"][table.name].get(state, 0) for state in ("good", "bad", "duplicate")) for table in RECORDS
+    )
+    landed = sum(path.stat().st_size for feed in duck.FEEDS for path in (home / "landing" / feed).rglob("*.gz"))
+    return {
+        "scale": scale, "cores": cores, "runs": len(runs), "records": records, "landed_bytes": landed,
+        "spark_seconds": round(total, 2), "duckdb_seconds": round(other_total, 2), "total_ratio": round(total / other_total, 2),
+        "records_per_second": round(records / total), "results_agree": not differing, "differing": differing,
+        "peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in runs),
+        "duckdb_peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in others),
+        "shuffle_bytes_per_record": round(sum(step["shuffle_bytes"] for step in steps) / max(records, 1), 1),
+        "steps": steps,
+    }  # fmt: skip
+
+
+def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """What the two sides do not have the same of, in words."""
+    return [
+        f"{table} {name}: {value:,} here, {theirs[table].get(name, 0):,} there"
+        for table, values in ours.items()
+        for name, value in values.items()
+        if abs(value - theirs[table].get(name, 0)) > AGREES * max(abs(value), 1)
+    ]
+
+
+def _show(found: dict[str, Any], console: Console) -> None:
+    records = found["records"]
+    lines = [("step", "lakehouse s   DuckDB s   ratio   shuffle MB")]
+    for step in found["steps"]:
+        ratio = f"{step['ratio']:.2f}" if step["ratio"] is not None else "-"
+        lines.append(
+            (
+                step["name"],
+                f"{step['spark_seconds']:11.1f} {step['duckdb_seconds']:10.1f} {ratio:>7} {step['shuffle_bytes'] / 1e6:12.0f}",
+            )
+        )
+    lines += [
+        ("all", f"{found['spark_seconds']:11.1f} {found['duckdb_seconds']:10.1f} {found['total_ratio']:7.2f}"),
+        (
+            "records",
+            f"{records:,}, {found['records_per_second']:,} a second; {found['landed_bytes'] / 1e6 / found['spark_seconds']:.1f} MB of .gz a second",
+        ),
+        ("shuffle", f"{found['shuffle_bytes_per_record']:.0f} bytes a record"),
+        ("peak memory", f"{found['peak_memory_mb']:,} MB; DuckDB {found['duckdb_peak_memory_mb']:,} MB"),
+        ("results", "agree" if found["results_agree"] else "DIFFER: " + "; ".join(found["differing"])),
+    ]
+    console.summary(f"A day's ingest, scale {found['scale']:g}, {found['cores']} cores, median of {found['runs']}", lines)
+
+
+def _side(arguments: Sequence[str]) -> None:
+    side, asked, settings = arguments[0], json.loads(arguments[1]), Settings.model_validate_json(arguments[2])
+    if side == "ours":
+        found = run_ours(asked, settings)
+    else:
+        key = Path(settings.store.key_file).expanduser().read_bytes()
+        task = duck.Task(
+            Path(asked["landing"]), Path(asked["out"]), key, asked["cores"], settings.spark.driver_memory.upper() + "B",
+            settings.landing, settings.usage,
+        )  # fmt: skip
+        found = duck.measure(task)
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    _side(sys.argv[1:])
