@@ -1,7 +1,10 @@
 """Clean records to daily partials to features: small cases with known answers."""
 
 import datetime as dt
+import random
+from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from chispa import assert_df_equality
@@ -55,6 +58,57 @@ def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives
     assert found == {(5, 1): 1, (25, 2): 1, (15, 10): 1, (5, 3): 0, (25, 3): 1}
     edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, zone).collect()}
     assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
+
+
+def test_naming_once_a_day_equals_looking_up_every_record(spark: SparkSession) -> None:
+    """Numbers that change hands before, within and after the run, on a midnight and within a day, against a plain look-up."""
+    dice, zone, never = random.Random(7), "Asia/Shanghai", dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+    held: list[dict[str, Any]] = []
+    for number in range(1, 31):
+        moment = at(1, 0) - dt.timedelta(days=dice.randrange(20))
+        while dice.random() < 0.8:
+            # the city's midnight is 16:00 UTC of the day before
+            moment += dt.timedelta(days=dice.randrange(8), hours=dice.choice([0, 0, 5, 16]))
+            until = moment + dt.timedelta(days=dice.randrange(1, 12), hours=dice.choice([0, 16]))
+            held.append(
+                {
+                    "user_id": 1000 + len(held),
+                    "number_key": number,
+                    "valid_from": moment,
+                    "valid_to": dice.choice([until, until, never]),
+                }
+            )
+            if held[-1]["valid_to"] == never:
+                break
+            moment = until
+    calls = []
+    for _ in range(600):
+        started = at(4, 0) + dt.timedelta(seconds=dice.randrange(10 * 86_400))
+        local = started + dt.timedelta(hours=8)
+        calls.append({"number_key": dice.randrange(1, 33), "peer_key": dice.randrange(1, 40), "started_at": started, "day": local.date(), "hour": local.hour,
+                      "direction": dice.choice(["out", "in"]), "seconds": 9, "cell_id": dice.choice("ab"), "imei_key": dice.randrange(3), "tac": "1"})  # fmt: skip
+
+    def user(key: int, started: dt.datetime) -> int:
+        return next((h["user_id"] for h in held if h["number_key"] == key and h["valid_from"] <= started < h["valid_to"]), key)
+
+    lives, events = rows(spark, LIVES, *held), daily.events({VOICE.name: rows(spark, VOICE, *calls)})
+    told = daily.held(events, lives, Days(min(c["day"] for c in calls), max(c["day"] for c in calls)))
+    expected = Counter((c["day"], user(c["number_key"], c["started_at"])) for c in calls)
+    made = daily.usage(told, lives, zone).selectExpr("day", "user_id", "voice_out_calls + voice_in_calls AS calls").collect()
+    assert {(r.day, r.user_id): r.calls for r in made} == expected
+    assert len(made) == len(expected)
+    settings = load(Settings, "local").usage
+    for frame in (daily.places(told, settings, lives, zone), daily.devices(told, lives, zone)):
+        sums = frame.groupBy("day", "user_id").sum("voice_calls").collect()
+        assert {(r.day, r.user_id): r[2] for r in sums} == expected
+    met = (
+        daily.edges(told, lives, zone)
+        .groupBy("day", "user_id")
+        .agg({"voice_out_calls": "sum", "voice_in_calls": "sum"})
+        .collect()
+    )
+    others = Counter((c["day"], user(c["number_key"], c["started_at"])) for c in calls if c["peer_key"] != c["number_key"])
+    assert {(r.day, r.user_id): r[2] + r[3] for r in met} == others
 
 
 def test_a_fee_let_through_with_a_warning_moves_no_sum(spark: SparkSession) -> None:
