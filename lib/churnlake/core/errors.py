@@ -29,3 +29,9 @@ class LineageError(ChurnlakeError):
     """A job touched a table it did not declare, or declarations do not form a chain."""
 
     exit_code = 3
+
+
+class BusyError(ChurnlakeError):
+    """Another run of the job is at work."""
+
+    exit_code = 2

@@ -20,10 +20,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core import settings as layered
+from churnlake.core import visibility
 from churnlake.core.contract import Table
 from churnlake.core.errors import ChurnlakeError, ContractError
 from churnlake.core.lake import Lake, Scope, Written
 from churnlake.core.landing import FILES, Landing
+from churnlake.core.leases import lease
 from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import require_java, session
 from churnlake.core.settings import CoreSettings
@@ -88,6 +90,11 @@ class Job:
         return tuple(t for t in (*self.reads, *self.may_read) if not t.stored)
 
     @property
+    def is_daily(self) -> bool:
+        """Whether it makes days out of batches: without ``--dates`` it then takes exactly the days that changed."""
+        return any(t.slice == "batch" and t.stored for t in self.inputs) and all(t.slice == "day" for t in self.writes)
+
+    @property
     def inputs(self) -> tuple[Table, ...]:
         """Tables whose makers must run before: what it reads or may read, without what it only looks back at."""
         return (*self.reads, *self.may_read)
@@ -108,11 +115,17 @@ class Job:
     ) -> Report:
         """Run the job over the days (None: the days its inputs changed since it last ran).
 
-        Raises ChurnlakeError when inputs are missing, a contract or gate is broken, or the job touches an undeclared table.
+        Raises ChurnlakeError when inputs are missing, a contract or gate is broken, the job touches an undeclared table, or
+        another run of it is at work.
         """
-        began = time.monotonic()
         run_id = uuid.uuid4().hex[:12]
-        makers = makers or {}
+        with lease(spark, settings.store.lake, self.name, run_id):
+            return self._run(spark, settings, days, run_id, makers or {}, restate)
+
+    def _run(
+        self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
+    ) -> Report:
+        began = time.monotonic()
         files = (FILES,) if self.lands else ()
         looking = Lake(
             spark,
@@ -133,15 +146,25 @@ class Job:
             self._body(lake, run)
             if self.lands:
                 run.days = self._days_touched(lake) or days
-            report = Report(
-                self.name, run.days, self._rows_in(lake), lake.written, run.left_out, run.facts, time.monotonic() - began
-            )
-            lake.append_log(self._entry(run, "done", lake.written, report, lake.versions_read))
-            return report
+            for name in lake.skipped:
+                run.left_out.append(f"{name}: {lake.why_skipped(name)}")
+            passed = [w for w in lake.written if not w.withheld]
+            report = Report(self.name, run.days, self._rows_in(lake), passed, run.left_out, run.facts, time.monotonic() - began)
+            for found, state in ((lake.written, "withheld"), (lake.withdrawn, "withdrawn")):
+                for w in (w for w in found if w.withheld):
+                    lake.append_log(self._entry(run, state, [w], message=w.withheld))
+            lake.append_log(self._entry(run, "done", passed, report, lake.versions_read))
+            if lake.landing.batch:
+                # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
+                lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
             if lake.written or lake.announced:
                 lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
             raise
+        withheld = [w.withheld for w in lake.written if w.withheld]
+        if withheld:
+            raise ContractError("; ".join(withheld))
+        return report
 
     def _body(self, lake: Lake, run: Run) -> None:
         if not self.lands:
@@ -163,7 +186,6 @@ class Job:
                 f"the files hold {expected} rows by line count, but {found} were committed; they differ in {self._unaccounted(lake)}; "
                 "mend or remove those files, then run again"
             )
-        lake.record_files(lake.landing.register(self.lands, "done"), FILES, batch)
 
     def _unaccounted(self, lake: Lake) -> str:
         """The files whose rows committed are not those counted, the first few by name."""
@@ -181,28 +203,31 @@ class Job:
         return ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
 
     def _days_by_default(self, lake: Lake, makers: dict[str, str]) -> Days:
+        today = dt.datetime.now(dt.UTC).date()
         if self.lands:
             delivered = [f.delivered_on for feed in self.lands for f in lake.landing.files(feed)]
-            return Days(min(delivered), max(delivered)) if delivered else Days(*[dt.datetime.now(dt.UTC).date()] * 2)
+            return Days(min(delivered), max(delivered)) if delivered else Days(today, today)
         above = sorted({makers[t.name] for t in self.inputs if t.name in makers and makers[t.name] != self.name})
         if not lake.has_log() or not above:
-            today = dt.datetime.now(dt.UTC).date()
             return Days(today, today)
         done = lake.log().where("state = 'done'").select("job", "at", "first_day", "last_day")
-        mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
         runs = done.where(F.col("job").isin(above))
+        if self.is_daily:
+            newest = runs.agg(F.max("last_day").alias("last")).first()
+            pending = visibility.pending_days(lake.log(), self.name, [t.name for t in self.inputs])
+            return Days.of(pending, newest["last"] if newest and newest["last"] else today)
+        mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
         since = mine["at"] if mine else None
         newer = runs.where(F.col("at") > F.lit(since)) if since else runs
         for candidates in (newer, runs):
             span = candidates.agg(F.min("first_day").alias("first"), F.max("last_day").alias("last")).first()
             if span and span["first"]:
                 return Days(span["first"], span["last"])
-        today = dt.datetime.now(dt.UTC).date()
         return Days(today, today)
 
     def _days_touched(self, lake: Lake) -> Days | None:
-        spans = [w.span for w in lake.written if w.table.ledger and w.span]
-        return Days(min(span.first for span in spans), max(span.last for span in spans)) if spans else None
+        days = [day for w in lake.written if w.table.ledger for day in w.days]
+        return Days(min(days), max(days)) if days else None
 
     def _rows_in(self, lake: Lake) -> int:
         if self.lands:
@@ -224,6 +249,8 @@ class Job:
             "written": [w.entry() for w in written],
             "versions_read": list((versions or {}).items()), "left_out": run.left_out, 
             "seconds": report.seconds if report else None, "revision": revision(), "message": message,
+            "days": list(run.days.only) if run.days.only is not None else None,
+            "touched": [(w.table.name, w.days) for w in written if w.days or w.table.ledger],
         }  # fmt: skip
 
     # ---- the command line of every job
