@@ -10,7 +10,7 @@ from pathlib import Path
 from churnlake.core import dictionary, rules
 from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
-from churnlake.core.errors import SettingsError
+from churnlake.core.errors import ContractError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.release import release
@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
+        "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
@@ -250,6 +251,37 @@ def _release(argv: list[str]) -> int:
         _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
 
     return guarded("release", parser, argv, body)
+
+
+def _kills(argv: list[str]) -> int:
+    from churnlake.evaluate.kills import kills
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake kills",
+        description="Kill ingest and daily building with SIGKILL at random moments, run again, compare with an undisturbed lake.",
+    )
+    parser.add_argument("--times", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=2005)
+    parser.add_argument("--city", default="tiny", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--work", default="build/kills", help="folder for the city and its lakes")
+
+    def body(arguments: argparse.Namespace) -> None:
+        from churnlake.city.generate import generate, scenario
+
+        home = Path(arguments.work).resolve()
+        overrides = [f"store.landing={home / 'landing'}"]
+        settings = load(Settings, "local", overrides)
+        log_to(home / "logs")
+        with session(settings.spark, home / "logs") as spark:
+            if not (home / "landing").is_dir():
+                generate(spark, scenario(arguments.city), arguments.seed, home / "landing", home / "truth")
+            found = kills(spark, "local", overrides, home, arguments.times, arguments.seed, Console())
+        differ = [kill.lake for kill in found if not kill.is_same]
+        _say(f"{len(found) - len(differ)} of {len(found)} kills: tables identical to an undisturbed run\n")
+        if differ:
+            raise ContractError(f"{len(differ)} lakes differ and are kept: {', '.join(str(home / name) for name in differ)}")
+
+    return guarded("kills", parser, argv, body)
 
 
 def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:
