@@ -1,6 +1,8 @@
 """What readers see: gates, withdrawals, releases, and the days a daily job takes in on its own."""
 
 import datetime as dt
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import DATE, INT, LONG, STRING, Column, Table
-from churnlake.core.errors import ContractError, MissingInputError
+from churnlake.core.errors import ContractError, DiskFullError, MissingInputError
 from churnlake.core.job import Job, Run, declare
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
@@ -147,6 +149,24 @@ def test_a_batch_that_fails_its_gate_is_taken_in_but_not_seen_until_released(inn
     assert not row.message.startswith(":"), "it says who"
 
 
+def test_a_withheld_batch_is_taken_in_again_after_the_feed_file_was_mended(inn: Inn) -> None:
+    feed = inn.home / "feeds" / "stays.yaml"
+    right = feed.read_text()
+    feed.write_text(right.replace("yyyy-MM-dd", "dd.MM.yyyy"))
+    inn.land("a.csv", day(1), {"a": (day(1), 1), "b": (day(2), 2)})
+    with pytest.raises(ContractError, match=r"only 0 of 2 rows are good.*run the job with --restate"):
+        inn.run(inn.take_in)
+    feed.write_text(right)
+    inn.land("b.csv", day(3), {"c": (day(3), 3)})
+    inn.run(inn.take_in)
+    assert inn.seen(STAYS) == {day(3): 3}
+    report = inn.take_in.run(inn.spark, inn.settings, None, makers=inn.makers, restate=True)
+    assert (report.rows_in, report.rows_out) == (2, 2)
+    assert inn.seen(STAYS) == {day(1): 1, day(2): 2, day(3): 3}
+    assert inn.table(STAYS).count() == 3, "replaced, not added"
+    assert inn.take_in.run(inn.spark, inn.settings, None, makers=inn.makers, restate=True).written == []
+
+
 def test_a_batch_delivered_again_with_one_row_more_passes_its_gate(inn: Inn) -> None:
     inn.land("a.csv", day(1), {"a": (day(1), 1), "b": (day(1), 2), "c": (day(1), 3)})
     inn.run(inn.take_in)
@@ -176,3 +196,26 @@ def test_a_withdrawn_batch_is_skipped_and_its_days_made_again_without_it(inn: In
     release(inn.spark, inn.settings, STAYS, [batch], "they do add up")
     inn.run(inn.sum_up)
     assert inn.seen()[day(1)] == 11
+
+
+def test_a_full_disk_is_told_and_harms_nothing(inn: Inn) -> None:
+    lake = inn.home / "lake"
+    lake.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(lake)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("no file system of 2 MB can be mounted here (needs root)")
+    try:
+        inn.land("a.csv", day(1), {"a": (day(1), 1)})
+        inn.run(inn.take_in)
+        inn.land("b.csv", day(2), {"b": (day(2), 2)})
+        for room in (0, 12_000, 30_000):
+            free = shutil.disk_usage(lake).free
+            (lake / "ballast").write_bytes(b"x" * max(free - room, 0))
+            with pytest.raises(DiskFullError, match=rf"no room left to write: .* MB free for the lake at {lake}"):
+                inn.run(inn.take_in)
+            (lake / "ballast").unlink()
+            assert inn.seen(STAYS) == {day(1): 1}
+        assert inn.run(inn.take_in).rows_out == 1
+        assert inn.seen(STAYS) == {day(1): 1, day(2): 2}
+    finally:
+        subprocess.run(["umount", str(lake)], check=True)

@@ -35,3 +35,7 @@ class BusyError(ChurnlakeError):
     """Another run of the job is at work."""
 
     exit_code = 2
+
+
+class DiskFullError(ChurnlakeError):
+    """No room left to write to."""

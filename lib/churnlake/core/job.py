@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import logging
-import subprocess
+import re
 import sys
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,21 @@ from pyspark.sql import functions as F
 from churnlake.core import settings as layered
 from churnlake.core import visibility
 from churnlake.core.contract import Table
-from churnlake.core.errors import ChurnlakeError, ContractError
+from churnlake.core.errors import ChurnlakeError, ContractError, DiskFullError
 from churnlake.core.lake import Lake, Scope, Written
 from churnlake.core.landing import FILES, Landing
 from churnlake.core.leases import lease
+from churnlake.core.logs import log_to as log_to
+from churnlake.core.logs import revision as revision
 from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import require_java, session
 from churnlake.core.settings import CoreSettings
+from churnlake.core.storage import Storage
 
 logger = logging.getLogger("churnlake")
 # before a run knows where to log to, errors are one line on the screen and no more
 logger.addHandler(logging.NullHandler())
+NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 Body = Callable[[Lake, "Run"], None]
 
 
@@ -119,8 +123,13 @@ class Job:
         another run of it is at work.
         """
         run_id = uuid.uuid4().hex[:12]
-        with lease(spark, settings.store.lake, self.name, run_id):
-            return self._run(spark, settings, days, run_id, makers or {}, restate)
+        try:
+            with lease(spark, settings.store.lake, self.name, run_id):
+                return self._run(spark, settings, days, run_id, makers or {}, restate)
+        except OSError as error:
+            if NO_ROOM.search(str(error)):
+                raise DiskFullError(f"no room left to write: {Storage(spark, settings.store.lake).room()}; make room") from error
+            raise
 
     def _run(
         self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
@@ -134,7 +143,8 @@ class Job:
         )
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
-            looking.landing.choose(self.lands, registered, days.last if days else None)
+            again = looking.withheld_batch(self.writes, registered) if restate else None
+            looking.landing.choose(self.lands, registered, days.last if days else None, again)
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)
         scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
@@ -158,8 +168,12 @@ class Job:
                 # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
                 lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
-            if lake.written or lake.announced:
-                lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
+            # what can not be logged stays open in the log, which hides it as well
+            with contextlib.suppress(Exception):
+                if lake.written or lake.announced:
+                    lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
+            if NO_ROOM.search(f"{error} {error.__cause__}"):
+                raise DiskFullError(lake.no_room()) from error
             raise
         withheld = [w.withheld for w in lake.written if w.withheld]
         if withheld:
@@ -232,7 +246,8 @@ class Job:
     def _rows_in(self, lake: Lake) -> int:
         if self.lands:
             return lake.landing.rows_in() if lake.landing.batch else 0
-        return lake.rows_last_written([t.name for t in self.inputs if t.name in lake.versions_read])
+        read = [t.name for t in self.inputs if t.name in lake.versions_read]
+        return visibility.rows_last_written(lake.log(), read) if read and lake.has_log() else 0
 
     def _entry(
         self,
@@ -347,39 +362,6 @@ def guarded(name: str, parser: argparse.ArgumentParser, argv: list[str], body: C
         sys.stderr.write(f"{name} failed: {_one_line(error)}; full trace in {where}\n")
         return 1
     return 0
-
-
-def log_to(folder: Path) -> None:
-    """Send the house's own log to churnlake.log in the folder; nothing to the screen."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    # pyspark repeats every analysis error on the screen as JSON; the trace is in our log already
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        logging.getLogger(name).disabled = True
-
-
-@cache
-def revision() -> str | None:
-    """The git revision of the sources, None where there is no git."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
 
 
 def _one_line(error: BaseException) -> str:

@@ -125,19 +125,6 @@ class Lake:
         """The run log: one row per run and state it reached."""
         return self.spark.read.format("delta").load(self.path(RUNS))
 
-    def rows_last_written(self, tables: list[str]) -> int:
-        """Rows committed by the newest done write of each of these tables, summed."""
-        if not tables or not self.has_log():
-            return 0
-        done = (
-            self.log()
-            .where("state = 'done'")
-            .select("at", F.explode("written").alias("w"))
-            .where(F.col("w.table_name").isin(tables))
-        )
-        total = done.groupBy("w.table_name").agg(F.max_by("w.rows", "at").alias("rows")).agg(F.sum("rows").alias("rows")).first()
-        return int(total["rows"] or 0) if total else 0
-
     def has_log(self) -> bool:
         """Whether any run has been logged yet."""
         return self._exists(RUNS)
@@ -201,6 +188,11 @@ class Lake:
             found |= {row["batch"] for row in most.collect()}
         return sorted(found)
 
+    def withheld_batch(self, tables: tuple[Table, ...], registered: list[Any]) -> str | None:
+        """The batch, delivered first of those a gate withholds from readers of these tables; None when there is none."""
+        held = {s for t in tables for s, state in self.hidden().get(t.name, {}).items() if state == "withheld"}
+        return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
+
     def withdraw(self, table: Table, days: list[dt.date], why: str) -> list[str]:
         """Hide, from the end of this run on, the slices that hold these days; ``why`` stands in the run log. The slices."""
         self._declared(table, reading=True)
@@ -250,8 +242,8 @@ class Lake:
         if table.ledger and report.rows + report.duplicates < table.least_good * came:
             report.withheld = (
                 f"{table.name}: only {report.rows} of {came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
-                f"state 'bad', mend the feed file and run job reprocess_quarantine, or release the slice as it is: "
-                f"python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
+                f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
+                f"the slice as it is: python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
             )
             logger.warning(report.withheld)
         return report
@@ -277,7 +269,7 @@ class Lake:
         self.storage.create(table)
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
-        """Every row with its state, dealt out and sorted as the table is: see ``ledger.set_repeats_aside``."""
+        """Every row with its state, dealt out and sorted as the table is."""
         batch = F.lit(self.landing.batch)
         # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
@@ -342,6 +334,12 @@ class Lake:
         return Written(table, slices, self._version(table), counts["good"], counts["bad"], counts["duplicate"], days)
 
     # ---- the rest
+
+    def no_room(self) -> str:
+        """What to say where a write found no room: what is full, and how much the run brings."""
+        brings = self.landing.bytes_in()
+        needs = f"; the landing files of this run hold {brings / 1e6:,.1f} MB, and the lake needs about as much" if brings else ""
+        return f"no room left to write: {self.storage.room()}{needs}. Readers see nothing of this run; make room, then run the job again"
 
     @property
     def key(self) -> Key:

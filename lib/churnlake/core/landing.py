@@ -85,11 +85,13 @@ class Landing:
             self.feed(table)
         return found
 
-    def choose(self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None) -> None:
+    def choose(
+        self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None, again: str | None = None
+    ) -> None:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
 
         ``registered`` are the rows of raw.files; a file of a done batch that has its name, size and time of change still is not
-        looked into again. There is no batch where none of these feeds is mapped or delivered while
+        looked into again, unless its batch is the one to take in ``again``. There is no batch where none of these feeds is mapped or delivered while
         others are. Raises MissingInputError when the landing folder or the operator's feed files are not there, or no file of
         any feed was ever delivered.
         """
@@ -99,11 +101,15 @@ class Landing:
                 f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
             )
         known = {_identity(row["feed"], row["file_id"], row["path"], row["lines"]): row for row in registered}
-        half_way = {told for told, row in known.items() if row["batch_state"] == "open" and row["feed"] in mine}
+        half_way = {
+            told for told, row in known.items() if (row["batch_state"] == "open" or row["batch"] == again) and row["feed"] in mine
+        }
         for row in registered:
             if row["batch_state"] == "done":
                 self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
-        stamps = {stamp: row["note"] is None for row in registered if (stamp := _stamp(row)) is not None}
+        stamps = {
+            stamp: row["note"] is None for row in registered if row["batch"] != again and (stamp := _stamp(row)) is not None
+        }
         found: dict[tuple[str, str], tuple[Table, LandingFile]] = {}
         delivered = 0
         for noun, table in mine.items():
@@ -156,6 +162,10 @@ class Landing:
         """Rows the batch brings by the independent line count, of all feeds or of the one that fills a table."""
         feeds = [name for name in self._files if table is None or self._feeds[name].feed == _noun(table)]
         return sum(f.lines * len(self._feeds[name].rows) for name in feeds for f in self._files[name])
+
+    def bytes_in(self) -> int:
+        """Size of the batch's files as they lie."""
+        return sum(f.bytes for files in self._files.values() for f in files)
 
     def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:
         """Rows of raw.files for the batch."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,12 @@ class Storage:
         newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()
         return int(newest["version"]) if newest else -1
 
+    def room(self) -> str:
+        """Room left where the lake and Spark's temporary files lie, in words."""
+        places = {"Spark's temporary files": tempfile.gettempdir(), **({"the lake": self.root} if self.is_local else {})}
+        free = {name: shutil.disk_usage(place).free / 1e6 for name, place in places.items() if Path(place).exists()}
+        return ", ".join(f"{mb:,.1f} MB free for {name} at {places[name]}" for name, mb in free.items()) or f"at {self.root}"
+
     def contract(self, table: Table) -> str:
         """The hash of the contract that the table on disk was made under; empty where it says none."""
         found = self._sql(f"SHOW TBLPROPERTIES {self._name(table)} ('churnlake.contract')").first()
@@ -68,8 +76,8 @@ class Storage:
         before = self._before(table, found)
         if before is None:
             raise ContractError(
-                f"{table.name} on disk was made under another contract; run python -m churnlake migrate_lake, which says for "
-                f"each table whether its rows fit the new one, or restore the contract"
+                f"{table.name} on disk was made under another contract, and they differ in more than added optional columns; "
+                f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
             )
         self._add(table, before)
 

@@ -70,3 +70,16 @@ def pending_days(log: DataFrame, job: str, inputs: list[str]) -> list[dt.date]:
     )
     waiting = changed.join(taken, on="day", how="left").where("taken_at IS NULL OR taken_at < changed_at")
     return sorted(row["day"] for row in waiting.select("day").collect())
+
+
+def rows_last_written(log: DataFrame, tables: list[str]) -> int:
+    """Rows committed by the newest done write of each of these tables, summed."""
+    done = (
+        log.where("state = 'done'")
+        .select("at", F.explode("written").alias("w"))
+        .where(F.col("w.table_name").isin(tables))
+        .groupBy("w.table_name")
+        .agg(F.max_by("w.rows", "at").alias("rows"))
+    )
+    total = done.agg(F.sum("rows").alias("rows")).first()
+    return int(total["rows"] or 0) if total else 0
