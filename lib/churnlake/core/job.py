@@ -96,7 +96,8 @@ class Job:
     @property
     def is_daily(self) -> bool:
         """Whether it makes days out of batches: without ``--dates`` it then takes exactly the days that changed."""
-        return any(t.slice == "batch" and t.stored for t in self.inputs) and all(t.slice == "day" for t in self.writes)
+        sliced = {t.slice for t in self.inputs if t.stored}
+        return "batch" in sliced and sliced <= {"batch", None} and all(t.slice == "day" for t in self.writes)
 
     @property
     def inputs(self) -> tuple[Table, ...]:
