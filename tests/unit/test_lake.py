@@ -111,6 +111,34 @@ def test_slices_of_a_run_that_died_are_hidden_until_it_is_run_again(spark: Spark
     assert seen["days"] == [day(1), day(2)]
 
 
+def test_what_a_run_might_have_written_and_did_not_stays_visible(spark: SparkSession, settings: CoreSettings) -> None:
+    writes, fails = {"both": True}, {"now": False}
+
+    def write(lake: Lake, run: Run) -> None:
+        lake.write(VISITS, visits(spark, (1, 1, 5)))
+        if fails["now"]:
+            raise ValueError("broken")
+        if writes["both"]:
+            lake.write(TOTALS, rows_of(spark, TOTALS, {"visits": 5}))
+
+    seen: dict[str, Any] = {}
+
+    def read(lake: Lake, run: Run) -> None:
+        seen["n"] = [r.visits for r in lake.read(TOTALS).collect()]
+
+    writer, reader = job(write, writes=(VISITS, TOTALS)), job(read, reads=(TOTALS,))
+    writer.run(spark, settings, Days(day(1), day(1)))
+    writes["both"] = False
+    writer.run(spark, settings, Days(day(1), day(1)))
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert seen["n"] == [5]
+    fails["now"] = True
+    with pytest.raises(ValueError, match="broken"):
+        writer.run(spark, settings, Days(day(1), day(1)))
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert seen["n"] == [5]
+
+
 def test_frozen_slices_stay_as_they_are_until_restated(spark: SparkSession, settings: CoreSettings) -> None:
     given = {"shop": 1}
 

@@ -172,7 +172,7 @@ class Job:
             # what can not be logged stays open in the log, which hides it as well
             with contextlib.suppress(Exception):
                 if lake.written or lake.announced:
-                    lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
+                    lake.append_log(self._entry(run, "failed", planned_rows(lake.begun), message=_one_line(error)))
             if NO_ROOM.search(f"{error} {error.__cause__}"):
                 raise DiskFullError(lake.no_room()) from error
             raise

@@ -77,6 +77,7 @@ class Lake:
         self._scope = scope
         self._on_first_write = on_first_write
         self.announced = False
+        self.begun: list[tuple[Table, list[str]]] = []
         self._hidden: dict[str, dict[str, str]] | None = None
         self.skipped: dict[str, dict[str, str]] = {}
         self.storage = Storage(spark, store.lake)
@@ -217,6 +218,7 @@ class Lake:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
             return None
         self._announce()
+        self.begun.append((table, slices))
         self.create(table)
         if table.ledger:
             rows = self._judged(table, rows)

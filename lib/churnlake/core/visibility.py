@@ -17,12 +17,25 @@ CAN_BE_RELEASED = ("withheld", "withdrawn")
 
 def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
     """By table, the slices that readers must not see, each with the state that hides it."""
+    # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
+    ended = log.where("state <> 'open'").select("run_id", F.lit(True).alias("has_ended")).distinct()
     newest = (
-        log.select("state", "at", F.explode("written").alias("w"))
-        .select("state", "at", "w.table_name", F.explode("w.slices").alias("slice"))
+        log.join(ended, on="run_id", how="left")
+        .select("state", "at", "has_ended", F.explode("written").alias("w"))
+        .select("state", "at", "has_ended", "w.table_name", F.explode("w.slices").alias("slice"))
         .groupBy("table_name", "slice")
-        .agg(F.max_by("state", F.struct("at", F.expr("state <> 'open'"))).alias("state"))
-        .where(~F.col("state").isin(*VISIBLE))
+        .agg(
+            F.expr("max(at) filter (where state = 'open')").alias("opened_at"),
+            F.expr("max_by(has_ended, at) filter (where state = 'open')").alias("has_ended"),
+            F.expr("max(at) filter (where state <> 'open')").alias("judged_at"),
+            F.expr("max_by(state, at) filter (where state <> 'open')").alias("judged"),
+        )
+        .selectExpr(
+            "table_name",
+            "slice",
+            "if(has_ended is null and opened_at is not null and (judged_at is null or judged_at < opened_at), 'open', judged) as state",
+        )
+        .where(F.col("state").isNotNull() & ~F.col("state").isin(*VISIBLE))
     )
     found: dict[str, dict[str, str]] = {}
     for row in newest.collect():
