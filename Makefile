@@ -31,6 +31,7 @@ evaluate: setup
 	@$(PY) -m churnlake cns
 	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)
 	@$(PY) -m churnlake realism
+	@$(PY) -m churnlake kills --times 25
 
 realism: setup
 	@$(PY) -m churnlake probe --seeds $(SEEDS)

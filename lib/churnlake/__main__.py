@@ -13,6 +13,7 @@ from churnlake.core.contract import sql_type
 from churnlake.core.errors import ContractError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
+from churnlake.core.release import release
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import EVER, RUNS, parse_days
 from churnlake.core.session import session
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
+        "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
+        "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
     }
@@ -247,6 +250,64 @@ def _content(argv: list[str]) -> int:
         _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
 
     return guarded("content", parser, argv, body)
+
+
+def _release(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake release",
+        description="Let readers see slices that a gate withheld or a check withdrew; the run log keeps by whom and why.",
+    )
+    parser.add_argument("--table", required=True, help="for example clean.voice")
+    parser.add_argument("--slice", action="append", default=[], metavar="SLICE", help="a batch, day or month; may be repeated")
+    parser.add_argument("--dates", default=None, metavar="A..B", help="of a table sliced by day: the days, in place of --slice")
+    parser.add_argument("--why", required=True, help="what was looked at and found good; kept in the run log")
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        table = {t.name: t for t in Lineage.of_package().tables if t.stored}.get(arguments.table)
+        if table is None:
+            raise SettingsError(f"no stored table '{arguments.table}'; python -m churnlake tables lists them")
+        slices = [*arguments.slice, *([str(day) for day in parse_days(arguments.dates).each()] if arguments.dates else [])]
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        with session(settings.spark, logs) as spark:
+            released = release(spark, settings, table, slices, arguments.why)
+        _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
+
+    return guarded("release", parser, argv, body)
+
+
+def _kills(argv: list[str]) -> int:
+    from churnlake.evaluate.kills import kills
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake kills",
+        description="Kill ingest and daily building with SIGKILL at random moments, run again, compare with an undisturbed lake.",
+    )
+    parser.add_argument("--times", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=2005)
+    parser.add_argument("--city", default="tiny", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--work", default="build/kills", help="folder for the city and its lakes")
+
+    def body(arguments: argparse.Namespace) -> None:
+        from churnlake.city.generate import generate, scenario
+
+        home = Path(arguments.work).resolve()
+        overrides = [f"store.landing={home / 'landing'}"]
+        settings = load(Settings, "local", overrides)
+        log_to(home / "logs")
+        with session(settings.spark, home / "logs") as spark:
+            if not (home / "landing").is_dir():
+                generate(spark, scenario(arguments.city), arguments.seed, home / "landing", home / "truth")
+            found = kills(spark, "local", overrides, home, arguments.times, arguments.seed, Console())
+        differ = [kill.lake for kill in found if not kill.is_same]
+        _say(f"{len(found) - len(differ)} of {len(found)} kills: tables identical to an undisturbed run\n")
+        if differ:
+            raise ContractError(f"{len(differ)} lakes differ and are kept: {', '.join(str(home / name) for name in differ)}")
+
+    return guarded("kills", parser, argv, body)
 
 
 def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from churnlake.core import landing_files
 from churnlake.core.errors import MissingInputError
 from churnlake.core.landing import Landing
 from churnlake.core.settings import load
@@ -76,3 +79,62 @@ def test_a_file_in_the_wrong_feed_does_not_hide_the_right_one(tmp_path: Path) ->
     assert paths(after) == ["sms/date=2005-05-01/s.csv"]
     assert after.seen_before == 2
     assert after.batch != misled.batch
+
+
+def age(path: Path, seconds: float = 3600) -> None:
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+
+
+def test_files_taken_in_before_are_not_looked_into_again_until_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(300):
+        put(tmp_path, f"sms/date=2005-05-01/{n:03}.csv", HEADER + LINE.replace(b"A1", b"A%d" % n))
+        age(tmp_path / f"sms/date=2005-05-01/{n:03}.csv")
+    put(tmp_path, "sms/date=2005-05-01/broken.csv.gz", HEADER)
+    age(tmp_path / "sms/date=2005-05-01/broken.csv.gz")
+    registered = chosen(tmp_path, []).register(FEEDS, "done")
+    assert len(registered) == 301
+    opened: list[str] = []
+    whole = landing_files._seen
+    monkeypatch.setattr(landing_files, "_seen", lambda path, *rest: opened.append(path.name) or whole(path, *rest))
+    put(tmp_path, "sms/date=2005-05-02/new.csv", HEADER + LINE.replace(b"A1", b"N1"))
+    again = chosen(tmp_path, registered)
+    assert (opened, paths(again), again.seen_before) == (["new.csv"], ["sms/date=2005-05-02/new.csv"], 300)
+    # another size, and another time with the same size: both are looked into, and what is new is taken in
+    put(tmp_path, "sms/date=2005-05-01/007.csv", HEADER + LINE + LINE)
+    put(tmp_path, "sms/date=2005-05-01/008.csv", HEADER + LINE.replace(b"A1", b"B8"))
+    assert paths(chosen(tmp_path, registered)) == [f"sms/date=2005-05-0{n}.csv" for n in ("1/007", "1/008", "2/new")]
+    # a batch left half way is always looked into: it must be finished with exactly its files
+    opened.clear()
+    chosen(tmp_path, [row | {"batch_state": "open"} for row in registered if row["path"].endswith(("009.csv", "broken.csv.gz"))])
+    assert len(opened) == 302
+
+
+def test_a_file_changed_just_before_it_was_registered_is_looked_into_again(tmp_path: Path) -> None:
+    put(tmp_path, "sms/date=2005-05-01/a.csv", HEADER + LINE)
+    registered = chosen(tmp_path, []).register(FEEDS, "done")
+    told = (tmp_path / "sms/date=2005-05-01/a.csv").stat()
+    put(tmp_path, "sms/date=2005-05-01/a.csv", HEADER + LINE.replace(b"A1", b"A2"))
+    os.utime(tmp_path / "sms/date=2005-05-01/a.csv", ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert paths(chosen(tmp_path, registered)) == ["sms/date=2005-05-01/a.csv"]
+
+
+@pytest.mark.parametrize("happens", ["grows", "goes"])
+def test_a_file_still_being_written_waits_for_a_later_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happens: str) -> None:
+    put(tmp_path, "sms/date=2005-05-01/a.csv", HEADER + LINE)
+    put(tmp_path, "sms/date=2005-05-01/b.csv", HEADER + LINE.replace(b"A1", b"A2"))
+    whole = landing_files._seen
+
+    def seen(path: Path, *rest: Any) -> Any:
+        found = whole(path, *rest)
+        if path.name == "b.csv":
+            path.unlink() if happens == "goes" else path.write_bytes(path.read_bytes() + LINE)
+        return found
+
+    monkeypatch.setattr(landing_files, "_seen", seen)
+    first = chosen(tmp_path, [])
+    assert paths(first) == ["sms/date=2005-05-01/a.csv"]
+    monkeypatch.undo()
+    left = [] if happens == "goes" else ["sms/date=2005-05-01/b.csv"]
+    assert paths(chosen(tmp_path, first.register(FEEDS, "done"))) == left

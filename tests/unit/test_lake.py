@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,34 @@ def test_slices_of_a_run_that_died_are_hidden_until_it_is_run_again(spark: Spark
     assert seen["days"] == [day(1), day(2)]
 
 
+def test_what_a_run_might_have_written_and_did_not_stays_visible(spark: SparkSession, settings: CoreSettings) -> None:
+    writes, fails = {"both": True}, {"now": False}
+
+    def write(lake: Lake, run: Run) -> None:
+        lake.write(VISITS, visits(spark, (1, 1, 5)))
+        if fails["now"]:
+            raise ValueError("broken")
+        if writes["both"]:
+            lake.write(TOTALS, rows_of(spark, TOTALS, {"visits": 5}))
+
+    seen: dict[str, Any] = {}
+
+    def read(lake: Lake, run: Run) -> None:
+        seen["n"] = [r.visits for r in lake.read(TOTALS).collect()]
+
+    writer, reader = job(write, writes=(VISITS, TOTALS)), job(read, reads=(TOTALS,))
+    writer.run(spark, settings, Days(day(1), day(1)))
+    writes["both"] = False
+    writer.run(spark, settings, Days(day(1), day(1)))
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert seen["n"] == [5]
+    fails["now"] = True
+    with pytest.raises(ValueError, match="broken"):
+        writer.run(spark, settings, Days(day(1), day(1)))
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert seen["n"] == [5]
+
+
 def test_frozen_slices_stay_as_they_are_until_restated(spark: SparkSession, settings: CoreSettings) -> None:
     given = {"shop": 1}
 
@@ -178,6 +207,34 @@ def test_a_table_made_under_another_contract_stops_the_write(spark: SparkSession
 
     with pytest.raises(ContractError, match="made under another contract"):
         job(write_stricter, writes=(stricter,)).run(spark, settings, Days(day(1), day(1)))
+
+
+@pytest.mark.parametrize("killed_half_way", [False, True])
+def test_optional_columns_that_a_contract_gained_are_added(
+    spark: SparkSession, settings: CoreSettings, killed_half_way: bool
+) -> None:
+    given: dict[str, Any] = {"table": VISITS, "rows": visits(spark, (1, 1, 5))}
+
+    def write(lake: Lake, run: Run) -> None:
+        lake.write(given["table"], given["rows"])
+
+    job(write, writes=(VISITS,)).run(spark, settings, Days(day(1), day(1)))
+    more = (Column("guests", INT, "Guests.", optional=True, least=0), Column("remark", STRING, "It's a remark.", optional=True))
+    wider = replace(VISITS, columns=(VISITS.columns[0], *more, *VISITS.columns[1:]))
+    path = f"delta.`{settings.store.lake}/daily/visits`"
+    if killed_half_way:
+        spark.sql(f"ALTER TABLE {path} ADD COLUMNS (guests INT)")
+    given |= {"table": wider, "rows": rows_of(spark, wider, {"day": day(2), "shop": 1, "visits": 6, "guests": 7})}
+    job(write, writes=(wider,)).run(spark, settings, Days(day(2), day(2)))
+    found = spark.sql(f"SELECT day, visits, guests, remark FROM {path} ORDER BY day").collect()
+    assert [tuple(r) for r in found] == [(day(1), 5, None, None), (day(2), 6, 7, None)]
+    given["rows"] = rows_of(spark, wider, {"day": day(2), "shop": 1, "guests": -1})
+    with pytest.raises(Exception, match=r"(?i)guests_holds|DELTA_VIOLATE_CONSTRAINT"):
+        job(write, writes=(wider,)).run(spark, settings, Days(day(2), day(2)))
+    required = replace(VISITS, columns=(*wider.columns, Column("owner", STRING, "Owner.")))
+    given |= {"table": required, "rows": rows_of(spark, required, {"day": day(3)})}
+    with pytest.raises(ContractError, match="differ in more than added optional columns"):
+        job(write, writes=(required,)).run(spark, settings, Days(day(3), day(3)))
 
 
 def test_a_whole_table_is_replaced_by_each_write(spark: SparkSession, settings: CoreSettings) -> None:

@@ -29,3 +29,13 @@ class LineageError(ChurnlakeError):
     """A job touched a table it did not declare, or declarations do not form a chain."""
 
     exit_code = 3
+
+
+class BusyError(ChurnlakeError):
+    """Another run of the job is at work."""
+
+    exit_code = 2
+
+
+class DiskFullError(ChurnlakeError):
+    """No room left to write to."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import logging
-import subprocess
+import re
 import sys
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,23 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core import settings as layered
+from churnlake.core import visibility
 from churnlake.core.contract import Table
-from churnlake.core.errors import ChurnlakeError, ContractError
+from churnlake.core.errors import ChurnlakeError, ContractError, DiskFullError
 from churnlake.core.lake import Lake, Scope, Written
 from churnlake.core.landing import FILES, Landing
+from churnlake.core.leases import lease
+from churnlake.core.logs import log_to as log_to
+from churnlake.core.logs import revision as revision
 from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import require_java, session
 from churnlake.core.settings import CoreSettings
+from churnlake.core.storage import Storage
 
 logger = logging.getLogger("churnlake")
 # before a run knows where to log to, errors are one line on the screen and no more
 logger.addHandler(logging.NullHandler())
+NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 Body = Callable[[Lake, "Run"], None]
 
 
@@ -88,6 +94,12 @@ class Job:
         return tuple(t for t in (*self.reads, *self.may_read) if not t.stored)
 
     @property
+    def is_daily(self) -> bool:
+        """Whether it makes days out of batches: without ``--dates`` it then takes exactly the days that changed."""
+        sliced = {t.slice for t in self.inputs if t.stored}
+        return "batch" in sliced and sliced <= {"batch", None} and all(t.slice == "day" for t in self.writes)
+
+    @property
     def inputs(self) -> tuple[Table, ...]:
         """Tables whose makers must run before: what it reads or may read, without what it only looks back at."""
         return (*self.reads, *self.may_read)
@@ -108,11 +120,22 @@ class Job:
     ) -> Report:
         """Run the job over the days (None: the days its inputs changed since it last ran).
 
-        Raises ChurnlakeError when inputs are missing, a contract or gate is broken, or the job touches an undeclared table.
+        Raises ChurnlakeError when inputs are missing, a contract or gate is broken, the job touches an undeclared table, or
+        another run of it is at work.
         """
-        began = time.monotonic()
         run_id = uuid.uuid4().hex[:12]
-        makers = makers or {}
+        try:
+            with lease(spark, settings.store.lake, self.name, run_id):
+                return self._run(spark, settings, days, run_id, makers or {}, restate)
+        except OSError as error:
+            if NO_ROOM.search(str(error)):
+                raise DiskFullError(f"no room left to write: {Storage(spark, settings.store.lake).room()}; make room") from error
+            raise
+
+    def _run(
+        self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
+    ) -> Report:
+        began = time.monotonic()
         files = (FILES,) if self.lands else ()
         looking = Lake(
             spark,
@@ -121,7 +144,8 @@ class Job:
         )
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
-            looking.landing.choose(self.lands, registered, days.last if days else None)
+            again = looking.withheld_batch(self.writes, registered) if restate else None
+            looking.landing.choose(self.lands, registered, days.last if days else None, again)
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)
         scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
@@ -133,15 +157,29 @@ class Job:
             self._body(lake, run)
             if self.lands:
                 run.days = self._days_touched(lake) or days
-            report = Report(
-                self.name, run.days, self._rows_in(lake), lake.written, run.left_out, run.facts, time.monotonic() - began
-            )
-            lake.append_log(self._entry(run, "done", lake.written, report, lake.versions_read))
-            return report
+            for name in lake.skipped:
+                run.left_out.append(f"{name}: {lake.why_skipped(name)}")
+            passed = [w for w in lake.written if not w.withheld]
+            report = Report(self.name, run.days, self._rows_in(lake), passed, run.left_out, run.facts, time.monotonic() - began)
+            for found, state in ((lake.written, "withheld"), (lake.withdrawn, "withdrawn")):
+                for w in (w for w in found if w.withheld):
+                    lake.append_log(self._entry(run, state, [w], message=w.withheld))
+            lake.append_log(self._entry(run, "done", passed, report, lake.versions_read))
+            if lake.landing.batch:
+                # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
+                lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
-            if lake.written or lake.announced:
-                lake.append_log(self._entry(run, "failed", planned_rows(lake.planned()), message=_one_line(error)))
+            # what can not be logged stays open in the log, which hides it as well
+            with contextlib.suppress(Exception):
+                if lake.written or lake.announced:
+                    lake.append_log(self._entry(run, "failed", planned_rows(lake.begun), message=_one_line(error)))
+            if NO_ROOM.search(f"{error} {error.__cause__}"):
+                raise DiskFullError(lake.no_room()) from error
             raise
+        withheld = [w.withheld for w in lake.written if w.withheld]
+        if withheld:
+            raise ContractError("; ".join(withheld))
+        return report
 
     def _body(self, lake: Lake, run: Run) -> None:
         if not self.lands:
@@ -163,7 +201,6 @@ class Job:
                 f"the files hold {expected} rows by line count, but {found} were committed; they differ in {self._unaccounted(lake)}; "
                 "mend or remove those files, then run again"
             )
-        lake.record_files(lake.landing.register(self.lands, "done"), FILES, batch)
 
     def _unaccounted(self, lake: Lake) -> str:
         """The files whose rows committed are not those counted, the first few by name."""
@@ -181,33 +218,37 @@ class Job:
         return ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
 
     def _days_by_default(self, lake: Lake, makers: dict[str, str]) -> Days:
+        today = dt.datetime.now(dt.UTC).date()
         if self.lands:
             delivered = [f.delivered_on for feed in self.lands for f in lake.landing.files(feed)]
-            return Days(min(delivered), max(delivered)) if delivered else Days(*[dt.datetime.now(dt.UTC).date()] * 2)
+            return Days(min(delivered), max(delivered)) if delivered else Days(today, today)
         above = sorted({makers[t.name] for t in self.inputs if t.name in makers and makers[t.name] != self.name})
         if not lake.has_log() or not above:
-            today = dt.datetime.now(dt.UTC).date()
             return Days(today, today)
         done = lake.log().where("state = 'done'").select("job", "at", "first_day", "last_day")
-        mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
         runs = done.where(F.col("job").isin(above))
+        if self.is_daily:
+            newest = runs.agg(F.max("last_day").alias("last")).first()
+            pending = visibility.pending_days(lake.log(), self.name, [t.name for t in self.inputs])
+            return Days.of(pending, newest["last"] if newest and newest["last"] else today)
+        mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
         since = mine["at"] if mine else None
         newer = runs.where(F.col("at") > F.lit(since)) if since else runs
         for candidates in (newer, runs):
             span = candidates.agg(F.min("first_day").alias("first"), F.max("last_day").alias("last")).first()
             if span and span["first"]:
                 return Days(span["first"], span["last"])
-        today = dt.datetime.now(dt.UTC).date()
         return Days(today, today)
 
     def _days_touched(self, lake: Lake) -> Days | None:
-        spans = [w.span for w in lake.written if w.table.ledger and w.span]
-        return Days(min(span.first for span in spans), max(span.last for span in spans)) if spans else None
+        days = [day for w in lake.written if w.table.ledger for day in w.days]
+        return Days(min(days), max(days)) if days else None
 
     def _rows_in(self, lake: Lake) -> int:
         if self.lands:
             return lake.landing.rows_in() if lake.landing.batch else 0
-        return lake.rows_last_written([t.name for t in self.inputs if t.name in lake.versions_read])
+        read = [t.name for t in self.inputs if t.name in lake.versions_read]
+        return visibility.rows_last_written(lake.log(), read) if read and lake.has_log() else 0
 
     def _entry(
         self,
@@ -224,6 +265,8 @@ class Job:
             "written": [w.entry() for w in written],
             "versions_read": list((versions or {}).items()), "left_out": run.left_out, 
             "seconds": report.seconds if report else None, "revision": revision(), "message": message,
+            "days": list(run.days.only) if run.days.only is not None else None,
+            "touched": [(w.table.name, w.days) for w in written if w.days or w.table.ledger],
         }  # fmt: skip
 
     # ---- the command line of every job
@@ -320,39 +363,6 @@ def guarded(name: str, parser: argparse.ArgumentParser, argv: list[str], body: C
         sys.stderr.write(f"{name} failed: {_one_line(error)}; full trace in {where}\n")
         return 1
     return 0
-
-
-def log_to(folder: Path) -> None:
-    """Send the house's own log to churnlake.log in the folder; nothing to the screen."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    # pyspark repeats every analysis error on the screen as JSON; the trace is in our log already
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        logging.getLogger(name).disabled = True
-
-
-@cache
-def revision() -> str | None:
-    """The git revision of the sources, None where there is no git."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """The lake: the only reader and writer of tables.
 
 A write replaces exactly its slices in one commit; the slices are hidden from readers from before the write until the run
-that wrote them is done. Reads never go beyond the run's last day.
+that wrote them is done and they passed their gate. Reads never go beyond the run's last day.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.core import ledger, rules
+from churnlake.core import ledger, rules, visibility
 from churnlake.core.contract import Table
 from churnlake.core.errors import ContractError, LineageError, MissingInputError
 from churnlake.core.frames import frame_of
@@ -26,6 +25,7 @@ from churnlake.core.landing import Landing
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runs import RUNS, Days
 from churnlake.core.settings import StoreSettings
+from churnlake.core.storage import Storage
 
 logger = logging.getLogger(__name__)
 WHOLE = "all"
@@ -33,7 +33,7 @@ WHOLE = "all"
 
 @dataclass
 class Written:
-    """What one write committed, how long it took and when it was done (seconds since 1970)."""
+    """What one write committed. ``days`` are those its good rows are of; ``withheld`` says which gate it did not pass."""
 
     table: Table
     slices: list[str]
@@ -41,9 +41,10 @@ class Written:
     rows: int
     bad: int = 0
     duplicates: int = 0
-    span: Days | None = None
+    days: list[dt.date] = field(default_factory=list)
+    withheld: str = ""
     seconds: float = 0.0
-    ended: float = 0.0
+    ended: float = 0.0  # seconds since 1970
 
     def entry(self) -> dict[str, Any]:
         """What the run log keeps of it."""
@@ -79,10 +80,14 @@ class Lake:
         self._scope = scope
         self._on_first_write = on_first_write
         self.announced = False
-        self._hidden: dict[str, set[str]] | None = None
+        self.begun: list[tuple[Table, list[str]]] = []
+        self._hidden: dict[str, dict[str, str]] | None = None
+        self.skipped: dict[str, dict[str, str]] = {}
+        self.storage = Storage(spark, store.lake)
         self._key: Key | None = None
         self.landing = Landing(store)
         self.written: list[Written] = []
+        self.withdrawn: list[Written] = []
         self.versions_read: dict[str, int] = {}
 
     # ---- reading
@@ -124,19 +129,6 @@ class Lake:
         """The run log: one row per run and state it reached."""
         return self.spark.read.format("delta").load(self.path(RUNS))
 
-    def rows_last_written(self, tables: list[str]) -> int:
-        """Rows committed by the newest done write of each of these tables, summed."""
-        if not tables or not self.has_log():
-            return 0
-        done = (
-            self.log()
-            .where("state = 'done'")
-            .select("at", F.explode("written").alias("w"))
-            .where(F.col("w.table_name").isin(tables))
-        )
-        total = done.groupBy("w.table_name").agg(F.max_by("w.rows", "at").alias("rows")).agg(F.sum("rows").alias("rows")).first()
-        return int(total["rows"] or 0) if total else 0
-
     def has_log(self) -> bool:
         """Whether any run has been logged yet."""
         return self._exists(RUNS)
@@ -148,35 +140,70 @@ class Lake:
         rows = self.spark.read.format("delta").load(self.path(table))
         if table.name not in self.versions_read:
             self.versions_read[table.name] = self._version(table)
-        # what this run itself has written it may read
-        mine = {s for written in self.written if written.table == table for s in written.slices}
-        hidden = self.hidden().get(table.name, set()) - mine
+        # what this run itself has written it may read, once past its gate
+        mine = {s: w.withheld for w in self.written if w.table == table for s in w.slices}
+        hidden = {s: state for s, state in self.hidden().get(table.name, {}).items() if s not in mine}
+        hidden |= {s: "withheld" for s, why in mine.items() if why}
+        if hidden:
+            self.skipped[table.name] = hidden
         if WHOLE in hidden:
-            raise MissingInputError(
-                f"{table.name} was left half written; run job {self._scope.makers.get(table.name, 'that makes it')} again"
-            )
+            raise MissingInputError(f"{table.name} can not be read: {self.why_skipped(table.name)}")
         if hidden and table.slice:
             rows = rows.where(~F.col(table.slice).cast("string").isin(sorted(hidden)))
         return rows
 
-    def hidden(self) -> dict[str, set[str]]:
-        """Slices that readers must not see, by table: their newest run is not done."""
+    def hidden(self) -> dict[str, dict[str, str]]:
+        """By table, the slices that readers must not see, each with the state of the run log that hides it."""
         if self._hidden is None:
-            self._hidden = {}
-            if self._exists(RUNS):
-                newest = (
-                    self.log()
-                    .select("state", "at", F.explode("written").alias("w"))
-                    .select("state", "at", "w.table_name", F.explode("w.slices").alias("slice"))
-                )
-                newest = (
-                    newest.groupBy("table_name", "slice")
-                    .agg(F.max_by("state", F.struct("at", F.expr("state <> 'open'"))).alias("state"))
-                    .where("state <> 'done'")
-                )
-                for row in newest.collect():
-                    self._hidden.setdefault(row.table_name, set()).add(row.slice)
+            self._hidden = visibility.hidden(self.log()) if self.has_log() else {}
         return self._hidden
+
+    def why_skipped(self, table_name: str) -> str:
+        """Which slices of the table this run did not see, and what to do about it."""
+        return visibility.told(self.skipped[table_name], self._scope.makers.get(table_name, "that makes it"))
+
+    def days_in(self, table: Table, slices: list[str]) -> list[dt.date]:
+        """The days that good rows of these slices are of, whether readers see them or not; sorted."""
+        if table.slice == "day":
+            return sorted(dt.date.fromisoformat(name) for name in slices)
+        if table.at is None or not self._exists(table):
+            return []
+        rows = self.spark.read.format("delta").load(self.path(table))
+        if table.slice:
+            rows = rows.where(F.col(table.slice).cast("string").isin(slices))
+        rows = rows.where("state = 'good'") if table.ledger else rows
+        return sorted(row["day"] for row in rows.select(F.col(table.at).alias("day")).distinct().collect() if row["day"])
+
+    def slices_holding(self, table: Table, days: list[dt.date]) -> list[str]:
+        """The slices that hold what was delivered on these days or most of the rows that are of one of them.
+
+        A day or month is its own slice. Of a table sliced by batch, a few rows of a day come late in other batches: withdrawing
+        those for it would hide other days.
+        """
+        if table.slice == "day":
+            return [str(day) for day in sorted(set(days))]
+        if table.slice != "batch":
+            return sorted({str(day.replace(day=1)) for day in days}) if table.slice == "month" else [WHOLE]
+        rows = self.spark.read.format("delta").load(self.path(table))
+        found: set[str] = set()
+        for by in sorted({table.at or "delivered_on", "delivered_on"} & set(table.names)):
+            counted = rows.where(F.col(by).isin(days)).groupBy(F.col(by), "batch").count()
+            most = counted.groupBy(by).agg(F.max_by("batch", F.struct("count", "batch")).alias("batch"))
+            found |= {row["batch"] for row in most.collect()}
+        return sorted(found)
+
+    def withheld_batch(self, tables: tuple[Table, ...], registered: list[Any]) -> str | None:
+        """The batch, delivered first of those a gate withholds from readers of these tables; None when there is none."""
+        held = {s for t in tables for s, state in self.hidden().get(t.name, {}).items() if state == "withheld"}
+        return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
+
+    def withdraw(self, table: Table, days: list[dt.date], why: str) -> list[str]:
+        """Hide, from the end of this run on, the slices that hold these days; ``why`` stands in the run log. The slices."""
+        self._declared(table, reading=True)
+        slices = [s for s in self.slices_holding(table, days) if s not in self.hidden().get(table.name, {})]
+        if slices:
+            self.withdrawn.append(Written(table, slices, self._version(table), 0, days=self.days_in(table, slices), withheld=why))
+        return slices
 
     # ---- writing
 
@@ -185,7 +212,8 @@ class Lake:
 
         Rows outside the run's slices are left out, so a function may work on a longer stretch than the run writes. On a
         ledger table each row is first judged by the contract's rules and looked up among those already there.
-        Raises ContractError when the columns are not the contract's, or a ledger slice has too few good rows.
+        A ledger slice with too few good rows is withheld: committed, but not seen by readers until released.
+        Raises ContractError when the columns are not the contract's.
         """
         began = time.time()
         self._declared(table, reading=False)
@@ -194,11 +222,12 @@ class Lake:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
             return None
         self._announce()
+        self.begun.append((table, slices))
         self.create(table)
         if table.ledger:
             rows = self._judged(table, rows)
         rows = _conform(table, rows)
-        condition = _where(table, slices)
+        condition = rules.slices_sql(table, slices)
         if table.slice:
             rows = rows.where(condition)
         if table.slice and len(slices) > 1:
@@ -217,11 +246,14 @@ class Lake:
         logger.info(
             "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
         )
-        if table.ledger and report.rows < table.least_good * (report.rows + report.bad + report.duplicates):
-            raise ContractError(
-                f"{table.name}: only {report.rows} of {report.rows + report.bad + report.duplicates} rows are good (gate: {table.least_good:.0%}); "
-                f"see the reasons in its rows with state 'bad', mend the feed file or the files, and run again"
+        came = report.rows + report.bad + report.duplicates
+        if table.ledger and report.rows + report.duplicates < table.least_good * came:
+            report.withheld = (
+                f"{table.name}: only {report.rows} of {came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
+                f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
+                f"the slice as it is: python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
             )
+            logger.warning(report.withheld)
         return report
 
     def planned(self) -> list[tuple[Table, list[str]]]:
@@ -241,24 +273,11 @@ class Lake:
         frame.write.format("delta").mode("overwrite").option("replaceWhere", f"batch = '{batch}'").save(self.path(table))
 
     def create(self, table: Table) -> None:
-        """Create the table from its contract if it is not there.
-
-        Raises ContractError when it is there under another contract.
-        """
-        if not self._exists(table):
-            if "://" not in self.path(table):
-                Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
-            self.spark.sql(rules.ddl(table, f"delta.`{self.path(table)}`"))
-            return
-        found = self.spark.sql(f"SHOW TBLPROPERTIES delta.`{self.path(table)}` ('churnlake.contract')").first()
-        if found is None or found["value"] != table.fingerprint:
-            raise ContractError(
-                f"{table.name} on disk was made under another contract; "
-                f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
-            )
+        """Create the table from its contract if it is not there. Raises ContractError when it is there under another."""
+        self.storage.create(table)
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
-        """Every row with its state, dealt out and sorted as the table is: see ``ledger.set_repeats_aside``."""
+        """Every row with its state, dealt out and sorted as the table is."""
         batch = F.lit(self.landing.batch)
         # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
@@ -305,7 +324,7 @@ class Lake:
             self.log().where("state = 'done'").select(F.explode("written").alias("w")).where(F.col("w.table_name") == table.name)
         )
         listed = {row["slice"] for row in done.select(F.explode("w.slices").alias("slice")).distinct().collect()}
-        return listed - self.hidden().get(table.name, set())
+        return listed - set(self.hidden().get(table.name, {}))
 
     def _announce(self) -> None:
         if not self.announced and self._on_first_write:
@@ -315,19 +334,20 @@ class Lake:
     def _count(self, table: Table, slices: list[str], condition: str) -> Written:
         stored = self.spark.read.format("delta").load(self.path(table)).where(condition)
         state = F.col("state") if table.ledger else F.lit("good")
-        at = F.col(table.at) if table.at else F.lit(None).cast("date")
-        found = (
-            stored.groupBy(state.alias("state"))
-            .agg(F.count("*").alias("rows"), F.min(at).alias("first"), F.max(at).alias("last"))
-            .collect()
-        )
-        counts = {row["state"]: row["rows"] for row in found}
-        span = next((Days(row["first"], row["last"]) for row in found if row["state"] == "good" and row["first"]), None)
-        return Written(
-            table, slices, self._version(table), counts.get("good", 0), counts.get("bad", 0), counts.get("duplicate", 0), span
-        )
+        # of each state a row a day: no more than the calendar holds
+        at = F.when(state == "good", F.col(table.at)) if table.at and table.ledger else F.lit(None).cast("date")
+        found = stored.groupBy(state.alias("state"), at.alias("day")).agg(F.count("*").alias("rows")).collect()
+        counts = {name: sum(row["rows"] for row in found if row["state"] == name) for name in ("good", "bad", "duplicate")}
+        days = sorted({row["day"] for row in found if row["state"] == "good" and row["day"]})
+        return Written(table, slices, self._version(table), counts["good"], counts["bad"], counts["duplicate"], days)
 
     # ---- the rest
+
+    def no_room(self) -> str:
+        """What to say where a write found no room: what is full, and how much the run brings."""
+        brings = self.landing.bytes_in()
+        needs = f"; the landing files of this run hold {brings / 1e6:,.1f} MB, and the lake needs about as much" if brings else ""
+        return f"no room left to write: {self.storage.room()}{needs}. Readers see nothing of this run; make room, then run the job again"
 
     @property
     def key(self) -> Key:
@@ -342,28 +362,13 @@ class Lake:
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
-        root = self._store.lake
-        return (
-            f"{root.rstrip('/')}/{table.name.replace('.', '/')}"
-            if "://" in root
-            else str(Path(root).resolve() / table.name.replace(".", "/"))
-        )
+        return self.storage.path(table)
 
     def _exists(self, table: Table) -> bool:
-        from delta.tables import DeltaTable
-
-        if "://" not in self._store.lake:
-            return (Path(self.path(table)) / "_delta_log").is_dir()
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
+        return self.storage.exists(table)
 
     def _version(self, table: Table) -> int:
-        log = Path(self.path(table)) / "_delta_log"
-        if "://" not in self._store.lake:
-            return max((int(f.stem) for f in log.glob("*.json") if f.stem.isdigit()), default=-1)
-        from delta.tables import DeltaTable
-
-        newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()
-        return int(newest["version"]) if newest else -1
+        return self.storage.version(table)
 
     def _declared(self, table: Table, *, reading: bool) -> None:
         allowed = (*self._scope.reads, *self._scope.may_read, *self._scope.writes) if reading else self._scope.writes
@@ -371,17 +376,6 @@ class Lake:
             raise LineageError(
                 f"the job {'reads' if reading else 'writes'} {table.name} but does not declare it; add it to its @job({'reads' if reading else 'writes'}=...)"
             )
-
-
-def _where(table: Table, slices: list[str]) -> str:
-    if table.slice is None:
-        return "true"
-    if table.slice == "batch":
-        return f"batch = '{slices[0]}'"
-    dates = [dt.date.fromisoformat(s) for s in slices]
-    if table.slice != "month" and (dates[-1] - dates[0]).days + 1 == len(dates):
-        return f"{table.slice} >= date'{dates[0]}' AND {table.slice} <= date'{dates[-1]}'"
-    return f"{table.slice} IN ({', '.join(f'date{day.isoformat()!r}' for day in dates)})"
 
 
 def _conform(table: Table, rows: DataFrame) -> DataFrame:

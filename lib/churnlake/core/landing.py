@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.core.contract import DATE, INT, LONG, STRING, TIMESTAMP, Column, Table
 from churnlake.core.errors import MissingInputError
-from churnlake.core.feeds import Feed, LandingFile, landing_files, load_feed, read_feed
+from churnlake.core.feeds import Feed, LandingFile, load_feed, read_feed
+from churnlake.core.landing_files import Stamp, listed, looked_into
 from churnlake.core.settings import StoreSettings, conf_folder
 
 FILES = Table(
@@ -30,6 +31,12 @@ FILES = Table(
         Column("batch", STRING, "Batch that took it in: hash of its files' hashes."),
         Column("batch_state", STRING, "open: being taken in; done.", one_of=("open", "done")),
         Column("done_at", TIMESTAMP, "When the batch was done, UTC.", optional=True),
+        Column(
+            "modified_at",
+            TIMESTAMP,
+            "When the file was last changed, UTC: with the same name, size and time it is not looked into again.",
+            optional=True,
+        ),
         Column("note", STRING, "Why the file could not be read, when so; its lines are not taken in.", optional=True),
     ),
 )
@@ -78,10 +85,13 @@ class Landing:
             self.feed(table)
         return found
 
-    def choose(self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None) -> None:
+    def choose(
+        self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None, again: str | None = None
+    ) -> None:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
 
-        ``registered`` are the rows of raw.files. There is no batch where none of these feeds is mapped or delivered while
+        ``registered`` are the rows of raw.files; a file of a done batch that has its name, size and time of change still is not
+        looked into again, unless its batch is the one to take in ``again``. There is no batch where none of these feeds is mapped or delivered while
         others are. Raises MissingInputError when the landing folder or the operator's feed files are not there, or no file of
         any feed was ever delivered.
         """
@@ -91,17 +101,23 @@ class Landing:
                 f"landing folder {self._root} is not there; put files under {self._root}/<feed>/date=YYYY-MM-DD/ or set store.landing"
             )
         known = {_identity(row["feed"], row["file_id"], row["path"], row["lines"]): row for row in registered}
-        half_way = {told for told, row in known.items() if row["batch_state"] == "open" and row["feed"] in mine}
+        half_way = {
+            told for told, row in known.items() if (row["batch_state"] == "open" or row["batch"] == again) and row["feed"] in mine
+        }
         for row in registered:
             if row["batch_state"] == "done":
                 self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
+        stamps = {
+            stamp: row["note"] is None for row in registered if row["batch"] != again and (stamp := _stamp(row)) is not None
+        }
         found: dict[tuple[str, str], tuple[Table, LandingFile]] = {}
         delivered = 0
         for noun, table in mine.items():
-            for landed in landing_files(self._root / noun, self.feed(table)):
-                delivered += 1
-                if last_day and landed.delivered_on > last_day:
-                    continue
+            there = listed(self._root / noun)
+            delivered += len(there)
+            self.seen_before += sum(stamps.get(file.stamp, False) for file in there)
+            due = [f for f in there if f.stamp not in stamps and not (last_day and f.delivered_on > last_day)]
+            for landed in looked_into(due, self.feed(table)):
                 told = _identity(noun, landed.file_id, str(landed.path.relative_to(self._root)), landed.lines)
                 if told in found or (told in known and told not in half_way):
                     self.seen_before += landed.note is None
@@ -147,6 +163,10 @@ class Landing:
         feeds = [name for name in self._files if table is None or self._feeds[name].feed == _noun(table)]
         return sum(f.lines * len(self._feeds[name].rows) for name in feeds for f in self._files[name])
 
+    def bytes_in(self) -> int:
+        """Size of the batch's files as they lie."""
+        return sum(f.bytes for files in self._files.values() for f in files)
+
     def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:
         """Rows of raw.files for the batch."""
         nouns = {table.name: _noun(table) for table in tables}
@@ -155,7 +175,7 @@ class Landing:
         return [
             {
                 "file_id": f.file_id, "feed": noun, "path": str(f.path.relative_to(self._root)), "delivered_on": f.delivered_on, "bytes": f.bytes,
-                "lines": f.lines,
+                "lines": f.lines, "modified_at": f.modified_at,
                 "rows_per_line": rows, "batch": self.batch, "batch_state": state, "note": f.note or None,
                 "done_at": dt.datetime.now(dt.UTC) if state == "done" else None,
             }
@@ -166,6 +186,17 @@ class Landing:
 def _identity(feed: str, file_id: str, path: str, lines: int) -> tuple[str, str]:
     """What tells a feed's file from others: its content. Those without a line, often byte for byte the same, by their path too."""
     return feed, file_id if lines else f"{file_id} {path}"
+
+
+def _stamp(row: Any) -> Stamp | None:
+    """Name, size and time of change of a registered file; None where they prove nothing.
+
+    A file changed within two seconds before it was registered might have been changed again without its time showing it.
+    """
+    modified, done = row["modified_at"], row["done_at"]
+    if row["batch_state"] != "done" or modified is None or done is None or done.timestamp() < modified.timestamp() + 2:
+        return None
+    return row["path"], row["bytes"], round(modified.timestamp() * 1e6)
 
 
 def _noun(table: Table) -> str:

@@ -7,12 +7,13 @@ import datetime as dt
 import gzip
 import hashlib
 import io
+import logging
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -21,11 +22,13 @@ from churnlake.core.errors import SettingsError
 if TYPE_CHECKING:
     from churnlake.core.feeds import Feed
 
+logger = logging.getLogger(__name__)
 CHUNK = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = bytes(range(33))
 """A line of nothing but blanks and control characters is empty, as it is for Spark's CSV reader."""
 STARTS_BLANK = re.compile(rb"\n[\x00-\x20]")
+Stamp = tuple[str, int, int]
 UNFINISHED = (".part", ".tmp")
 OTHER_PACKING = (".bz2", ".zip", ".zst", ".lz4", ".xz", ".snappy", ".deflate")
 
@@ -47,23 +50,67 @@ class LandingFile:
     header: tuple[str, ...] = ()
     header_line: str = ""
     note: str | None = None
+    modified_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file as the folder shows it, not looked into."""
+
+    path: Path
+    name: str
+    delivered_on: dt.date
+    bytes: int
+    modified_ns: int
+
+    @property
+    def stamp(self) -> Stamp:
+        """What a file that nobody touched keeps: its name, size and time of last change in microseconds."""
+        return self.name, self.bytes, self.modified_ns // 1000
 
 
 def landing_files(folder: Path, feed: Feed) -> list[LandingFile]:
-    """The files of one feed in its folder, by name. Those still being written (._ names, .part, .tmp) are left out.
+    """The files of one feed in its folder, by name: see ``listed`` and ``looked_into``."""
+    return looked_into(listed(folder), feed)
 
-    Raises SettingsError where a folder is not named date=YYYY-MM-DD. A file that can not be read has a note instead.
+
+def listed(folder: Path) -> list[Listed]:
+    """The files in a feed's folder, by name. Those still being written (._ names, .part, .tmp) are left out.
+
+    Raises SettingsError where a folder is not named date=YYYY-MM-DD.
     """
-    found: list[tuple[Path, str, dt.date]] = []
+    found: list[Listed] = []
     for day_folder in sorted(folder.iterdir()) if folder.is_dir() else []:
         if day_folder.name.startswith((".", "_")):
             continue
         delivered_on = _day(day_folder)
-        for path in sorted(day_folder.iterdir()):
-            if path.is_file() and not path.name.startswith((".", "_")) and not path.name.endswith(UNFINISHED):
-                found.append((path, f"{folder.name}/{day_folder.name}/{path.name}", delivered_on))
+        with os.scandir(day_folder) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if entry.is_file() and not entry.name.startswith((".", "_")) and not entry.name.endswith(UNFINISHED):
+                    name, told = f"{folder.name}/{day_folder.name}/{entry.name}", entry.stat()
+                    found.append(Listed(Path(entry.path), name, delivered_on, told.st_size, told.st_mtime_ns))
+    return found
+
+
+def looked_into(files: Sequence[Listed], feed: Feed) -> list[LandingFile]:
+    """The files hashed and counted. One that can not be read has a note instead; one that changed or went meanwhile is left out.
+
+    Such a file is still being written: a later run takes it in.
+    """
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda file: _seen(file[0], file[1], file[2], feed), found))
+        return [file for file in pool.map(lambda file: _settled(file, feed), files) if file is not None]
+
+
+def _settled(file: Listed, feed: Feed) -> LandingFile | None:
+    try:
+        seen = _seen(file.path, file.name, file.delivered_on, feed)
+        now = file.path.stat()
+    except FileNotFoundError:
+        now = None
+    if now is None or (now.st_size, now.st_mtime_ns) != (file.bytes, file.modified_ns) or seen.bytes != file.bytes:
+        logger.info("%s is still being written; left for a later run", file.name)
+        return None
+    return replace(seen, modified_at=dt.datetime.fromtimestamp(file.modified_ns // 1000 / 1e6, dt.UTC))
 
 
 def _day(folder: Path) -> dt.date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from pyspark.sql.types import DoubleType
@@ -38,7 +39,7 @@ def _column_rules(column: Column) -> list[Rule]:
         or_said = f" OR {column.made_of} IS NULL" if column.made_of else ""
         found.append(Rule(name, f"{name} missing", f"{name} IS NOT NULL{or_said}", ERROR))
     if column.one_of:
-        add(f"not one of {', '.join(column.one_of)}", f"{name} IS NULL OR {name} IN ({', '.join(map(_literal, column.one_of))})")
+        add(f"not one of {', '.join(column.one_of)}", f"{name} IS NULL OR {name} IN ({', '.join(map(literal, column.one_of))})")
     if column.least is not None:
         add(f"below {_number(column.least)}", f"{name} IS NULL OR {name} >= {_number(column.least)}")
     if column.most is not None:
@@ -53,7 +54,7 @@ def _column_rules(column: Column) -> list[Rule]:
 def reasons_sql(rules: tuple[Rule, ...], severity: Severity) -> str:
     """SQL of an array of the reasons that a row gives under the rules of one severity; empty when it keeps them all."""
     cases = [
-        f"CASE WHEN NOT coalesce({rule.holds}, false) THEN {_literal(rule.reason)} END"
+        f"CASE WHEN NOT coalesce({rule.holds}, false) THEN {literal(rule.reason)} END"
         for rule in rules
         if rule.severity == severity
     ]
@@ -87,11 +88,23 @@ def partition_columns(table: Table) -> list[str]:
     return [*([table.slice] if table.slice else []), *(["state"] if table.ledger else [])]
 
 
+def slices_sql(table: Table, slices: list[str]) -> str:
+    """SQL condition of the rows that lie in these slices, in order; one condition, however many they are: one commit replaces them."""
+    if table.slice is None:
+        return "true"
+    if table.slice == "batch":
+        return f"batch IN ({', '.join(map(literal, slices))})"
+    dates = [dt.date.fromisoformat(s) for s in slices]
+    if table.slice != "month" and (dates[-1] - dates[0]).days + 1 == len(dates):
+        return f"{table.slice} >= date'{dates[0]}' AND {table.slice} <= date'{dates[-1]}'"
+    return f"{table.slice} IN ({', '.join(f'date{day.isoformat()!r}' for day in dates)})"
+
+
 def ddl(table: Table, target: str) -> str:
     """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments."""
     strict = not table.ledger
     lines = [
-        f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {_literal(c.meaning)}"
+        f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {literal(c.meaning)}"
         for c in table.stored_columns
     ]
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
@@ -105,14 +118,15 @@ def ddl(table: Table, target: str) -> str:
         + ",\n".join(lines)
         + "\n)\nUSING delta\n"
         + (f"PARTITIONED BY ({', '.join(parts)})\n" if parts else "")
-        + f"COMMENT {_literal(table.meaning)}\n"
+        + f"COMMENT {literal(table.meaning)}\n"
         + "TBLPROPERTIES (\n"
-        + ",\n".join(f"  {_literal(k)} = {_literal(v)}" for k, v in properties.items())
+        + ",\n".join(f"  {literal(k)} = {literal(v)}" for k, v in properties.items())
         + "\n)"
     )
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
@@ -26,8 +27,8 @@ WRITTEN = ArrayType(
 
 RUNS = Table(
     "quality.runs",
-    "One row per run of a job and state it reached: open before its first write, then done or failed. "
-    "The newest row of a slice says whether readers see it.",
+    "One row per run of a job and state it reached: open before its first write, then done or failed; and per decision on "
+    "slices: withheld by a gate, withdrawn by a check, released by a person. The newest row of a slice says whether readers see it.",
     key=("run_id", "state"),
     columns=(
         Column("run_id", STRING, "Run."),
@@ -35,8 +36,9 @@ RUNS = Table(
         Column(
             "state",
             STRING,
-            "open: writing, its slices hidden; done: visible; failed: hidden until run again.",
-            one_of=("open", "done", "failed"),
+            "open: writing, its slices hidden; done: visible; failed: hidden until run again; "
+            "withheld, withdrawn: hidden until released or written again; released: visible.",
+            one_of=("open", "done", "failed", "withheld", "withdrawn", "released"),
         ),
         Column("at", TIMESTAMP, "When, UTC."),
         Column("first_day", DATE, "First day of the run's range."),
@@ -47,27 +49,51 @@ RUNS = Table(
         Column("left_out", TEXTS, "What the job left out, and for want of which feed."),
         Column("seconds", DOUBLE, "Wall time.", optional=True),
         Column("revision", STRING, "git revision of the code, where known.", optional=True),
-        Column("message", STRING, "On failed: what went wrong.", optional=True),
+        Column(
+            "message", STRING, "On failed, withheld and withdrawn: what is wrong; on released: by whom and why.", optional=True
+        ),
+        Column("days", ArrayType(DATE), "The days of the run, where they are not all from first to last.", optional=True),
+        Column(
+            "touched",
+            MapType(STRING, ArrayType(DATE)),
+            "By table: the days its rows are of, where its slices are not days themselves.",
+            optional=True,
+        ),
     ),
 )
 
 
 @dataclass(frozen=True)
 class Days:
-    """An inclusive range of days."""
+    """Days to run over: every day from ``first`` to ``last``, or ``only`` those named, which may be none."""
 
     first: dt.date
     last: dt.date
+    only: tuple[dt.date, ...] | None = None
+
+    @classmethod
+    def of(cls, days: Iterable[dt.date], otherwise: dt.date) -> Days:
+        """Exactly these days; where there are none, no day, as of ``otherwise``."""
+        found = tuple(sorted(set(days)))
+        if not found:
+            return cls(otherwise, otherwise, ())
+        is_whole = (found[-1] - found[0]).days + 1 == len(found)
+        return cls(found[0], found[-1], None if is_whole else found)
 
     def __str__(self) -> str:
-        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+        if self.only is not None and not self.only:
+            return "no day"
+        span = f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+        return span if self.only is None else f"{len(self.only)} days in {span}"
 
     def each(self) -> list[dt.date]:
-        """Every day of the range."""
+        """Every day to run over."""
+        if self.only is not None:
+            return list(self.only)
         return [self.first + dt.timedelta(days=i) for i in range((self.last - self.first).days + 1)]
 
     def months(self) -> list[dt.date]:
-        """First days of the months that end within the range: those a run over it completes."""
+        """First days of the months whose last day is among the days: those a run over them completes."""
         return [day.replace(day=1) for day in self.each() if (day + dt.timedelta(days=1)).day == 1]
 
 

@@ -23,7 +23,7 @@ from churnlake.core.console import Console
 from churnlake.core.errors import SettingsError
 from churnlake.core.job import Report, log_to
 from churnlake.core.lineage import Lineage
-from churnlake.core.runs import Days
+from churnlake.core.runs import Days, parse_days
 from churnlake.core.session import peak_memory_mb, session
 from churnlake.evaluate import duck
 from churnlake.evaluate.content import lake_of
@@ -142,8 +142,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     )
     settings = settings.model_copy(update={"store": store, "spark": spark_settings})
     log_to(logs)
-    first, _, last = asked["days"].partition("..")
-    days = Days(*(type(scenario(WHOLE).last_day).fromisoformat(day) for day in (first, last or first)))
+    days = parse_days(asked["days"])
     marks: list[tuple[str, float, float]] = []
     with session(settings.spark, logs) as spark:
         lineage = Lineage.of_package()

@@ -1,0 +1,203 @@
+"""One run of a job at a time: a lease that a run holds while it works, and that dies with it.
+
+The lease is a file below the lake, made by an operation that fails where the file is there: exclusive creation on a file system,
+Hadoop's create without overwrite on a URI. That is as safe as the store: HDFS, ABFS and GCS do it in one step, S3 only with
+conditional creation switched on (fs.s3a.create.conditional.enabled). The holder renews it; one not renewed in time, or whose
+process is gone from this machine, is taken over. Should a holder that slept through its time wake up, Delta refuses the
+second of two overlapping commits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from churnlake.core.errors import BusyError
+
+logger = logging.getLogger(__name__)
+LASTS = 120.0
+"""Seconds a lease stands without being renewed. A renewal is due every quarter of it."""
+
+
+@contextlib.contextmanager
+def lease(spark: SparkSession, root: str, job: str, run_id: str) -> Iterator[None]:
+    """Hold the job's lease in the lake at ``root`` for a while. Raises BusyError, naming the holder, when another run has it."""
+    files: _Files = _HadoopFiles(spark, root) if "://" in root else _LocalFiles(root)
+    mine = {"run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+    if not files.create(job, _text(mine)):
+        held = _parsed(files.read(job))
+        if not _is_dead(held):
+            raise BusyError(
+                f"job {job} is running already: run {held.get('run_id')} on {held.get('host')}, process {held.get('pid')}; wait for it to end "
+                f"(should it be gone, its lease ends {LASTS:.0f} s after its last sign of life)"
+            )
+        # of two that find it dead, the rename of one fails: the file it meant is no longer there
+        if not files.set_aside(job, held.get("run_id", "")) or not files.create(job, _text(mine)):
+            raise BusyError(f"job {job} is being started by another run; wait for it to end")
+        logger.warning("%s: took over the lease of run %s, which is dead", job, held.get("run_id"))
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(LASTS / 4):
+            with contextlib.suppress(Exception):
+                files.replace(job, _text(mine))
+
+    threading.Thread(target=renew, name=f"lease of {job}", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+        with contextlib.suppress(Exception):
+            if _parsed(files.read(job)).get("run_id") == run_id:
+                files.remove(job)
+
+
+def _text(holder: dict[str, Any]) -> str:
+    return json.dumps({**holder, "until": time.time() + LASTS})
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _is_dead(held: dict[str, Any]) -> bool:
+    """Whether the holder has not renewed in time, or was a process of this machine that is gone."""
+    if held.get("until", 0) < time.time():
+        return True
+    if held.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(held["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError, KeyError):
+        return False
+    return False
+
+
+class _Files:
+    """Lease files by job: the five operations a lease needs."""
+
+    def create(self, job: str, text: str) -> bool:
+        raise NotImplementedError
+
+    def read(self, job: str) -> str:
+        raise NotImplementedError
+
+    def replace(self, job: str, text: str) -> None:
+        raise NotImplementedError
+
+    def set_aside(self, job: str, run_id: str) -> bool:
+        raise NotImplementedError
+
+    def remove(self, job: str) -> None:
+        raise NotImplementedError
+
+
+class _LocalFiles(_Files):
+    def __init__(self, root: str) -> None:
+        self.folder = Path(root).resolve() / "_leases"
+
+    def create(self, job: str, text: str) -> bool:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # linked when whole: nobody ever reads half a lease
+        whole = self.folder / f".{uuid.uuid4().hex}"
+        whole.write_text(text, encoding="utf-8")
+        try:
+            os.link(whole, self.folder / job)
+        except FileExistsError:
+            return False
+        finally:
+            whole.unlink()
+        return True
+
+    def read(self, job: str) -> str:
+        try:
+            return (self.folder / job).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def replace(self, job: str, text: str) -> None:
+        whole = self.folder / f".{uuid.uuid4().hex}"
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(self.folder / job)
+
+    def set_aside(self, job: str, run_id: str) -> bool:
+        aside = self.folder / f".dead-{uuid.uuid4().hex}"
+        try:
+            (self.folder / job).rename(aside)
+        except FileNotFoundError:
+            return False
+        is_same = bool(_parsed(aside.read_text(encoding="utf-8")).get("run_id", "") == run_id)
+        if not is_same:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, self.folder / job)
+        aside.unlink()
+        return is_same
+
+    def remove(self, job: str) -> None:
+        (self.folder / job).unlink(missing_ok=True)
+
+
+class _HadoopFiles(_Files):
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        jvm: Any = spark._jvm
+        self.jvm = jvm
+        self.folder = f"{root.rstrip('/')}/_leases"
+        path = jvm.org.apache.hadoop.fs.Path(self.folder)
+        self.fs: Any = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+
+    def _path(self, job: str) -> Any:
+        return self.jvm.org.apache.hadoop.fs.Path(f"{self.folder}/{job}")
+
+    def _write(self, job: str, text: str, overwrite: bool) -> None:
+        stream = self.fs.create(self._path(job), overwrite)
+        stream.write(bytearray(text.encode()))
+        stream.close()
+
+    def create(self, job: str, text: str) -> bool:
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            self._write(job, text, False)
+        except Py4JJavaError:
+            if self.fs.exists(self._path(job)):
+                return False
+            raise
+        return True
+
+    def read(self, job: str) -> str:
+        if not self.fs.exists(self._path(job)):
+            return ""
+        stream = self.fs.open(self._path(job))
+        try:
+            return str(self.jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+        finally:
+            stream.close()
+
+    def replace(self, job: str, text: str) -> None:
+        self._write(job, text, True)
+
+    def set_aside(self, job: str, run_id: str) -> bool:
+        aside = self._path(f".dead-{uuid.uuid4().hex}")
+        if _parsed(self.read(job)).get("run_id", "") != run_id or not self.fs.rename(self._path(job), aside):
+            return False
+        self.fs.delete(aside, False)
+        return True
+
+    def remove(self, job: str) -> None:
+        self.fs.delete(self._path(job), False)

@@ -1,0 +1,116 @@
+"""Where tables lie, and how they are made and kept to their contract. Rows are written by the lake alone."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from churnlake.core import rules
+from churnlake.core.contract import Table, sql_type
+from churnlake.core.errors import ContractError
+
+logger = logging.getLogger(__name__)
+
+
+class Storage:
+    """The folder or URI that holds every table of a lake."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        self.root = root
+        self.is_local = "://" not in root
+
+    def path(self, table: Table) -> str:
+        """Where the table lies."""
+        below = table.name.replace(".", "/")
+        return str(Path(self.root).resolve() / below) if self.is_local else f"{self.root.rstrip('/')}/{below}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever committed. A folder that a killed run left without a commit is no table."""
+        from delta.tables import DeltaTable
+
+        if self.is_local:
+            return self.version(table) >= 0
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
+
+    def version(self, table: Table) -> int:
+        """The newest commit of the table; -1 when there is none."""
+        if self.is_local:
+            log = Path(self.path(table)) / "_delta_log"
+            return max((int(f.stem) for f in log.glob("*.json") if f.stem.isdigit()), default=-1)
+        from delta.tables import DeltaTable
+
+        newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()
+        return int(newest["version"]) if newest else -1
+
+    def room(self) -> str:
+        """Room left where the lake and Spark's temporary files lie, in words."""
+        places = {"Spark's temporary files": tempfile.gettempdir(), **({"the lake": self.root} if self.is_local else {})}
+        free = {name: shutil.disk_usage(place).free / 1e6 for name, place in places.items() if Path(place).exists()}
+        return ", ".join(f"{mb:,.1f} MB free for {name} at {places[name]}" for name, mb in free.items()) or f"at {self.root}"
+
+    def contract(self, table: Table) -> str:
+        """The hash of the contract that the table on disk was made under; empty where it says none."""
+        found = self._sql(f"SHOW TBLPROPERTIES {self._name(table)} ('churnlake.contract')").first()
+        return str(found["value"]) if found else ""
+
+    def create(self, table: Table) -> None:
+        """Create the table from its contract if it is not there; optional columns that its contract gained are added.
+
+        Raises ContractError when it is there under a contract that differs in anything else.
+        """
+        if not self.exists(table):
+            if self.is_local:
+                Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
+            self._sql(rules.ddl(table, self._name(table)))
+            return
+        found = self.contract(table)
+        if found == table.fingerprint:
+            return
+        before = self._before(table, found)
+        if before is None:
+            raise ContractError(
+                f"{table.name} on disk was made under another contract, and they differ in more than added optional columns; "
+                f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
+            )
+        self._add(table, before)
+
+    def _before(self, table: Table, found: str) -> Table | None:
+        """The contract on disk, where it is this one less some optional columns."""
+        there = self.spark.read.format("delta").load(self.path(table)).columns
+        # columns are added at the end: a run killed between adding them and saying so leaves some there under the old contract
+        for known in (set(there[:count]) for count in range(len(there), 0, -1)):
+            lacking = [column for column in table.columns if column.name not in known]
+            if any(not column.optional for column in lacking):
+                return None
+            before = replace(
+                table, columns=tuple(column for column in table.columns if column.name in known), sort=(), key=table.key
+            )
+            if lacking and before.fingerprint == found:
+                return before
+        return None
+
+    def _add(self, table: Table, before: Table) -> None:
+        there = set(self.spark.read.format("delta").load(self.path(table)).columns)
+        new = [c for c in table.columns if c.name not in there]
+        if new:
+            columns = ", ".join(f"{c.name} {sql_type(c.type)} COMMENT {rules.literal(c.meaning)}" for c in new)
+            self._sql(f"ALTER TABLE {self._name(table)} ADD COLUMNS ({columns})")
+        known = {row["key"] for row in self._sql(f"SHOW TBLPROPERTIES {self._name(table)}").collect()}
+        for name, condition in rules.checks(table).items():
+            if name not in rules.checks(before) and f"delta.constraints.{name}" not in known:
+                self._sql(f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {name} CHECK ({condition})")
+        self._sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ('churnlake.contract' = '{table.fingerprint}')")
+        logger.info("%s: its contract gained optional columns: %s", table.name, ", ".join(c.name for c in new))
+
+    def _name(self, table: Table) -> str:
+        return f"delta.`{self.path(table)}`"
+
+    def _sql(self, text: str) -> Any:
+        return self.spark.sql(text)

@@ -1,0 +1,98 @@
+"""What the run log says: which slices readers see, and which days a job has yet to take in.
+
+A slice is seen when its newest row in the log is done or released. It is open while a run writes it, failed when that run came to
+no end, withheld when its write did not pass a gate, withdrawn when a check found it wrong afterwards.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+VISIBLE = ("done", "released")
+CAN_BE_RELEASED = ("withheld", "withdrawn")
+
+
+def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
+    """By table, the slices that readers must not see, each with the state that hides it."""
+    # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
+    ended = log.where("state <> 'open'").select("run_id", F.lit(True).alias("has_ended")).distinct()
+    newest = (
+        log.join(ended, on="run_id", how="left")
+        .select("state", "at", "has_ended", F.explode("written").alias("w"))
+        .select("state", "at", "has_ended", "w.table_name", F.explode("w.slices").alias("slice"))
+        .groupBy("table_name", "slice")
+        .agg(
+            F.expr("max(at) filter (where state = 'open')").alias("opened_at"),
+            F.expr("max_by(has_ended, at) filter (where state = 'open')").alias("has_ended"),
+            F.expr("max(at) filter (where state <> 'open')").alias("judged_at"),
+            F.expr("max_by(state, at) filter (where state <> 'open')").alias("judged"),
+        )
+        .selectExpr(
+            "table_name",
+            "slice",
+            "if(has_ended is null and opened_at is not null and (judged_at is null or judged_at < opened_at), 'open', judged) as state",
+        )
+        .where(F.col("state").isNotNull() & ~F.col("state").isin(*VISIBLE))
+    )
+    found: dict[str, dict[str, str]] = {}
+    for row in newest.collect():
+        found.setdefault(row["table_name"], {})[row["slice"]] = row["state"]
+    return found
+
+
+def told(slices: dict[str, str], job: str) -> str:
+    """Why a reader skips these slices of a table and what to do about it, in one line."""
+    by_state: dict[str, list[str]] = {}
+    for name, state in sorted(slices.items()):
+        by_state.setdefault(state, []).append(name)
+    parts = []
+    for state, names in sorted(by_state.items()):
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        remedy = "release it or mend it" if state in CAN_BE_RELEASED else f"run job {job} again"
+        parts.append(f"{listed} {'half written' if state in ('open', 'failed') else state}, {remedy}")
+    return "; ".join(parts)
+
+
+def pending_days(log: DataFrame, job: str, inputs: list[str]) -> list[dt.date]:
+    """The days of which the job's inputs changed after it last took them in, sorted.
+
+    A day changes when a run that brought rows of it is done, and when a slice that holds rows of it is withdrawn or released.
+    The job has taken a day in when a run of it over that day began after that. Both are bounded by the calendar.
+    """
+    every = F.sequence("first_day", "last_day")
+    slices = F.transform("w.slices", lambda name: name.try_cast("date"))
+    is_daily = ~F.exists(slices, lambda day: day.isNull())
+    of_days = F.coalesce(F.try_element_at("touched", F.col("w.table_name")), F.when(is_daily, slices), every)
+    changed = (
+        log.where(F.col("state").isin("done", "withdrawn", "released"))
+        .select("at", "touched", "first_day", "last_day", F.explode("written").alias("w"))
+        .where(F.col("w.table_name").isin(inputs))
+        .select("at", F.explode(of_days).alias("day"))
+        .groupBy("day")
+        .agg(F.max("at").alias("changed_at"))
+    )
+    taken = (
+        log.where((F.col("state") == "done") & (F.col("job") == job))
+        .withColumn("began", F.expr("timestamp_micros(unix_micros(at) - cast(coalesce(seconds, 0) * 1e6 as bigint))"))
+        .select("began", F.explode(F.coalesce("days", every)).alias("day"))
+        .groupBy("day")
+        .agg(F.max("began").alias("taken_at"))
+    )
+    waiting = changed.join(taken, on="day", how="left").where("taken_at IS NULL OR taken_at < changed_at")
+    return sorted(row["day"] for row in waiting.select("day").collect())
+
+
+def rows_last_written(log: DataFrame, tables: list[str]) -> int:
+    """Rows committed by the newest done write of each of these tables, summed."""
+    done = (
+        log.where("state = 'done'")
+        .select("at", F.explode("written").alias("w"))
+        .where(F.col("w.table_name").isin(tables))
+        .groupBy("w.table_name")
+        .agg(F.max_by("w.rows", "at").alias("rows"))
+    )
+    total = done.agg(F.sum("rows").alias("rows")).first()
+    return int(total["rows"] or 0) if total else 0
