@@ -153,10 +153,10 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
             report = jobs[name].run(spark, settings, days, makers=lineage.makers)
             marks += _marks(report, began)
         peak = peak_memory_mb()
-        results = _results(spark, settings, days)
+        held = results(spark, settings, days)
     shuffled = _shuffled(next(iter(sorted(events.iterdir()))), marks)
     steps = [{"name": name, "seconds": end - start, "shuffle_bytes": shuffled[name]} for name, start, end in marks]
-    return {"steps": steps, "results": results, "peak_memory_mb": peak}
+    return {"steps": steps, "results": held, "peak_memory_mb": peak}
 
 
 def _marks(report: Report, began: float) -> list[tuple[str, float, float]]:
@@ -198,7 +198,7 @@ def _tasks(log: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def _results(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+def results(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
     """The same counts and sums as ``duck.results``, of the lake's tables."""
     lake = lake_of(spark, settings, days, *RECORDS, *SUMS)
     found: dict[str, Any] = {}
@@ -241,7 +241,7 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
                 "ratio": round(spark_seconds / other, 2) if other else None, "shuffle_bytes": mine[-1]["shuffle_bytes"],
             }
         )  # fmt: skip
-    differing = _differing(runs[-1]["results"], others[-1]["results"])
+    apart = differing(runs[-1]["results"], others[-1]["results"])
     total = statistics.median(sum(s["seconds"] for s in run["steps"]) for run in runs)
     other_total = statistics.median(sum(run["steps"].values()) for run in others)
     records = sum(
@@ -251,7 +251,7 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
     return {
         "scale": scale, "cores": cores, "runs": len(runs), "records": records, "landed_bytes": landed,
         "spark_seconds": round(total, 2), "duckdb_seconds": round(other_total, 2), "total_ratio": round(total / other_total, 2),
-        "records_per_second": round(records / total), "results_agree": not differing, "differing": differing,
+        "records_per_second": round(records / total), "results_agree": not apart, "differing": apart,
         "peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in runs),
         "duckdb_peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in others),
         "shuffle_bytes_per_record": round(sum(step["shuffle_bytes"] for step in steps) / max(records, 1), 1),
@@ -259,7 +259,7 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
     }  # fmt: skip
 
 
-def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+def differing(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """What the two sides do not have the same of, in words."""
     return [
         f"{table} {name}: {value:,} here, {theirs[table].get(name, 0):,} there"
