@@ -20,7 +20,8 @@ from pyspark.sql import functions as F
 from churnlake.core import ledger, rules
 from churnlake.core.contract import Table
 from churnlake.core.errors import ContractError, LineageError, MissingInputError
-from churnlake.core.frames import frame_of
+from churnlake.core.frames import conform, frame_of
+from churnlake.core.key_versions import KeyVersions, properties
 from churnlake.core.landing import Landing
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runs import RUNS, Days
@@ -78,6 +79,7 @@ class Lake:
         self.announced = False
         self._hidden: dict[str, set[str]] | None = None
         self._key: Key | None = None
+        self.keys = KeyVersions(spark)
         self.landing = Landing(store)
         self.written: list[Written] = []
         self.versions_read: dict[str, int] = {}
@@ -142,6 +144,7 @@ class Lake:
         if not self._exists(table):
             maker = self._scope.makers.get(table.name)
             raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
+        self.keys.check(table, self.path(table))
         rows = self.spark.read.format("delta").load(self.path(table))
         if table.name not in self.versions_read:
             self.versions_read[table.name] = self._version(table)
@@ -193,7 +196,7 @@ class Lake:
         self.create(table)
         if table.ledger:
             rows = self._judged(table, rows)
-        rows = _conform(table, rows)
+        rows = conform(table, rows)
         condition = _where(table, slices)
         if table.slice:
             rows = rows.where(condition)
@@ -242,10 +245,12 @@ class Lake:
         if not self._exists(table):
             if "://" not in self.path(table):
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
-            self.spark.sql(rules.ddl(table, f"delta.`{self.path(table)}`"))
+            self.spark.sql(rules.ddl(table, f"delta.`{self.path(table)}`", self.keys.version))
             return
-        found = self.spark.sql(f"SHOW TBLPROPERTIES delta.`{self.path(table)}` ('churnlake.contract')").first()
-        if found is None or found["value"] != table.fingerprint:
+        found = properties(self.spark, self.path(table))
+        if found.get("churnlake.contract") == table.fingerprint:
+            self.keys.check(table, self.path(table), found)
+        else:
             raise ContractError(
                 f"{table.name} on disk was made under another contract; "
                 f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
@@ -254,6 +259,9 @@ class Lake:
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
         """Every row with its state, dealt out and sorted as the table is: see ``ledger.set_repeats_aside``."""
         batch = F.lit(self.landing.batch)
+        if len(self.key.ring) > 1:
+            made = [c.name for c in table.columns if c.pseudonym]
+            rows = rows.withColumns({name: self.key.renewed(F.col(name)) for name in made})
         # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
         dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
@@ -328,6 +336,7 @@ class Lake:
         """The key that pseudonyms and quarantined lines are made with."""
         if self._key is None:
             self._key = Key.load(self.spark, self._store.key_file, self._store.allow_demo_key)
+            self.keys.use(self._key.version, "store.key_file")
         return self._key
 
     def checkpoint(self, rows: DataFrame) -> DataFrame:
@@ -336,23 +345,27 @@ class Lake:
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
-        root = self._store.lake
+        root = self._store.vault if table.name.startswith("vault.") else self._store.lake
         return (
             f"{root.rstrip('/')}/{table.name.replace('.', '/')}"
             if "://" in root
             else str(Path(root).resolve() / table.name.replace(".", "/"))
         )
 
+    def is_there(self, table: Table) -> bool:
+        """Whether the table has been created, whoever may read it."""
+        return self._exists(table)
+
     def _exists(self, table: Table) -> bool:
         from delta.tables import DeltaTable
 
-        if "://" not in self._store.lake:
+        if "://" not in self.path(table):
             return (Path(self.path(table)) / "_delta_log").is_dir()
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     def _version(self, table: Table) -> int:
         log = Path(self.path(table)) / "_delta_log"
-        if "://" not in self._store.lake:
+        if "://" not in self.path(table):
             return max((int(f.stem) for f in log.glob("*.json") if f.stem.isdigit()), default=-1)
         from delta.tables import DeltaTable
 
@@ -376,23 +389,3 @@ def _where(table: Table, slices: list[str]) -> str:
     if table.slice != "month" and (dates[-1] - dates[0]).days + 1 == len(dates):
         return f"{table.slice} >= date'{dates[0]}' AND {table.slice} <= date'{dates[-1]}'"
     return f"{table.slice} IN ({', '.join(f'date{day.isoformat()!r}' for day in dates)})"
-
-
-def _conform(table: Table, rows: DataFrame) -> DataFrame:
-    found = {f.name: f.dataType for f in rows.schema.fields}
-    missing = [c.name for c in table.stored_columns if c.name not in found]
-    if missing:
-        raise ContractError(f"{table.name}: the rows to write lack {', '.join(missing)}")
-    # numbers may be widened by the engine (sum of int is bigint, of decimal a longer decimal); text is never made a number
-    wrong = [
-        c
-        for c in table.stored_columns
-        if (found[c.name].simpleString() == "string") != (c.type.simpleString() == "string")
-        and found[c.name].simpleString() != "void"
-    ]
-    if wrong:
-        raise ContractError(
-            f"{table.name}: "
-            + "; ".join(f"{c.name} is {found[c.name].simpleString()}, not {c.type.simpleString()}" for c in wrong)
-        )
-    return rows.select([F.col(c.name).cast(c.type).alias(c.name) for c in table.stored_columns])

@@ -77,8 +77,9 @@ def checks(table: Table) -> dict[str, str]:
     bound = {name: f"state <> 'good' OR ({condition})" for name, condition in conditions.items()}
     return {
         **bound,
-        "state_known": "state IN ('good', 'bad', 'duplicate')",
+        "state_known": "state IN ('good', 'bad', 'duplicate', 'suppressed')",
         "bad_says_why": "state <> 'bad' OR size(reasons) > 0",
+        "suppressed_says_nothing": "state <> 'suppressed' OR raw_text IS NULL",
     }
 
 
@@ -87,8 +88,11 @@ def partition_columns(table: Table) -> list[str]:
     return [*([table.slice] if table.slice else []), *(["state"] if table.ledger else [])]
 
 
-def ddl(table: Table, target: str) -> str:
-    """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments."""
+def ddl(table: Table, target: str, key_version: str = "") -> str:
+    """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments.
+
+    ``key_version`` tells the keys its pseudonyms are made with, where there are any and that is known.
+    """
     strict = not table.ledger
     lines = [
         f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {_literal(c.meaning)}"
@@ -96,6 +100,8 @@ def ddl(table: Table, target: str) -> str:
     ]
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
     properties["churnlake.contract"] = table.fingerprint
+    if table.pseudonyms and key_version:
+        properties["churnlake.key"] = key_version
     parts = partition_columns(table)
     # least and most of a file only where rows lie in order: of the other columns they say nothing, and cost more than the writing
     told = [name for name in dict.fromkeys((table.at, *table.sort)) if name and name not in parts]
