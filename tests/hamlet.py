@@ -17,7 +17,7 @@ from churnlake.settings import Settings
 
 LINEAGE = Lineage.of_package()
 TABLES = tuple(t for t in LINEAGE.tables if t.stored)
-DAYS = Days(dt.date(2005, 5, 1), dt.date(2005, 5, 31))
+DAYS = Days(dt.date(2005, 5, 1), dt.date(2005, 5, 4))
 NUMBERS = {f"user-{n}": f"1390123456{n}" for n in range(5)}
 SMS = "id,number,peer,time,way\n"
 FEEDS = {
@@ -43,7 +43,7 @@ class Hamlet:
             Settings,
             "local",
             [
-                f"store.landing={self.home}/landing", f"store.lake={self.home}/lake", f"store.vault={self.home}/vault",
+                f"store.landing={self.home}/landing", f"store.lake={self.home}/lake",
                 f"store.work={self.home}/work", f"store.feeds={self.home}/feeds", f"store.key_file=[{', '.join(self.keys)}]",
                 "store.allow_demo_key=false", *self.extra,
             ],
@@ -68,7 +68,7 @@ class Hamlet:
         self.deliver("subscribers", day, "all.csv", "\n".join(["user,number,since,until,joined,imsi,document", *rows]) + "\n")
 
     def run(self, *jobs: str, restate: bool = False) -> dict[str, Report]:
-        """Run these jobs over all of May."""
+        """Run these jobs over the days there are."""
         by_name = {job.name: job for job in LINEAGE.jobs}
         return {name: by_name[name].run(self.spark, self.settings, DAYS, makers=LINEAGE.makers, restate=restate) for name in jobs}
 

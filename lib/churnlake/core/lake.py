@@ -345,7 +345,7 @@ class Lake:
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
-        root = self._store.vault if table.name.startswith("vault.") else self._store.lake
+        root = self._store.lake
         return (
             f"{root.rstrip('/')}/{table.name.replace('.', '/')}"
             if "://" in root

@@ -77,9 +77,8 @@ def checks(table: Table) -> dict[str, str]:
     bound = {name: f"state <> 'good' OR ({condition})" for name, condition in conditions.items()}
     return {
         **bound,
-        "state_known": "state IN ('good', 'bad', 'duplicate', 'suppressed')",
+        "state_known": "state IN ('good', 'bad', 'duplicate')",
         "bad_says_why": "state <> 'bad' OR size(reasons) > 0",
-        "suppressed_says_nothing": "state <> 'suppressed' OR raw_text IS NULL",
     }
 
 

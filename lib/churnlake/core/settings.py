@@ -29,14 +29,13 @@ class SparkSettings(Model):
 
 
 class StoreSettings(Model):
-    """Where things lie: local paths, or a URI for the lake and the vault; and the zone days are counted in.
+    """Where things lie: local paths, or a URI for the lake; and the zone days are counted in.
 
     ``key_file`` is where the pseudonym key lies, or a list of keys, oldest first: a path, a URI, or env:NAME.
     """
 
     landing: str
     lake: str
-    vault: str
     feeds: str
     work: str
     key_file: str | tuple[str, ...]
