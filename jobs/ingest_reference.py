@@ -9,6 +9,7 @@ from churnlake.tables.raw import (
     RAW_BILLS,
     RAW_CELLS,
     RAW_HANDSETS,
+    RAW_OPT_OUTS,
     RAW_PLANS,
     RAW_RECHARGES,
     RAW_SUBSCRIBERS,
@@ -21,6 +22,7 @@ from churnlake.tables.reference import (
     CELLS,
     HANDSETS,
     LIVES,
+    OPT_OUTS,
     PLANS,
     RECHARGES,
     SUBSCRIBERS,
@@ -33,7 +35,7 @@ FEEDS = (
     (RAW_SUBSCRIBERS, SUBSCRIBERS, reference.subscribers), (RAW_PLANS, PLANS, reference.plans), (RAW_BILLS, BILLS, reference.bills),
     (RAW_RECHARGES, RECHARGES, reference.recharges), (RAW_SUBSCRIPTIONS, SUBSCRIPTIONS, reference.subscriptions),
     (RAW_TOUCHES, TOUCHES, reference.touches), (RAW_ANSWERS, ANSWERS, reference.answers),
-    (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
+    (RAW_OPT_OUTS, OPT_OUTS, reference.opt_outs), (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
 )  # fmt: skip
 
 

@@ -1,22 +1,27 @@
 """Put the users worth calling on a ranked list with reasons, a control group left alone inside it."""
 
-from churnlake.campaigns.lists import plan
+from churnlake.campaigns.lists import plan, willing
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import SCORES
 from churnlake.tables.features import MONTHLY
+from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY,), may_read=(SCORES,), writes=(LISTS,))
+@job(reads=(MONTHLY,), may_read=(SCORES, OPT_OUTS), writes=(LISTS,))
 def plan_campaigns(lake: Lake, run: Run) -> None:
     """One row per user listed, for each month scored within the run."""
     months = run.days.months()
     if not months or not lake.has(SCORES):
         run.leaves_out("retention lists", SCORES)
         return
-    lake.write(LISTS, plan(lake.read(SCORES, first=months[0]), lake.read(MONTHLY, first=months[0]), run.settings.campaigns))
+    scores = lake.read(SCORES, first=months[0])
+    if lake.has(OPT_OUTS):
+        # the forecast may be older than the choice
+        scores = willing(scores, lake.read(OPT_OUTS))
+    lake.write(LISTS, plan(scores, lake.read(MONTHLY, first=months[0]), run.settings.campaigns))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pyspark.sql import functions as F
 
+from churnlake.campaigns.lists import willing
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
@@ -9,10 +10,11 @@ from churnlake.models.fit import Contributions
 from churnlake.models.score import score
 from churnlake.tables.churn import MODELS, SCORES
 from churnlake.tables.features import MONTHLY
+from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY,), may_read=(MODELS,), writes=(SCORES,))
+@job(reads=(MONTHLY,), may_read=(MODELS, OPT_OUTS), writes=(SCORES,))
 def score_model(lake: Lake, run: Run) -> None:
     """One row per user active in the newest month that ends within the run."""
     months = run.days.months()
@@ -23,6 +25,8 @@ def score_model(lake: Lake, run: Run) -> None:
     pipeline, notes = Tracker(run.settings.tracking).load(champion.version)
     active = f"last_use_days < {run.settings.churn.active_within_days} AND coalesce(is_suspended, 0) = 0"
     features = lake.read(MONTHLY, first=months[-1]).where(F.col("month") == F.lit(months[-1])).where(active)
+    if lake.has(OPT_OUTS):
+        features = willing(features, lake.read(OPT_OUTS))
     lake.write(SCORES, score(features, pipeline, Contributions.from_notes(notes), champion.version, run.settings.models))
 
 

@@ -7,7 +7,7 @@ import sqlglot
 from sqlglot import exp
 
 from churnlake.core import rules
-from churnlake.core.contract import COUNT, INT, LEDGER, STRING, Column, Indicator, Table
+from churnlake.core.contract import COUNT, INT, LEDGER, LONG, STRING, Column, Indicator, Table
 from churnlake.core.errors import ContractError
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
@@ -129,3 +129,12 @@ def test_ledger_columns_are_in_the_ddl_of_a_ledger_only() -> None:
     assert [c.name for c in table.stored_columns] == ["x", "batch", *(c.name for c in LEDGER)]
     assert "PARTITIONED BY (batch, state)" in rules.ddl(table, "a.b")
     assert "x INT COMMENT" in rules.ddl(table, "a.b"), "a bad row may lack what a good one must have"
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if t.stored], ids=lambda t: t.name)
+def test_every_column_made_with_the_pseudonym_key_says_so(table: Table) -> None:
+    # keys worked out from an operator's plain id of a recharge, touch or answer hide nobody
+    plain = {"recharge_key", "touch_key", "answer_key"}
+    named = {c.name for c in table.columns if c.type == LONG and c.name.endswith(("_key", "user_id", "peer_id", "person_id"))}
+    assert {c.name for c in table.pseudonyms} - {"raw_text"} == named - plain
+    assert ("raw_text" in [c.name for c in table.pseudonyms]) == table.ledger

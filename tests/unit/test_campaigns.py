@@ -9,11 +9,12 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.campaigns.cells import placed
-from churnlake.campaigns.lists import plan
+from churnlake.campaigns.lists import plan, willing
 from churnlake.campaigns.settings import CampaignsSettings
 from churnlake.core.testing import rows
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import SCORES
+from churnlake.tables.reference import OPT_OUTS
 
 MONTH = dt.date(2005, 7, 1)
 SETTINGS = CampaignsSettings(
@@ -80,3 +81,10 @@ def test_the_control_arm_is_a_tenth_and_does_not_depend_on_partitions(spark: Spa
     assert_df_equality(control, again.where("arm = 'control'"), ignore_row_order=True)
     other = plan(scored, worth, settings.model_copy(update={"seed": 2})).where("arm = 'control'")
     assert control.join(other, ["user_id"], how="inner").count() < 60
+
+
+def test_who_chose_to_be_left_alone_is_out_until_a_newer_choice(spark: SparkSession) -> None:
+    choices = [(1, 1, "out"), (2, 1, "out"), (2, 3, "in"), (3, 2, "in"), (3, 2, "out"), (4, 1, "in"), (4, 5, "out")]
+    given = [{"user_id": u, "chosen_on": dt.date(2005, 7, d), "choice": c} for u, d, c in choices]
+    left = willing(scores(spark, 0.5, 0.5, 0.5, 0.5, 0.5), rows(spark, OPT_OUTS, *given))
+    assert sorted(r.user_id for r in left.collect()) == [2, 5]

@@ -8,9 +8,16 @@ from pyspark.sql import functions as F
 from churnlake.campaigns.cells import placed
 from churnlake.campaigns.settings import CampaignsSettings
 from churnlake.tables.campaigns import LISTS
+from churnlake.tables.reference import OPTED_OUT
 
 GRAIN = 10_000
 """Users fall into so many hash buckets; the control arm is whole buckets."""
+
+
+def willing(rows: DataFrame, opt_outs: DataFrame) -> DataFrame:
+    """The rows of those users whose newest choice is not to be left alone, or who never chose."""
+    left_alone = opt_outs.groupBy("user_id").agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select("user_id")
+    return rows.join(left_alone, on="user_id", how="left_anti")
 
 
 def plan(scores: DataFrame, features: DataFrame, settings: CampaignsSettings) -> DataFrame:

@@ -40,6 +40,8 @@ TEXTS: DataType = ArrayType(StringType())
 COUNT: DataType = LongType()
 SHARE: DataType = DoubleType()
 
+CIPHER = "cipher"
+
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 Severity = Literal["error", "warn"]
 
@@ -51,6 +53,8 @@ class Column:
     ``optional`` columns may be null. ``least``/``most`` are inclusive bounds, ``one_of`` the codes allowed and ``rule``
     any further SQL condition on this row. A broken rule of severity ``error`` sets the row aside; ``warn`` only marks it.
     ``made_of`` names the column it is worked out from: where that one is missing, only that one is called missing.
+    ``pseudonym`` says whom a keyed value stands for: ``user`` or ``number`` the row is about, ``other`` party it names, else
+    what else it hides (imei, document ...); a text encrypted with the key is ``cipher``. All of them change when the key does.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Column:
     rule: str = ""
     severity: Severity = "error"
     made_of: str = ""
+    pseudonym: str = ""
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):
@@ -126,6 +131,11 @@ class Table:
         return (*self.columns, *LEDGER) if self.ledger else self.columns
 
     @property
+    def pseudonyms(self) -> tuple[Column, ...]:
+        """The columns on disk whose values are made with the pseudonym key."""
+        return tuple(column for column in self.stored_columns if column.pseudonym)
+
+    @property
     def schema(self) -> StructType:
         """The declared columns as a StructType; optional ones are nullable."""
         return StructType([StructField(c.name, c.type, c.optional) for c in self.columns])
@@ -156,7 +166,7 @@ LEDGER: tuple[Column, ...] = (
     Column("reasons", TEXTS, "The rules this row broke: errors on a bad row, warnings on a good one.", optional=True),
     Column("file_id", STRING, "The landing file the row came from (content hash, see raw.files).", optional=True),
     Column("kept_in", STRING, "On a duplicate: the file_id of the kept row.", optional=True),
-    Column("raw_text", STRING, "On a bad row: the line as delivered, encrypted (base64).", optional=True),
+    Column("raw_text", STRING, "On a bad row: the line as delivered, encrypted (base64).", optional=True, pseudonym=CIPHER),
 )
 TRACE = ("file_id", "raw_text", "unreadable")
 """Columns that a feed reader adds to each row and a ledger write consumes: origin, the line, the fields that could not be read."""

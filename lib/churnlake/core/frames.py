@@ -1,11 +1,15 @@
-"""Small frames from Python rows, by way of Arrow: no Python worker is started for a handful of rows."""
+"""Frames from Python rows, by way of Arrow: no Python worker is started for a handful of rows; and frames made to fit a table."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
+
+from churnlake.core.contract import Table
+from churnlake.core.errors import ContractError
 
 
 def frame_of(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]) -> DataFrame:
@@ -15,3 +19,24 @@ def frame_of(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]
 
     table = pa.Table.from_pylist(rows, schema=to_arrow_schema(schema))
     return spark.createDataFrame(table, schema)
+
+
+def conform(table: Table, rows: DataFrame) -> DataFrame:
+    """The rows with the table's columns on disk, in its types. Raises ContractError where one lacks or is of another kind."""
+    found = {f.name: f.dataType for f in rows.schema.fields}
+    missing = [c.name for c in table.stored_columns if c.name not in found]
+    if missing:
+        raise ContractError(f"{table.name}: the rows to write lack {', '.join(missing)}")
+    # numbers may be widened by the engine (sum of int is bigint, of decimal a longer decimal); text is never made a number
+    wrong = [
+        c
+        for c in table.stored_columns
+        if (found[c.name].simpleString() == "string") != (c.type.simpleString() == "string")
+        and found[c.name].simpleString() != "void"
+    ]
+    if wrong:
+        raise ContractError(
+            f"{table.name}: "
+            + "; ".join(f"{c.name} is {found[c.name].simpleString()}, not {c.type.simpleString()}" for c in wrong)
+        )
+    return rows.select([F.col(c.name).cast(c.type).alias(c.name) for c in table.stored_columns])

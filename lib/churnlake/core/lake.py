@@ -19,8 +19,9 @@ from pyspark.sql import functions as F
 
 from churnlake.core import ledger, rules, visibility
 from churnlake.core.contract import Table
-from churnlake.core.errors import ContractError, LineageError, MissingInputError
-from churnlake.core.frames import frame_of
+from churnlake.core.errors import LineageError, MissingInputError
+from churnlake.core.frames import conform, frame_of
+from churnlake.core.key_versions import KeyVersions
 from churnlake.core.landing import Landing
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runs import RUNS, Days
@@ -85,6 +86,7 @@ class Lake:
         self.skipped: dict[str, dict[str, str]] = {}
         self.storage = Storage(spark, store.lake)
         self._key: Key | None = None
+        self.keys = KeyVersions(spark)
         self.landing = Landing(store)
         self.written: list[Written] = []
         self.withdrawn: list[Written] = []
@@ -137,6 +139,7 @@ class Lake:
         if not self._exists(table):
             maker = self._scope.makers.get(table.name)
             raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
+        self.keys.check(table, self.path(table))
         rows = self.spark.read.format("delta").load(self.path(table))
         if table.name not in self.versions_read:
             self.versions_read[table.name] = self._version(table)
@@ -226,7 +229,7 @@ class Lake:
         self.create(table)
         if table.ledger:
             rows = self._judged(table, rows)
-        rows = _conform(table, rows)
+        rows = conform(table, rows)
         condition = rules.slices_sql(table, slices)
         if table.slice:
             rows = rows.where(condition)
@@ -273,12 +276,16 @@ class Lake:
         frame.write.format("delta").mode("overwrite").option("replaceWhere", f"batch = '{batch}'").save(self.path(table))
 
     def create(self, table: Table) -> None:
-        """Create the table from its contract if it is not there. Raises ContractError when it is there under another."""
-        self.storage.create(table)
+        """Create the table from its contract if it is not there. Raises ContractError when it is there under another, or another key."""
+        self.storage.create(table, self.keys.version)
+        self.keys.check(table, self.path(table))
 
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
         """Every row with its state, dealt out and sorted as the table is."""
         batch = F.lit(self.landing.batch)
+        if len(self.key.ring) > 1:
+            made = [c.name for c in table.columns if c.pseudonym]
+            rows = rows.withColumns({name: self.key.renewed(F.col(name)) for name in made})
         # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
         dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
@@ -354,6 +361,7 @@ class Lake:
         """The key that pseudonyms and quarantined lines are made with."""
         if self._key is None:
             self._key = Key.load(self.spark, self._store.key_file, self._store.allow_demo_key)
+            self.keys.use(self._key.version, "store.key_file")
         return self._key
 
     def checkpoint(self, rows: DataFrame) -> DataFrame:
@@ -363,6 +371,10 @@ class Lake:
     def path(self, table: Table) -> str:
         """Where the table lies."""
         return self.storage.path(table)
+
+    def is_there(self, table: Table) -> bool:
+        """Whether the table has been created, whoever may read it."""
+        return self._exists(table)
 
     def _exists(self, table: Table) -> bool:
         return self.storage.exists(table)
@@ -376,23 +388,3 @@ class Lake:
             raise LineageError(
                 f"the job {'reads' if reading else 'writes'} {table.name} but does not declare it; add it to its @job({'reads' if reading else 'writes'}=...)"
             )
-
-
-def _conform(table: Table, rows: DataFrame) -> DataFrame:
-    found = {f.name: f.dataType for f in rows.schema.fields}
-    missing = [c.name for c in table.stored_columns if c.name not in found]
-    if missing:
-        raise ContractError(f"{table.name}: the rows to write lack {', '.join(missing)}")
-    # numbers may be widened by the engine (sum of int is bigint, of decimal a longer decimal); text is never made a number
-    wrong = [
-        c
-        for c in table.stored_columns
-        if (found[c.name].simpleString() == "string") != (c.type.simpleString() == "string")
-        and found[c.name].simpleString() != "void"
-    ]
-    if wrong:
-        raise ContractError(
-            f"{table.name}: "
-            + "; ".join(f"{c.name} is {found[c.name].simpleString()}, not {c.type.simpleString()}" for c in wrong)
-        )
-    return rows.select([F.col(c.name).cast(c.type).alias(c.name) for c in table.stored_columns])

@@ -100,8 +100,11 @@ def slices_sql(table: Table, slices: list[str]) -> str:
     return f"{table.slice} IN ({', '.join(f'date{day.isoformat()!r}' for day in dates)})"
 
 
-def ddl(table: Table, target: str) -> str:
-    """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments."""
+def ddl(table: Table, target: str, key_version: str = "") -> str:
+    """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments.
+
+    ``key_version`` tells the keys its pseudonyms are made with, where there are any and that is known.
+    """
     strict = not table.ledger
     lines = [
         f"  {c.name} {sql_type(c.type)}{' NOT NULL' if strict and not c.optional else ''} COMMENT {literal(c.meaning)}"
@@ -109,6 +112,8 @@ def ddl(table: Table, target: str) -> str:
     ]
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
     properties["churnlake.contract"] = table.fingerprint
+    if table.pseudonyms and key_version:
+        properties["churnlake.key"] = key_version
     parts = partition_columns(table)
     # least and most of a file only where rows lie in order: of the other columns they say nothing, and cost more than the writing
     told = [name for name in dict.fromkeys((table.at, *table.sort)) if name and name not in parts]

@@ -29,13 +29,16 @@ class SparkSettings(Model):
 
 
 class StoreSettings(Model):
-    """Where things lie: local paths, or a URI for the lake; and the zone days are counted in."""
+    """Where things lie: local paths, or a URI for the lake; and the zone days are counted in.
+
+    ``key_file`` is where the pseudonym key lies, or a list of keys, oldest first: a path, a URI, or env:NAME.
+    """
 
     landing: str
     lake: str
     feeds: str
     work: str
-    key_file: str
+    key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str
     looks_back_days: int

@@ -60,15 +60,15 @@ class Storage:
         found = self._sql(f"SHOW TBLPROPERTIES {self._name(table)} ('churnlake.contract')").first()
         return str(found["value"]) if found else ""
 
-    def create(self, table: Table) -> None:
+    def create(self, table: Table, key_version: str = "") -> None:
         """Create the table from its contract if it is not there; optional columns that its contract gained are added.
 
-        Raises ContractError when it is there under a contract that differs in anything else.
+        ``key_version`` tells the keys its pseudonyms are made with. Raises ContractError when it is there under a contract that differs in anything else.
         """
         if not self.exists(table):
             if self.is_local:
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
-            self._sql(rules.ddl(table, self._name(table)))
+            self._sql(rules.ddl(table, self._name(table), key_version))
             return
         found = self.contract(table)
         if found == table.fingerprint:

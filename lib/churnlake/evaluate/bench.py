@@ -298,7 +298,7 @@ def _side(arguments: Sequence[str]) -> None:
     if side == "ours":
         found = run_ours(asked, settings)
     else:
-        key = Path(settings.store.key_file).expanduser().read_bytes()
+        key = Path(str(settings.store.key_file)).expanduser().read_bytes()
         task = duck.Task(
             Path(asked["landing"]), Path(asked["out"]), key, asked["cores"], settings.spark.driver_memory.upper() + "B",
             settings.landing, settings.usage,

@@ -15,6 +15,7 @@ from churnlake.tables.reference import (
     BILLS,
     CELLS,
     HANDSETS,
+    OPT_OUTS,
     PLANS,
     RECHARGES,
     SUBSCRIBERS,
@@ -93,6 +94,11 @@ def answers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaq
         "old_number_key": key.pseudonym(F.col("own"), "number"),
     }
     return _reference(_with_own(raw, F.col("old_number"), settings, opaque), ANSWERS, found, {})
+
+
+def opt_outs(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.opt_outs: the columns of reference.opt_outs without ``batch``, and the trace."""
+    return _reference(raw, OPT_OUTS, {"user_id": key.pseudonym(F.col("user_id"), "user")}, {})
 
 
 def handsets(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:

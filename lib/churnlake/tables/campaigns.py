@@ -12,7 +12,7 @@ LISTS = Table(
     sort=("place",),
     columns=(
         Column("month", DATE, "First day of the month scored."),
-        Column("user_id", LONG, "User."),
+        Column("user_id", LONG, "User.", pseudonym="user"),
         Column("place", COUNT, "Place on the list, 1 first.", least=1),
         Column(
             "cell", STRING, "Action cell of value and churn propensity.", one_of=("care_and_retain", "retain", "care", "passive")

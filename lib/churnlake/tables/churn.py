@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, LONG, STRING, TEXTS, Column, Table
 
-USER_ID = Column("user_id", LONG, "User.")
+USER_ID = Column("user_id", LONG, "User.", pseudonym="user")
 KNOWN_ON = Column("known_on", DATE, "Day this became known.")
 MONTH = Column("month", DATE, "First day of the month whose features go in.")
 

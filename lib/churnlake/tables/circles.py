@@ -13,8 +13,8 @@ SIGNATURES = Table(
     sort=("user_id",),
     columns=(
         MONTH,
-        Column("user_id", LONG, "User."),
-        Column("peer_id", LONG, "Peer."),
+        Column("user_id", LONG, "User.", pseudonym="user"),
+        Column("peer_id", LONG, "Peer.", pseudonym="other"),
         Column("strength", LONG, "Decayed sum of weekly contacts, in thousandths of a contact.", least=1),
         Column("strength_out", LONG, "Its part from contacts made by the user, in thousandths.", least=0),
         Column("share", DOUBLE, "Strength over the whole of the user's circle.", least=0, most=1),
@@ -30,7 +30,7 @@ PEERS = Table(
     sort=("peer_id",),
     columns=(
         MONTH,
-        Column("peer_id", LONG, "Peer."),
+        Column("peer_id", LONG, "Peer.", pseudonym="other"),
         Column("users", COUNT, "Users whose circle holds the peer.", least=1),
         Column("strength", LONG, "Strength of the peer over all circles, in thousandths.", least=1),
     ),

@@ -6,11 +6,14 @@ NETWORKS = ("own", "unicom_gsm", "unicom_cdma", "fixed", "phs", "service", "inte
 
 BATCH = Column("batch", STRING, "Batch of files that brought the row.")
 RECORD_KEY = Column(
-    "record_key", LONG, "64-bit key of the record: its id, number and day, else the line and its occurrence in the file."
+    "record_key",
+    LONG,
+    "64-bit key of the record: its id, number and day, else the line and its occurrence in the file.",
+    pseudonym="record",
 )
-NUMBER_KEY = Column("number_key", LONG, "Pseudonym of the number whose record this is.")
+NUMBER_KEY = Column("number_key", LONG, "Pseudonym of the number whose record this is.", pseudonym="number")
 PEER = (
-    Column("peer_key", LONG, "Pseudonym of the other party; null when withheld.", optional=True),
+    Column("peer_key", LONG, "Pseudonym of the other party; null when withheld.", optional=True, pseudonym="other"),
     Column("peer_network", STRING, "Network of the other party.", one_of=NETWORKS, optional=True),
     Column("peer_area", STRING, "Area code of the other party, where its number shows one.", optional=True),
     Column(
@@ -74,9 +77,10 @@ VOICE = Table(
             LONG,
             "Pseudonym of the equipment identity (first 14 digits); null when missing or all zero.",
             optional=True,
+            pseudonym="imei",
         ),
         Column("tac", STRING, "Type allocation code in clear.", optional=True),
-        Column("forwarded_key", LONG, "Pseudonym of the number a forwarded call went on to.", optional=True),
+        Column("forwarded_key", LONG, "Pseudonym of the number a forwarded call went on to.", optional=True, pseudonym="other"),
         Column("forwarded_network", STRING, "Network a forwarded call went on to.", one_of=NETWORKS, optional=True),
         Column(
             "release_cause",

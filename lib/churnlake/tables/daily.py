@@ -6,9 +6,14 @@ from churnlake.indicators import DAILY
 CONTACTS = "voice_out_calls + voice_in_calls + message_out + message_in"
 """How often two met, on a row of daily.edges."""
 DAY = Column("day", DATE, "Day in the city's zone.")
-USER_ID = Column("user_id", LONG, "User: one life of a number; without a subscribers feed, the number's pseudonym.")
+USER_ID = Column(
+    "user_id", LONG, "User: one life of a number; without a subscribers feed, the number's pseudonym.", pseudonym="user"
+)
 PEER_ID = Column(
-    "peer_id", LONG, "The other party: its user_id when it is a known user of ours at that time, else its number's pseudonym."
+    "peer_id",
+    LONG,
+    "The other party: its user_id when it is a known user of ours at that time, else its number's pseudonym.",
+    pseudonym="other",
 )
 
 USAGE = Table(
@@ -64,7 +69,7 @@ DEVICES = Table(
     columns=(
         DAY,
         USER_ID,
-        Column("imei_key", LONG, "Pseudonym of the equipment identity."),
+        Column("imei_key", LONG, "Pseudonym of the equipment identity.", pseudonym="imei"),
         Column("tac", STRING, "Type allocation code."),
         Column("voice_calls", COUNT, "Calls made or received on it.", least=1),
     ),

@@ -10,5 +10,9 @@ MONTHLY = Table(
     slice="month",
     at="month",
     sort=("user_id",),
-    columns=(Column("month", DATE, "First day of the month."), Column("user_id", LONG, "User."), *columns_of(INDICATORS)),
+    columns=(
+        Column("month", DATE, "First day of the month."),
+        Column("user_id", LONG, "User.", pseudonym="user"),
+        *columns_of(INDICATORS),
+    ),
 )

@@ -189,6 +189,16 @@ RAW_ANSWERS = Table(
         Column("old_number", STRING, "The number that the user says to have held before, as said.", optional=True),
     ),
 )
+RAW_OPT_OUTS = Table(
+    "raw.opt_outs",
+    "One row per choice of a user to be left alone by campaigns and profiles, or no longer; the newest choice holds.",
+    stored=False,
+    columns=(
+        Column("user_id", STRING, "The operator's id of the user."),
+        Column("chosen_on", DATE, "Day of the choice."),
+        Column("choice", STRING, "out: to be left alone; in: no longer.", one_of=("out", "in")),
+    ),
+)
 RAW_HANDSETS = Table(
     "raw.handsets",
     "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.",
@@ -223,6 +233,8 @@ REFERENCE_FEEDS = (
     RAW_SUBSCRIPTIONS,
     RAW_TOUCHES,
     RAW_ANSWERS,
+    RAW_OPT_OUTS,
+    RAW_OPT_OUTS,
     RAW_HANDSETS,
     RAW_CELLS,
 )
@@ -234,6 +246,7 @@ __all__ = [
     "RAW_CELLS",
     "RAW_HANDSETS",
     "RAW_MMS",
+    "RAW_OPT_OUTS",
     "RAW_PLANS",
     "RAW_RECHARGES",
     "RAW_SMS",

@@ -3,7 +3,7 @@
 from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, INT, LONG, STRING, Column, Table
 
 KNOWN_ON = Column("known_on", DATE, "Day this could first be said: the join plus stage_days.")
-USER_ID = Column("user_id", LONG, "The joiner: the new user.")
+USER_ID = Column("user_id", LONG, "The joiner: the new user.", pseudonym="user")
 STAGE = Column("stage_days", INT, "Days after the join: 0, 7, 30 provisional, 60 final.")
 
 JOINERS = Table(
@@ -36,7 +36,7 @@ MATCHES = Table(
         KNOWN_ON,
         USER_ID,
         STAGE,
-        Column("old_user_id", LONG, "The old user."),
+        Column("old_user_id", LONG, "The old user.", pseudonym="user"),
         Column("joined_on", DATE, "First own outgoing event of the new user."),
         Column("old_last_on", DATE, "Last own outgoing event of the old user, as then known."),
         Column("gap_days", INT, "joined_on minus old_last_on; negative when both ran side by side."),
@@ -75,7 +75,7 @@ PERSONS = Table(
     sort=("person_id", "user_id"),
     columns=(
         USER_ID,
-        Column("person_id", LONG, "The person: smallest user_id among the numbers."),
+        Column("person_id", LONG, "The person: smallest user_id among the numbers.", pseudonym="user"),
         Column("numbers", COUNT, "Numbers of the person.", least=2),
     ),
 )

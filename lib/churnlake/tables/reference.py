@@ -4,7 +4,7 @@ from churnlake.core.contract import BOOLEAN, DATE, DOUBLE, INT, LONG, MONEY, STR
 from churnlake.tables.clean import BATCH
 
 DELIVERED_ON = Column("delivered_on", DATE, "Delivery day.")
-USER_ID = Column("user_id", LONG, "Pseudonym of the user: one life of a number.")
+USER_ID = Column("user_id", LONG, "Pseudonym of the user: one life of a number.", pseudonym="user")
 BRANDS = ("gotone", "easyown", "mzone")
 
 
@@ -23,7 +23,7 @@ SUBSCRIBERS = Table(
         BATCH,
         USER_ID,
         DELIVERED_ON,
-        Column("number_key", LONG, "Pseudonym of the number."),
+        Column("number_key", LONG, "Pseudonym of the number.", pseudonym="number"),
         Column("number_beauty", STRING, "Beauty class of the number.", one_of=("repeated", "sequence", "lucky", "plain")),
         Column("valid_from", TIMESTAMP, "When the user took the number, UTC."),
         Column(
@@ -33,10 +33,10 @@ SUBSCRIBERS = Table(
             optional=True,
             rule="valid_to >= valid_from",
         ),
-        Column("imsi_key", LONG, "Pseudonym of the SIM identity.", optional=True),
-        Column("customer_key", LONG, "Pseudonym of the customer on paper.", optional=True),
-        Column("account_key", LONG, "Pseudonym of the billing account.", optional=True),
-        Column("document_key", LONG, "Pseudonym of the identity document.", optional=True),
+        Column("imsi_key", LONG, "Pseudonym of the SIM identity.", optional=True, pseudonym="imsi"),
+        Column("customer_key", LONG, "Pseudonym of the customer on paper.", optional=True, pseudonym="customer"),
+        Column("account_key", LONG, "Pseudonym of the billing account.", optional=True, pseudonym="account"),
+        Column("document_key", LONG, "Pseudonym of the identity document.", optional=True, pseudonym="document"),
         Column("brand", STRING, "Brand: gotone (post-paid), easyown (prepaid), mzone (young).", one_of=BRANDS, optional=True),
         Column("plan_id", STRING, "Tariff plan.", optional=True),
         Column("joined_on", DATE, "Day of joining."),
@@ -188,9 +188,27 @@ ANSWERS = Table(
             LONG,
             "Pseudonym of the number that the user says to have held before; null when none was said or it can be no user's.",
             optional=True,
+            pseudonym="other",
         ),
     ),
 )
+OPT_OUTS = Table(
+    "reference.opt_outs",
+    "One row per choice of a user to be left alone by campaigns and profiles, or no longer; the newest choice holds.",
+    slice="batch",
+    at="chosen_on",
+    key=("user_id", "chosen_on", "choice"),
+    ledger=True,
+    columns=(
+        BATCH,
+        DELIVERED_ON,
+        USER_ID,
+        Column("chosen_on", DATE, "Day of the choice."),
+        Column("choice", STRING, "out: to be left alone; in: no longer.", one_of=("out", "in")),
+    ),
+)
+OPTED_OUT = "max_by(choice, struct(chosen_on, choice)) = 'out'"
+"""SQL over a user's rows of reference.opt_outs: whether the newest choice is to be left alone; of two on one day that one holds."""
 HANDSETS = Table(
     "reference.handsets",
     "One row per TAC and delivery.",
@@ -231,10 +249,10 @@ LIVES = Table(
     key=("user_id",),
     columns=(
         USER_ID,
-        Column("number_key", LONG, "Pseudonym of the number."),
+        Column("number_key", LONG, "Pseudonym of the number.", pseudonym="number"),
         Column("valid_from", TIMESTAMP, "First moment of this life, UTC."),
         Column("valid_to", TIMESTAMP, "First moment after it, UTC; 9999-12-31 while held."),
         Column("joined_on", DATE, "Day of joining."),
     ),
 )
-REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, SUBSCRIPTIONS, TOUCHES, ANSWERS, HANDSETS, CELLS)
+REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, SUBSCRIPTIONS, TOUCHES, ANSWERS, OPT_OUTS, HANDSETS, CELLS)
