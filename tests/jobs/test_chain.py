@@ -47,7 +47,7 @@ def test_every_line_of_every_file_is_good_bad_or_a_duplicate(spark: SparkSession
     files = {r.file_id: r.path for r in lake.read(FILES).collect()}
     assert sorted(files.values()) == sorted(lines)
     found: Counter[str] = Counter()
-    for table in (*RECORDS, *REFERENCE):
+    for table in (table for table in (*RECORDS, *REFERENCE) if lake.has(table)):
         for row in lake.ledger(table).groupBy("file_id").count().collect():
             found[files[row["file_id"]]] += row["count"]
     assert dict(found) == {path: n for path, n in lines.items() if n}

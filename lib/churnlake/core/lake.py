@@ -234,7 +234,8 @@ class Lake:
         if table.slice:
             rows = rows.where(condition)
         if table.slice and len(slices) > 1:
-            rows = rows.repartition(F.col(table.slice))
+            # by slice, but a slice of millions of rows to several tasks and files, small ones to one task
+            rows = rows.hint("rebalance", F.col(table.slice))
         sort = [*rules.partition_columns(table), *table.sort]
         if sort and not table.ledger:
             rows = rows.sortWithinPartitions(*sort)
