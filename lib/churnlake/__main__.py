@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from churnlake.core import dictionary, rules
 from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
-from churnlake.core.errors import SettingsError
+from churnlake.core.errors import ContractError, MissingInputError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
@@ -32,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
         "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
         "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
+        "faults": (_faults, "make a city with broken files and days, judge its quality and tell what was caught"),
+        "verdict": (_verdict, "print the failed checks of the last quality report; exit 3 when the last day has an error"),
         "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
         "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
         "tables": (_tables, "list the tables; with a name, its columns"),
@@ -147,6 +150,52 @@ def _evaluate(argv: list[str]) -> int:
     return guarded("evaluate", parser, argv, body)
 
 
+def _faults(argv: list[str]) -> int:
+    from churnlake.evaluate.faults import judge_faults
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake faults",
+        description="Make a city whose files are broken in every known way, take it in, judge its days, and print for each kind "
+        "what caught it, and how often sound days raised an alarm. A city that is there already is judged again.",
+    )
+    _add_cities(parser, "noisy_town", "build/faults")
+
+    def body(arguments: argparse.Namespace) -> None:
+        for given in _cities(arguments):
+            judge_faults(given, Console())
+
+    return guarded("faults", parser, argv, body)
+
+
+def _verdict(argv: list[str]) -> int:
+    from churnlake.quality.scores import told
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake verdict",
+        description="Print a line for each failed check of the last check_quality. Exit 0: the last day judged has no error; "
+        "3: it has; 2: there is no report.",
+    )
+    parser.add_argument("--env", default="local")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.work=work"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, arguments.env, arguments.set)
+        path = Path(settings.store.work).resolve() / "quality" / "summary.json"
+        if not path.is_file():
+            raise MissingInputError(f"no quality report at {path}; run job check_quality first")
+        report = json.loads(path.read_text(encoding="utf-8"))
+        _say("".join(f"{told(one)}\n" for one in report["failed"]))
+        _say(f"{report['day']}: {report['state']}; {report['passed']:,} of {report['checks']:,} checks hold\n")
+        if report["state"] == "error":
+            raise ContractError(
+                f"{report['day']} has failed checks that are errors; mend what they name, take it in and judge again"
+            )
+
+    return guarded("verdict", parser, argv, body)
+
+
 def _probe(argv: list[str]) -> int:
     from churnlake.evaluate.realism import probe_cities
 
@@ -181,10 +230,10 @@ def _realism(argv: list[str]) -> int:
     return guarded("realism", parser, argv, body)
 
 
-def _add_cities(parser: argparse.ArgumentParser, city: str) -> None:
+def _add_cities(parser: argparse.ArgumentParser, city: str, work: str = "build/evaluate") -> None:
     parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
     parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
-    parser.add_argument("--work", default="build/evaluate", help="folder for the cities, their lakes and evaluation.json")
+    parser.add_argument("--work", default=work, help="folder for the cities, their lakes and the figures found")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
     )
