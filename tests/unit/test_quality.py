@@ -216,6 +216,11 @@ def test_fewer_unknown_cells_are_no_fault_and_few_rows_say_little(settings: Qual
     assert (judged(0.0, 10_000), judged(0.2, 10_000), judged(0.2, 100)) == (True, False, True)
 
 
+def test_a_band_that_holds_whatever_happens_is_not_asked(settings: QualitySettings) -> None:
+    seen = measured("clean.wap", "bad_share", dict.fromkeys(WEEKS, 0.5), weight=5)
+    assert learnt_checks(seen, Days(WEEKS[-1], WEEKS[-1]), settings) == []
+
+
 def test_a_slow_clock_shows_in_the_hours(settings: QualitySettings) -> None:
     def hours(day: dt.date) -> pd.DataFrame:
         late = 5 if day == WEEKS[-1] else 0
