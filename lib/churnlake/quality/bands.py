@@ -101,7 +101,7 @@ def _judged(
             )
             if day in free and measure.moves_with == "holiday":
                 slack += math.log(s.holiday_volume)
-            elif day in travel and measure.moves_with == "travel":
+            elif day in travel and measure.moves_with:
                 slack *= s.travel_slack
             off = x[i] - middle if measure.only_more else abs(x[i] - middle)
             is_outside = off > slack
@@ -134,7 +134,7 @@ def _drifts(table: str, rows: pd.DataFrame, days: Days, free: set[dt.date], s: Q
             if days.first <= day <= days.last:
                 severity: Severity = "error" if value > s.band_error * most else "warn"
                 check = each_between(
-                    table, "hours as on past days", HOUR_DRIFT, "timeliness", most=_short(most), severity=severity
+                    table, "hours of the day, against past days", HOUR_DRIFT, "timeliness", most=_short(most), severity=severity
                 )
                 yield Asked(day, check, value)
         if day not in free:
@@ -205,7 +205,13 @@ def _band(table: str, measure: Measure, least: float, most: float, severity: Sev
         low_bound, high_bound = low, high
     low_bound = None if measure.only_more else low_bound
     return each_between(
-        table, f"{measure.meaning} as usual", measure.name, measure.dimension, _short(low_bound), _short(high_bound), severity
+        table,
+        f"{measure.meaning}, against past days",
+        measure.name,
+        measure.dimension,
+        _short(low_bound),
+        _short(high_bound),
+        severity,
     )
 
 

@@ -22,8 +22,8 @@ HOUR_DRIFT = "hour_drift"
 class Measure:
     """A measure that a band is learnt for: its scale, its dimension and what it is.
 
-    ``only_more``: less of it is no fault. ``moves_with``: holiday, when people use more or less of the service on public
-    holidays; travel, when it changes with people away from home.
+    ``only_more``: less of it is no fault. ``moves_with``: travel, when it changes with people away from home;
+    holiday, when moreover people use the service much more or less on public holidays.
     """
 
     name: str

@@ -13,6 +13,7 @@ class QualitySettings(Model):
     most_duplicate_share: float
     most_null_peer_share: float
     most_null_imei_share: float
+    most_null_cell_share: float
     least_on_net_share: float
     most_on_net_share: float
     least_median_seconds: float
