@@ -104,6 +104,21 @@ def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None
     assert day["on_net_skew"] == 0
 
 
+def test_a_received_call_to_a_hotline_or_by_an_ip_prefix_shows_that_directions_are_exchanged(spark: SparkSession) -> None:
+    calls: list[dict[str, object]] = [
+        {"direction": "out", "peer_service": "1860"},
+        {"direction": "out", "is_ip": True},
+        {"direction": "out"},
+        {"direction": "in"},
+        {"direction": "forwarded"},
+    ]
+    sound = record_days(VOICE, ledger(spark, VOICE, *[{"day": D1, **call} for call in calls]), 8).collect()[0]
+    turned = {"out": "in", "in": "out", "forwarded": "forwarded"}
+    exchanged = [{"day": D1, **call, "direction": turned[str(call["direction"])]} for call in calls]
+    flipped = record_days(VOICE, ledger(spark, VOICE, *exchanged), 8).collect()[0]
+    assert (sound["dialled_in_share"], flipped["dialled_in_share"]) == (0.0, 0.5)
+
+
 def test_a_day_that_could_not_be_read_counts_on_its_delivery_day(spark: SparkSession) -> None:
     frame = ledger(spark, WAP, {"day": None, "delivered_on": D2}, states=("bad",))
     day = record_days(WAP, frame, 8).collect()[0]

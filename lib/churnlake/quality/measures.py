@@ -70,6 +70,9 @@ def sums(table: Table, late_days: int) -> dict[str, str]:
     }
     if "direction" in names:
         found["charged_in"] = "direction <> 'out' and fee_yuan > 0"
+        # nobody is called by way of an IP prefix, or by a hotline: where such records are received, the codes are exchanged
+        dialled = "peer_service is not null" + (" or is_ip" if "is_ip" in names else "")
+        found["dialled_in"] = f"direction <> 'out' and ({dialled})"
     if "peer_key" in names:
         found["null_peer"] = "peer_key is null and peer_service is null"
     if "seconds" in names:
@@ -92,6 +95,7 @@ RATIOS: Mapping[str, tuple[str, str]] = {
     "charged_share": ("charged", "rows"),
     "mean_fee": ("fee", "rows"),
     "charged_in_share": ("charged_in", "in_rows"),
+    "dialled_in_share": ("dialled_in", "in_rows"),
     "null_peer_share": ("null_peer", "rows"),
     "mean_seconds": ("seconds", "rows"),
     "mean_bytes": ("bytes", "rows"),
@@ -114,6 +118,7 @@ BANDED: Mapping[str, Measure] = {
         _more("null_fee_share", "completeness", "records without a fee"),
         Measure("charged_share", "share", "accuracy", "records with a fee above zero"),
         Measure("charged_in_share", "share", "consistency", "received records with a fee above zero"),
+        Measure("dialled_in_share", "share", "consistency", "received records that only a caller can have dialled"),
         Measure("mean_fee", "mean", "accuracy", "mean fee", moves_with="travel"),
         _more("null_peer_share", "completeness", "records without other party"),
         Measure("mean_seconds", "mean", "accuracy", "mean duration"),
