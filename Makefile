@@ -30,6 +30,7 @@ docs: setup
 evaluate: setup
 	@$(PY) -m churnlake cns
 	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)
+	@$(PY) -m churnlake faults --seeds $(SEEDS)
 	@$(PY) -m churnlake realism
 	@$(PY) -m churnlake kills --times 25
 

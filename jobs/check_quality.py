@@ -1,50 +1,68 @@
-"""Judge the tables' days by one Great Expectations checkpoint; keep the checks, scores and Data Docs."""
+"""Profile the run's days once and judge each by fixed limits and by bands learnt from the days before it."""
 
 import json
 from pathlib import Path
+
+import pandas as pd
 
 from churnlake.core.frames import frame_of
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.quality import run_checks
-from churnlake.quality.checks import checks
-from churnlake.quality.profiles import profiles, reconciled
-from churnlake.quality.scores import check_rows, score_rows, summary
+from churnlake.quality.bands import learnt_checks, with_missing_days
+from churnlake.quality.checks import fixed_checks
+from churnlake.quality.profiles import profile_rows, profiles, reconciled
+from churnlake.quality.scores import check_rows, results_by_day, score_rows, summary, told
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import MONTHLY
-from churnlake.tables.quality import CHECKS, SCORES
+from churnlake.tables.quality import CHECKS, PROFILES, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
-from churnlake.tables.reference import LIVES
+from churnlake.tables.reference import CELLS, HANDSETS, LIVES
 from jobs import job
 
-JUDGED = (*RECORDS, USAGE, EDGES, MONTHLY, MATCHES, CHURN_SCORES)
-REFERENCES = (LIVES, JOINERS, LABELS)
+DAILY = (*RECORDS, USAGE, EDGES)
+JUDGED = (*DAILY, MONTHLY, MATCHES, CHURN_SCORES)
+REFERENCES = (LIVES, CELLS, HANDSETS, JOINERS, LABELS)
 
 
-@job(may_read=(*JUDGED, *REFERENCES), looks_back=(FILES,), writes=(CHECKS, SCORES))
+@job(may_read=(*JUDGED, *REFERENCES), looks_back=(FILES,), writes=(PROFILES, CHECKS, SCORES))
 def check_quality(lake: Lake, run: Run) -> None:
-    """One row per check, one per table and dimension, for the run's last day."""
-    settings, work, last = run.settings.quality, Path(run.settings.store.work).resolve(), run.days.last
+    """One row per day, table and measure; one per check of it; one per dimension."""
+    settings, work, days = run.settings.quality, Path(run.settings.store.work).resolve(), run.days
     there = [table for table in (*JUDGED, *REFERENCES, FILES) if lake.has(table)]
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in there}
-    seen = reconciled({name: frame.toPandas() for name, frame in profiles(frames, last, settings).items()})
-    asked = checks(
-        {table.name: table for table in JUDGED if table in frames},
-        {name: list(frame.columns) for name, frame in seen.items()},
-        settings,
-    )
-    results = run_checks(seen, asked, work / "quality" / "docs", str(last), settings.keep_reports)
-    rows, scores = check_rows(results, last), score_rows(results, last, settings.error_weight)
-    lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, rows))
-    lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
-    (work / "quality" / "summary.json").write_text(json.dumps(summary(results, scores, last), indent=2) + "\n", encoding="utf-8")
-    run.facts["failed"] = [
-        f"{r.table_name}: {r.check_name} (seen {r.observed}, expected {r.expected})" for r in results if not r.has_passed
+    # written by an earlier run only: what this run finds is added in memory
+    before = lake.read(PROFILES).toPandas() if lake.has(PROFILES) else pd.DataFrame(columns=PROFILES.names)
+    now = profile_rows(reconciled({name: frame.toPandas() for name, frame in profiles(frames, days, settings).items()}))
+    elsewhere = before[[not days.first <= day <= days.last for day in before["day"]]]
+    seen = with_missing_days(pd.concat([elsewhere, now], ignore_index=True), [table.name for table in DAILY], days.last)
+    tables = {table.name: table for table in JUDGED}
+    asked = [
+        *fixed_checks(seen, tables, days, settings, [table.name for table in DAILY]),
+        *learnt_checks(seen, days, settings),
     ]
+    by_day = results_by_day(asked)
+    of_last = [one for one in asked if one.day == days.last]
+    values = {
+        name: pd.DataFrame([{one.check.column_name: one.value for one in of_last if one.check.table_name == name}])
+        for name in dict.fromkeys(one.check.table_name for one in of_last)
+    }
+    run_checks(values, [one.check for one in of_last], work / "quality" / "docs", str(days.last), settings.keep_reports)
+    kept = seen[[days.first <= day <= days.last for day in seen["day"]]]
+    checked = [row for day, results in by_day.items() for row in check_rows(results, day)]
+    scores = [row for day, results in by_day.items() for row in score_rows(results, day, settings.error_weight)]
+    lake.write(
+        PROFILES, frame_of(lake.spark, PROFILES.schema, [{str(k): v for k, v in row.items()} for row in kept.to_dict("records")])
+    )
+    lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, checked))
+    lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
+    report = summary(by_day, scores, days)
+    (work / "quality" / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    run.facts["failed"] = [told(one) for one in report["failed"]]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from churnlake.core import dictionary, rules
 from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
-from churnlake.core.errors import ContractError, SettingsError
+from churnlake.core.errors import ContractError, MissingInputError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.release import release
@@ -18,6 +19,7 @@ from churnlake.core.runner import run_chain
 from churnlake.core.runs import EVER, RUNS, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
+from churnlake.evaluate import commands as evaluation
 from churnlake.indicators import INDICATORS, VIEWS
 from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
@@ -29,21 +31,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     commands: dict[str, tuple[Callable[[list[str]], int], str]] = {
         "run": (_run, "run the chain of jobs in lineage order in one process"),
-        "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
-        "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
-        "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
-        "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
-        "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
-        "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
-        "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
+        "verdict": (_verdict, "print the failed checks of the last quality report; exit 3 when the last day has an error"),
         "tables": (_tables, "list the tables; with a name, its columns"),
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
-        "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
+        **evaluation.COMMANDS,
     }
     if arguments and arguments[0] in commands:
         try:
@@ -80,161 +76,33 @@ def _run(argv: list[str]) -> int:
     return guarded("run", parser, argv, body)
 
 
-def _demo(argv: list[str]) -> int:
-    from churnlake.evaluate.demo import demo
+def _verdict(argv: list[str]) -> int:
+    from churnlake.quality.scores import told
 
     parser = argparse.ArgumentParser(
-        prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up."
+        prog="python -m churnlake verdict",
+        description="Print a line for each failed check of the last check_quality. Exit 0: the last day judged has no error; "
+        "3: it has; 2: there is no report.",
     )
     parser.add_argument("--env", default="local")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny"
-    )
-    return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
-
-
-def _city(argv: list[str]) -> int:
-    from churnlake.evaluate.made import make_city
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake city",
-        description="Make the landing files of a made-up city, and its truth apart; say what it took.",
-    )
-    parser.add_argument("--city", default="standard", help="a scenario of conf/city, or the path of a scenario file")
-    parser.add_argument("--seed", type=int, default=2005)
-    parser.add_argument("--out", default="", help="folder for landing/ and truth/ (default: build/city/<scenario>-<seed>)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example spark.driver_memory=4g"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.work=work"
     )
 
     def body(arguments: argparse.Namespace) -> None:
-        home = Path(arguments.out or f"build/city/{Path(arguments.city).stem}-{arguments.seed}")
-        own = [f"city.scenario={arguments.city}", f"city.seed={arguments.seed}", f"city.truth={home / 'truth'}",
-               f"store.landing={home / 'landing'}", f"store.work={home / 'work'}"]  # fmt: skip
-        given = any(text.startswith("spark.driver_memory=") for text in arguments.set)
-        make_city(load(Settings, "local", [*own, *arguments.set]), Console(), given)
+        settings = load(Settings, arguments.env, arguments.set)
+        path = Path(settings.store.work).resolve() / "quality" / "summary.json"
+        if not path.is_file():
+            raise MissingInputError(f"no quality report at {path}; run job check_quality first")
+        report = json.loads(path.read_text(encoding="utf-8"))
+        _say("".join(f"{told(one)}\n" for one in report["failed"]))
+        _say(f"{report['day']}: {report['state']}; {report['passed']:,} of {report['checks']:,} checks hold\n")
+        if report["state"] == "error":
+            raise ContractError(
+                f"{report['day']} has failed checks that are errors; mend what they name, take it in and judge again"
+            )
 
-    return guarded("city", parser, argv, body)
-
-
-def _cns(argv: list[str]) -> int:
-    from churnlake.evaluate.cns import find_again
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake cns",
-        description="Split each person of the Copenhagen Networks Study at its median event and find the second half again.",
-    )
-    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
-    parser.add_argument("--work", default="build/cns", help="folder for its lake")
-
-    def body(arguments: argparse.Namespace) -> None:
-        find_again(Path(arguments.data), Path(arguments.work), Console())
-
-    return guarded("cns", parser, argv, body)
-
-
-def _evaluate(argv: list[str]) -> int:
-    from churnlake.evaluate.cities import judge, over_seeds
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake evaluate",
-        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines.",
-    )
-    _add_cities(parser, "standard")
-
-    def body(arguments: argparse.Namespace) -> None:
-        console = Console()
-        found = [judge(given, console) for given in _cities(arguments)]
-        if len(found) > 1:
-            console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
-
-    return guarded("evaluate", parser, argv, body)
-
-
-def _probe(argv: list[str]) -> int:
-    from churnlake.evaluate.realism import probe_cities
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake probe",
-        description="Make a city for each seed, split its people at their median event, find the second halves again by plain "
-        "likeness of contacts, and print how often that succeeds beside the same on the Copenhagen data.",
-    )
-    _add_cities(parser, "copenhagen")
-    _add_study(parser)
-
-    def body(arguments: argparse.Namespace) -> None:
-        probe_cities(_cities(arguments), Path(arguments.data), Path(arguments.study), Console())
-
-    return guarded("probe", parser, argv, body)
-
-
-def _realism(argv: list[str]) -> int:
-    from churnlake.evaluate.realism import write_page
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake realism",
-        description="Write one page from every evaluation.json below --work: cities beside the Copenhagen data and the facts of "
-        "a real network, and how hard each scenario is.",
-    )
-    parser.add_argument("--work", default="build/evaluate", help="folder of the cities evaluated; the page is put there")
-    _add_study(parser)
-
-    def body(arguments: argparse.Namespace) -> None:
-        write_page(Path(arguments.work), Path(arguments.data), Path(arguments.study), Console())
-
-    return guarded("realism", parser, argv, body)
-
-
-def _bench(argv: list[str]) -> int:
-    from churnlake.evaluate.bench import bench
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake bench",
-        description="Take the day of a city in (clean tables, daily tables), and do the same by DuckDB from the same files, on the same "
-        "cores; print seconds, ratios, memory and shuffle by step, and whether the results agree.",
-    )
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="below 1 a part of the city of 2.9 million, above 1 so many of its days"
-    )
-    parser.add_argument("--cores", type=int, default=2, help="cores for either side, pinned")
-    parser.add_argument("--times", type=int, default=1, help="runs of both sides in turn, of which medians are told")
-    parser.add_argument("--work", default="build/bench", help="folder for the city, the tables of both sides and ingest.json")
-    parser.add_argument("--set", action="append", default=["spark.driver_memory=8g"], metavar="KEY=VALUE", help="one setting")
-
-    def body(arguments: argparse.Namespace) -> None:
-        settings = load(Settings, "local", arguments.set)
-        found = bench(settings, arguments.scale, arguments.cores, arguments.times, Path(arguments.work), Console())
-        if not found["results_agree"]:
-            raise ContractError("the two sides' results differ; see above and ingest.json")
-
-    return guarded("bench", parser, argv, body)
-
-
-def _add_cities(parser: argparse.ArgumentParser, city: str) -> None:
-    parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
-    parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
-    parser.add_argument("--work", default="build/evaluate", help="folder for the cities, their lakes and evaluation.json")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
-    )
-
-
-def _add_study(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv of the Copenhagen study")
-    parser.add_argument("--study", default="build/cns", help="folder of the study's lake; made from --data when it is not there")
-
-
-def _cities(arguments: argparse.Namespace) -> list[Settings]:
-    """The settings of the city of each seed asked for."""
-    from churnlake.evaluate.cities import overrides
-
-    if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
-        raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
-    work = Path(arguments.work)
-    return [
-        load(Settings, "local", [*overrides(arguments.city, int(seed), work), *arguments.set])
-        for seed in arguments.seeds.split(",")
-    ]
+    return guarded("verdict", parser, argv, body)
 
 
 def _content(argv: list[str]) -> int:
@@ -277,37 +145,6 @@ def _release(argv: list[str]) -> int:
         _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
 
     return guarded("release", parser, argv, body)
-
-
-def _kills(argv: list[str]) -> int:
-    from churnlake.evaluate.kills import kills
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake kills",
-        description="Kill ingest and daily building with SIGKILL at random moments, run again, compare with an undisturbed lake.",
-    )
-    parser.add_argument("--times", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=2005)
-    parser.add_argument("--city", default="tiny", help="a scenario of conf/city, or the path of a scenario file")
-    parser.add_argument("--work", default="build/kills", help="folder for the city and its lakes")
-
-    def body(arguments: argparse.Namespace) -> None:
-        from churnlake.city.generate import generate, scenario
-
-        home = Path(arguments.work).resolve()
-        overrides = [f"store.landing={home / 'landing'}"]
-        settings = load(Settings, "local", overrides)
-        log_to(home / "logs")
-        with session(settings.spark, home / "logs") as spark:
-            if not (home / "landing").is_dir():
-                generate(spark, scenario(arguments.city), arguments.seed, home / "landing", home / "truth")
-            found = kills(spark, "local", overrides, home, arguments.times, arguments.seed, Console())
-        differ = [kill.lake for kill in found if not kill.is_same]
-        _say(f"{len(found) - len(differ)} of {len(found)} kills: tables identical to an undisturbed run\n")
-        if differ:
-            raise ContractError(f"{len(differ)} lakes differ and are kept: {', '.join(str(home / name) for name in differ)}")
-
-    return guarded("kills", parser, argv, body)
 
 
 def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ import pytest
 
 from churnlake.indicators import VIEWS
 from churnlake.site.data import SiteData, Step
+from churnlake.site.health import wrong
 from churnlake.site.pages import NAVIGATION, pages
 from churnlake.site.picture import arranged, columns, with_sources
 from churnlake.tables import churn, clean, daily, quality, reentry
@@ -229,6 +230,34 @@ def made_up() -> SiteData:
                 if (t, d) != ("churn.scores", "accuracy")
             ]
         ),
+        states=pd.DataFrame(
+            [
+                {
+                    "day": d,
+                    "table_name": t,
+                    "errors": int(t == "churn.scores" and i > 30),
+                    "warnings": int(t == "clean.sms" and i > 32),
+                }
+                for i, d in enumerate(DAYS[-35:])
+                for t in CHECKED
+            ]
+        ),
+        failing=pd.DataFrame(
+            [
+                {"day": d, "table_name": "churn.scores", "check_name": "few late records", "column_name": "rows"}
+                for d in (*DAYS[-30:-20], *DAYS[-4:])
+            ]
+        ),
+        trend=pd.DataFrame([{"day": d, "dimension": n, "score": g} for d in DAYS[-35:] for n, g in grades.items()]),
+        carriers=pd.DataFrame(
+            [
+                {"feed": "sms", "path": f"sms/date=2005-06-30/part{i}.csv.gz", "rows": 5100 - i, "note": note}
+                for i, note in enumerate((None, None, None, "not whole as gzip"))
+            ]
+        ),
+        by_file=pd.DataFrame(
+            [{"feed": "sms", "path": "sms/date=2005-06-29/a.csv", "column": "hour", "reason": "hour above 23", "rows": 41}]
+        ),
         evaluation={"planted": 118, "found": 104, "precision": 0.952, "recall": 0.839, "pr_auc": 0.287, "base_rate": 0.031},
         docs_link="data-docs/2005-06-30/index.html",
     )
@@ -282,6 +311,21 @@ def test_key_figures_are_those_of_the_data(site: dict[str, str]) -> None:
     assert "12 missing" in site["quality.html"]
     assert site["quality.html"].index("late records") < site["quality.html"].index("every slice has rows")
     assert re.search(r"<strong>30</strong>both", site["reentry.html"])
+
+
+def test_the_quality_page_tells_what_is_wrong_since_when_whose_file_and_what_it_touches(site: dict[str, str]) -> None:
+    page = site["quality.html"]
+    assert "The data of 2005-06-30 is not good" in page
+    entries = {one["table_name"]: one for one in wrong(made_up(), made_up().checks.query("not has_passed").to_dict("records"))}
+    assert entries["churn.scores"]["since"] == DAYS[-4], "an earlier spell that ended does not count"
+    assert entries["clean.sms"]["since"] == DAYS[-1]
+    assert entries["clean.sms"]["files"][0]["note"] == "not whole as gzip"
+    assert entries["clean.sms"]["more_files"] == 1
+    assert entries["clean.sms"]["touches"][:2] == ["daily.usage", "daily.edges"]
+    assert "churn.scores" in entries["clean.sms"]["touches"]
+    assert not [name for name in entries["clean.sms"]["touches"] if name.startswith("quality.")]
+    assert page.count('class="error" title') == 4
+    assert "hour above 23" in page
 
 
 def test_pages_of_an_empty_lake_say_what_is_missing_and_who_makes_it() -> None:

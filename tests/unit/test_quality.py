@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -14,29 +15,31 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.core.quality import DIMENSIONS, Check, CheckResult, contract_checks, each_between, profile, run_checks
+from churnlake.core.quality import Check, CheckResult, contract_checks, each_between, profile, run_checks
+from churnlake.core.runs import Days
 from churnlake.core.settings import conf_folder
 from churnlake.core.testing import rows as python_rows
-from churnlake.quality.checks import checks
+from churnlake.quality.bands import Asked, drift, learnt_checks, since, with_missing_days
+from churnlake.quality.checks import fixed_checks
 from churnlake.quality.profiles import (
     USAGE_OF,
     match_days,
+    profile_rows,
     profiles,
     reconciled,
     record_days,
     score_months,
     usage_days,
     with_accounting,
-    with_calendar,
 )
-from churnlake.quality.scores import check_rows, score_rows, summary
+from churnlake.quality.scores import check_rows, failures, results_by_day, score_rows, summary, told
 from churnlake.quality.settings import QualitySettings
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import SMS, VOICE, WAP
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import MONTHLY
-from churnlake.tables.quality import CHECKS, SCORES
+from churnlake.tables.quality import CHECKS, PROFILES, SCORES
 from churnlake.tables.raw import FILES
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import LIVES
@@ -90,7 +93,7 @@ def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None
         {"day": D1, "number_key": 1, "hour": 4},
         states=("good", "good", "good", "bad", "duplicate"),
     )
-    found = record_days(VOICE, frame, 8, 1).collect()
+    found = record_days(VOICE, frame, 8).collect()
     assert len(found) == 1
     day = found[0].asDict()
     counts = ("rows", "users", "users_per_imei", "repeated_keys", "countable_rows")
@@ -101,16 +104,25 @@ def test_record_days_counts_states_users_and_shares(spark: SparkSession) -> None
     assert day["on_net_skew"] == 0
 
 
+def test_a_received_call_to_a_hotline_or_by_an_ip_prefix_shows_that_directions_are_exchanged(spark: SparkSession) -> None:
+    calls: list[dict[str, object]] = [
+        {"direction": "out", "peer_service": "1860"},
+        {"direction": "out", "is_ip": True},
+        {"direction": "out"},
+        {"direction": "in"},
+        {"direction": "forwarded"},
+    ]
+    sound = record_days(VOICE, ledger(spark, VOICE, *[{"day": D1, **call} for call in calls]), 8).collect()[0]
+    turned = {"out": "in", "in": "out", "forwarded": "forwarded"}
+    exchanged = [{"day": D1, **call, "direction": turned[str(call["direction"])]} for call in calls]
+    flipped = record_days(VOICE, ledger(spark, VOICE, *exchanged), 8).collect()[0]
+    assert (sound["dialled_in_share"], flipped["dialled_in_share"]) == (0.0, 0.5)
+
+
 def test_a_day_that_could_not_be_read_counts_on_its_delivery_day(spark: SparkSession) -> None:
     frame = ledger(spark, WAP, {"day": None, "delivered_on": D2}, states=("bad",))
-    day = record_days(WAP, frame, 8, 1).collect()[0]
+    day = record_days(WAP, frame, 8).collect()[0]
     assert (day["day"], day["rows"], day["bad_share"], day["late_share"]) == (D2, 0, 1.0, None)
-
-
-def test_days_with_few_rows_share_one_share(spark: SparkSession) -> None:
-    values = [{"day": day, "delivered_on": D3, "number_key": 1} for day in (D1, D1, D1, D2)]
-    frame = ledger(spark, WAP, *values, states=("bad", "good", "good", "good"))
-    assert {row["bad_share"] for row in record_days(WAP, frame, 8, 100).collect()} == {0.25}
 
 
 def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> None:
@@ -122,7 +134,7 @@ def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> N
         {"feed": "sms", "delivered_on": D2, "lines": 7, "rows_per_line": 1, "batch_state": "done", "note": "truncated"},
         {"feed": "voice", "delivered_on": D2, "lines": 5, "rows_per_line": 1, "batch_state": "done"},
     )
-    days = with_accounting(record_days(SMS, frame, 8, 1), frame, files, "sms").select(
+    days = with_accounting(record_days(SMS, frame, 8), frame, files, "sms").select(
         "day", "rows", "unaccounted_rows", "unreadable_files"
     )
     expected = spark.createDataFrame(
@@ -131,12 +143,142 @@ def test_accounting_finds_the_lines_that_never_arrived(spark: SparkSession) -> N
     assert_df_equality(days, expected, ignore_row_order=True, ignore_nullable=True)
 
 
-def test_calendar_shows_the_day_that_is_missing(spark: SparkSession) -> None:
-    delivered = dt.date(2005, 6, 1)
-    days = spark.createDataFrame([(D1, 5), (D3, 4), (delivered, 0)], "day date, rows long")
-    found = with_calendar(days, D3).orderBy("day").collect()
-    seen = [(r["day"], r["rows"], r["days_behind"], r["volume"]) for r in found]
-    assert seen == [(D1, 5, 2, 1.0), (D2, 0, None, None), (D3, 4, 0, 1.0), (delivered, None, None, None)]
+def measured(table: str, measure: str, values: dict[dt.date, float], weight: float = 10_000.0) -> pd.DataFrame:
+    """Rows of quality.profiles: one measure of a table, by day."""
+    made = [{"day": day, "table_name": table, "measure": measure, "value": v, "weight": weight} for day, v in values.items()]
+    return pd.DataFrame(made)
+
+
+def verdicts(asked: list[Asked]) -> dict[dt.date, tuple[bool, str]]:
+    return {one.day: (one.has_passed, one.check.severity) for one in asked}
+
+
+MONDAY = dt.date(2005, 6, 6)
+WEEKS = [MONDAY + dt.timedelta(days=i) for i in range(42)]
+
+
+def usual(day: dt.date) -> float:
+    """Rows of a day: weekends have half, and days vary by a few in a hundred."""
+    return (5_000 if day.weekday() >= 5 else 10_000) * (1 + 0.02 * ((day.toordinal() * 7) % 5 - 2))
+
+
+def test_a_day_that_is_not_there_has_no_rows() -> None:
+    seen = measured("clean.sms", "rows", {D1: 5.0, D3: 4.0})
+    found = with_missing_days(seen, ["clean.sms"], D3 + dt.timedelta(days=1))
+    rows = dict(zip(found["day"], found["value"], strict=True))
+    assert rows == {D1: 5.0, D2: 0.0, D3: 4.0, D3 + dt.timedelta(days=1): 0.0}
+    assert len(with_missing_days(seen, ["clean.wap"], D3)) == 2, "a table that need not have rows every day is left alone"
+
+
+def test_a_band_knows_weekends_and_judges_only_with_enough_days(settings: QualitySettings) -> None:
+    asked = learnt_checks(
+        measured("clean.voice", "rows", {day: usual(day) for day in WEEKS}), Days(WEEKS[0], WEEKS[-1]), settings
+    )
+    assert min(one.day for one in asked) == WEEKS[14]
+    assert all(one.has_passed for one in asked)
+    sunday = {**{day: usual(day) for day in WEEKS}, WEEKS[-1]: 10_000.0}
+    found = verdicts(learnt_checks(measured("clean.voice", "rows", sunday), Days(WEEKS[-1], WEEKS[-1]), settings))
+    assert found == {WEEKS[-1]: (False, "error")}, "a workday's volume is too much for a Sunday"
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, (True, "warn")), (0.75, (False, "warn")), (0.3, (False, "error"))])
+def test_a_day_far_outside_is_an_error_and_a_little_outside_a_warning(
+    settings: QualitySettings, factor: float, expected: tuple[bool, str]
+) -> None:
+    days = WEEKS[:40]
+    values = {day: usual(day) * (factor if day == days[-1] else 1) for day in days}
+    assert verdicts(learnt_checks(measured("clean.voice", "rows", values), Days(days[-1], days[-1]), settings)) == {
+        days[-1]: expected
+    }
+
+
+def test_a_band_is_learnt_from_earlier_days_alone(settings: QualitySettings) -> None:
+    values = {day: usual(day) for day in WEEKS}
+    cut = Days(WEEKS[0], WEEKS[30])
+    whole = learnt_checks(measured("clean.voice", "rows", {**values, **dict.fromkeys(WEEKS[31:], 1.0)}), cut, settings)
+    assert whole == learnt_checks(measured("clean.voice", "rows", {day: values[day] for day in WEEKS[:31]}), cut, settings)
+
+
+def test_bad_days_do_not_teach_until_they_are_the_new_normal(settings: QualitySettings) -> None:
+    shifted = {day: usual(day) * (1 if i < 21 else 3) for i, day in enumerate(WEEKS)}
+    found = verdicts(learnt_checks(measured("clean.voice", "rows", shifted), Days(WEEKS[21], WEEKS[-1]), settings))
+    outside = [day for day, (passed, _) in found.items() if not passed]
+    assert outside == WEEKS[21 : 21 + settings.new_normal_days]
+    again = {**{day: usual(day) for day in WEEKS}, **dict.fromkeys(WEEKS[21:24], 100.0)}
+    found = verdicts(learnt_checks(measured("clean.voice", "rows", again), Days(WEEKS[21], WEEKS[-1]), settings))
+    assert [day for day, (passed, _) in found.items() if not passed] == WEEKS[21:24]
+
+
+def test_messages_of_a_public_holiday_and_roaming_of_a_travel_season_are_no_fault(settings: QualitySettings) -> None:
+    days = [dt.date(2005, 1, 4) + dt.timedelta(days=i) for i in range(37)]
+    eve = dt.date(2005, 2, 8)
+    messages = measured("clean.sms", "rows", {day: 5 * 5_000 if day == eve else usual(day) for day in days})
+    assert verdicts(learnt_checks(messages, Days(eve, eve), settings)) == {eve: (True, "warn")}
+    roaming = measured("clean.voice", "roaming_share", {day: 0.1 if day == days[-1] else 0.05 for day in days})
+    assert verdicts(learnt_checks(roaming, Days(days[-1], days[-1]), settings)) == {days[-1]: (True, "warn")}
+    at_home = settings.model_copy(update={"public_holidays": [], "travel_seasons": []})
+    assert verdicts(learnt_checks(messages, Days(eve, eve), at_home)) == {eve: (False, "error")}
+    assert verdicts(learnt_checks(roaming, Days(days[-1], days[-1]), at_home)) == {days[-1]: (False, "warn")}
+
+
+def test_fewer_unknown_cells_are_no_fault_and_few_rows_say_little(settings: QualitySettings) -> None:
+    day = WEEKS[-1]
+
+    def judged(value: float, weight: float) -> bool:
+        seen = measured("clean.voice", "unknown_cell_share", {d: value if d == day else 0.1 for d in WEEKS}, weight)
+        return verdicts(learnt_checks(seen, Days(day, day), settings))[day][0]
+
+    assert (judged(0.0, 10_000), judged(0.2, 10_000), judged(0.2, 100)) == (True, False, True)
+
+
+def test_a_band_that_holds_whatever_happens_is_not_asked(settings: QualitySettings) -> None:
+    seen = measured("clean.wap", "bad_share", dict.fromkeys(WEEKS, 0.5), weight=5)
+    assert learnt_checks(seen, Days(WEEKS[-1], WEEKS[-1]), settings) == []
+
+
+def test_a_slow_clock_shows_in_the_hours(settings: QualitySettings) -> None:
+    def hours(day: dt.date) -> pd.DataFrame:
+        late = 5 if day == WEEKS[-1] else 0
+        shares = {hour: 2 / 48 if 8 <= (hour + late) % 24 < 24 else 1 / 48 for hour in range(24)}
+        total = sum(shares.values())
+        return pd.concat([measured("clean.voice", f"hour_{h:02d}_share", {day: v / total}) for h, v in shares.items()])
+
+    found = learnt_checks(pd.concat([hours(day) for day in WEEKS]), Days(WEEKS[14], WEEKS[-1]), settings)
+    assert [one.day for one in found if not one.has_passed] == [WEEKS[-1]]
+    assert {one.check.column_name for one in found} == {"hour_drift"}
+
+
+def test_drift_is_the_population_stability_index() -> None:
+    assert drift(np.array([0.5, 0.5]), np.array([0.5, 0.5]), 100) == 0
+    assert drift(np.array([0.6, 0.4]), np.array([0.5, 0.5]), 100) == pytest.approx(0.1 * np.log(1.2) - 0.1 * np.log(0.8))
+    assert drift(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 100) == pytest.approx(0.5 * np.log(2) - 0.495 * np.log(0.01))
+
+
+def test_a_failure_is_told_since_it_began(settings: QualitySettings) -> None:
+    assert since({D1: True, D2: False, D3: False}, D3) == D2
+    check = each_between("clean.sms", "few bad", "bad_share", "validity", most=0.1)
+    by_day = results_by_day([Asked(day, check, value) for day, value in ((D1, 0.0), (D2, 0.5), (D3, 0.6))])
+    found = failures(by_day)
+    assert [(one["day"], one["since"], one["severity"]) for one in found] == [
+        ("2005-05-03", "2005-05-02", "error"),
+        ("2005-05-02", "2005-05-02", "error"),
+    ]
+    assert told(found[0]) == ("error 2005-05-03 clean.sms: few bad (bad_share 0.6, expected at most 0.1, since 2005-05-02)")
+
+
+def test_a_limit_on_a_share_waits_for_rows_and_each_day_is_judged_alone(settings: QualitySettings) -> None:
+    def bad(weight: float) -> dict[dt.date, tuple[bool, str]]:
+        seen = pd.concat(
+            [
+                measured("clean.sms", "rows", {D1: weight, D2: weight}),
+                measured("clean.sms", "bad_share", {D1: 0.6, D2: 0.0}, weight),
+            ]
+        )
+        asked = fixed_checks(seen, {"clean.sms": SMS}, Days(D1, D2), settings, ["clean.sms"])
+        return verdicts([one for one in asked if one.check.column_name == "bad_share"])
+
+    assert bad(10_000) == {D1: (False, "error"), D2: (True, "error")}
+    assert bad(20) == {}
 
 
 def test_usage_that_lost_a_record_or_knows_a_stranger_is_seen(spark: SparkSession) -> None:
@@ -199,12 +341,11 @@ def test_ranking_gaps_and_the_rate_seen_later(spark: SparkSession) -> None:
 
 
 def test_checks_ask_only_what_the_profile_holds(settings: QualitySettings) -> None:
-    tables = {table.name: table for table in (VOICE, WAP, EDGES)}
-    asked = checks(tables, {"clean.voice": ["rows", "bad_share"], "clean.wap": ["rows"]}, settings)
-    assert {(check.table_name, check.column_name) for check in asked} == {
-        ("clean.voice", "rows"),
-        ("clean.voice", "bad_share"),
-        ("clean.wap", "rows"),
+    seen = pd.concat([measured("clean.voice", "rows", {D1: 600.0}), measured("clean.voice", "bad_share", {D1: 0.0})])
+    asked = fixed_checks(seen, {"clean.voice": VOICE, "clean.wap": WAP}, Days(D1, D3), settings, [])
+    assert {(one.day, one.check.table_name, one.check.column_name) for one in asked} == {
+        (D1, "clean.voice", "rows"),
+        (D1, "clean.voice", "bad_share"),
     }
 
 
@@ -235,9 +376,9 @@ def test_rows_fit_the_quality_tables(spark: SparkSession) -> None:
     assert [(row["dimension"], row["score"]) for row in scores] == [("validity", 0.625), ("timeliness", 1.0)]
     assert rows(spark, SCORES, *scores).count() == 2
     assert rows(spark, CHECKS, *check_rows(results, D1)).count() == 3
-    told = summary(results, scores, D1)
-    assert (told["checks"], told["failed_errors"], told["failed_warnings"]) == (3, 1, 0)
-    assert json.loads(json.dumps(told)) == told
+    report = summary({D1: results}, scores, Days(D1, D1))
+    assert (report["checks"], report["failed_errors"], report["failed_warnings"], report["state"]) == (3, 1, 0, "error")
+    assert json.loads(json.dumps(report)) == report
 
 
 def test_every_table_gets_a_profile_its_checks_and_scores(spark: SparkSession, settings: QualitySettings, tmp_path: Path) -> None:
@@ -264,7 +405,9 @@ def test_every_table_gets_a_profile_its_checks_and_scores(spark: SparkSession, s
         CHURN_SCORES: rows(spark, CHURN_SCORES, {"month": D1, "user_id": 1, "probability": 0.1, "place": 1}),
         MATCHES: rows(spark, MATCHES, {"known_on": D1, "user_id": 1, "old_user_id": 2, "stage_days": 60, "gap_days": 5}),
     }
-    made = reconciled({name: frame.toPandas() for name, frame in profiles(frames, D1, settings).items()})
+    made = reconciled(
+        {name: frame.toPandas() for name, frame in profiles(frames, Days(D1, dt.date(2005, 5, 31)), settings).items()}
+    )
     assert set(made) == {
         "clean.voice",
         "clean.sms",
@@ -274,8 +417,21 @@ def test_every_table_gets_a_profile_its_checks_and_scores(spark: SparkSession, s
         "churn.scores",
         "reentry.matches",
     }
-    asked = checks({t.name: t for t in frames}, {name: list(frame) for name, frame in made.items()}, settings)
-    found = run_checks(made, asked, tmp_path, "2005-05-01", keep=2)
-    assert len(found) == len(asked) > 50
-    assert {r.check_name for r in found if not r.has_passed and r.severity == "error"} == set()
-    assert {(r["table_name"], r["dimension"]) for r in score_rows(found, D1, 3)} >= {("clean.voice", d) for d in DIMENSIONS}
+    seen = profile_rows(made)
+    assert rows(spark, PROFILES, *seen.to_dict("records")).count() == len(seen)
+    assert not seen.duplicated(["day", "table_name", "measure"]).any()
+    asked = fixed_checks(seen, {t.name: t for t in frames}, Days(D1, dt.date(2005, 5, 31)), settings, ["clean.voice"])
+    assert not [one for one in asked if not one.has_passed and one.check.severity == "error"]
+    of_day = [one for one in asked if one.day == D1]
+    values = {
+        name: pd.DataFrame([{one.check.column_name: one.value for one in of_day if one.check.table_name == name}])
+        for name in {one.check.table_name for one in of_day}
+    }
+    found = run_checks(values, [one.check for one in of_day], tmp_path, "2005-05-01", keep=2)
+    assert [r.has_passed for r in found] == [one.has_passed for one in of_day], "Great Expectations judges as we do"
+
+
+def test_days_outside_the_run_are_not_profiled_again(spark: SparkSession, settings: QualitySettings) -> None:
+    frame = ledger(spark, SMS, *[{"day": day, "delivered_on": day, "number_key": 1} for day in (D1, D2, D3)])
+    made = profiles({SMS: frame}, Days(D2, D2), settings)["clean.sms"].collect()
+    assert [(row["day"], row["rows"]) for row in made] == [(D2, 1)]

@@ -150,6 +150,15 @@ def run_checks(
     return [_result(checks[place], by_place[place]) for place in sorted(by_place)]
 
 
+def value_result(check: Check, value: float, has_passed: bool) -> CheckResult:
+    """The result of a check of one value that was judged without Great Expectations, by the same bounds."""
+    told, expected = _text(value), _expected(check)
+    return CheckResult(
+        check.table_name, check.check_name, check.column_name, check.dimension, check.severity,
+        has_passed, told, expected, float(has_passed),
+    )  # fmt: skip
+
+
 def _checkpoint(context: Any, folder: Path, by_table: Mapping[str, Sequence[tuple[int, Check]]], name: str) -> Any:
     """Run one checkpoint over the profiles in the folder, a suite for each table, and leave its Data Docs."""
     import great_expectations as gx

@@ -68,3 +68,19 @@ def reentry_found(joiners: DataFrame, matches: DataFrame, planted: DataFrame, st
     given = matches.where(F.col("stage_days") == stage_days)
     right = given.join(planted.select("user_id", "old_user_id"), on=["user_id", "old_user_id"], how="inner")
     return Found(asked.count(), due.count(), given.count(), right.count())
+
+
+def planted_incidents(spark: SparkSession, truth: Path) -> DataFrame:
+    """One row per incident planted: kind, feed, delivered_on, day, file, lines. Raises MissingInputError when there is no truth."""
+    return _planted(spark, truth, "incidents")
+
+
+def planted_faults(spark: SparkSession, truth: Path) -> DataFrame:
+    """One row per line planted broken: feed, record_no, kind, delivered_on. Raises MissingInputError when there is no truth."""
+    return _planted(spark, truth, "faults")
+
+
+def _planted(spark: SparkSession, truth: Path, what: str) -> DataFrame:
+    if not (truth / what).is_dir():
+        raise MissingInputError(f"no {what} in {truth}; set city.truth to the folder that generate_city wrote")
+    return spark.read.parquet(str(truth / what))

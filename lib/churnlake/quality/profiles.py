@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 
 import pandas as pd
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.core.quality import profile
+from churnlake.core.runs import Days
+from churnlake.quality.measures import RATIOS, shares, sums
 from churnlake.quality.settings import QualitySettings
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
@@ -18,7 +20,7 @@ from churnlake.tables.clean import ACCOUNT_DAY, RECORDS, VOICE
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.raw import FILES
 from churnlake.tables.reentry import JOINERS, MATCHES
-from churnlake.tables.reference import LIVES
+from churnlake.tables.reference import CELLS, HANDSETS, LIVES
 
 USAGE_OF: Mapping[str, tuple[str, ...]] = {
     "clean.voice": ("voice_out_calls", "voice_in_calls", "voice_in_missed_calls", "voice_forwarded_calls"),
@@ -30,91 +32,157 @@ USAGE_OF: Mapping[str, tuple[str, ...]] = {
 COUNTABLE = "not (direction = 'out' and seconds = 0)"
 
 
-def profiles(frames: Mapping[Table, DataFrame], last: dt.date, settings: QualitySettings) -> dict[str, DataFrame]:
-    """By table name, a profile with one row per day (monthly tables: per month).
+def profiles(frames: Mapping[Table, DataFrame], days: Days, settings: QualitySettings) -> dict[str, DataFrame]:
+    """By table name, a profile with one row per day of ``days`` (monthly tables: per month that ends in them).
 
     Args:
         frames: The tables there are; of a ledger table every row with its state, of others the rows readers see.
-            Used as references when there: raw.files, reference.lives, reentry.joiners, churn.labels.
-        last: Last day the report covers.
-        settings: What counts as late.
+            Used as references when there: raw.files, reference.lives, cells and handsets, reentry.joiners, churn.labels.
+        days: The days to profile; records of other days are not read.
+        settings: What counts as late, and which share of keys is looked at for repeats.
     """
     found: dict[str, DataFrame] = {}
     for table in RECORDS:
         if table in frames:
-            days = record_days(table, frames[table], settings.late_days, settings.least_rows)
+            ledger = frames[table].where(_within("day", days) | _within("delivered_on", days))
+            rows = record_days(table, _with_references(ledger, frames), settings.late_days, frames.get(LIVES))
             if FILES in frames:
-                days = with_accounting(days, frames[table], frames[FILES], table.name.partition(".")[2])
-            found[table.name] = with_calendar(days, last)
+                files = frames[FILES].where(_within("delivered_on", days))
+                delivered = ledger.where(_within("delivered_on", days))
+                rows = with_accounting(rows, delivered, files, table.name.partition(".")[2])
+            found[table.name] = rows.where(_within("day", days))
     for table in frames:
+        rows = frames[table]
         if table == USAGE:
-            found[table.name] = with_calendar(usage_days(frames[table], frames.get(LIVES)), last)
+            found[table.name] = usage_days(rows.where(_within("day", days)), frames.get(LIVES))
         elif table == EDGES:
-            found[table.name] = with_calendar(edge_days(frames[table], frames.get(LIVES)), last)
+            found[table.name] = edge_days(rows.where(_within("day", days)), frames.get(LIVES))
         elif table == MATCHES:
-            found[table.name] = match_days(frames[table], frames.get(JOINERS))
+            # an old user matched before is one matched twice: earlier matches count
+            found[table.name] = match_days(rows, frames.get(JOINERS)).where(_within("known_on", days))
         elif table == CHURN_SCORES:
-            found[table.name] = score_months(frames[table], frames.get(LABELS))
+            found[table.name] = score_months(rows.where(_within("last_day(month)", days)), frames.get(LABELS))
         elif table.name == "features.monthly":
-            found[table.name] = feature_months(table, frames[table], frames.get(USAGE))
+            found[table.name] = feature_months(table, rows.where(_within("last_day(month)", days)), frames.get(USAGE))
     return found
 
 
-def record_days(table: Table, ledger: DataFrame, late_days: int, least_rows: int) -> DataFrame:
-    """One row per event day of a record table: rows by state, users, shares.
+def profile_rows(collected: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per day, table and measure of the profiles, as quality.profiles keeps them; what has no value has no row.
 
-    Shares are of good rows, but ``bad_share`` and ``duplicate_share`` of all. Days with fewer than ``least_rows`` to take
-    a share of are pooled and all bear the pooled share: two faults in a hundred rows are chance, not a broken feed.
-    ``countable_rows`` are those that daily.usage has a count for.
+    A measure ``x`` is taken over ``of_x`` where the profile has that, else over the day's rows.
+    """
+    found = []
+    for table, wide in collected.items():
+        by, *names = [name for name in wide.columns if not name.startswith("of_")]
+        days = pd.to_datetime(wide[by]) + pd.offsets.MonthEnd(0) if by == "month" else pd.to_datetime(wide[by])
+        rows = pd.to_numeric(wide["rows"]).fillna(0.0)
+        for name in names:
+            weight = pd.to_numeric(wide[f"of_{name}"]).fillna(0.0) if f"of_{name}" in wide else rows
+            values = pd.to_numeric(wide[name]).astype("float64")
+            found.append(
+                pd.DataFrame({"day": days.dt.date, "table_name": table, "measure": name, "value": values, "weight": weight})
+            )
+    if not found:
+        return pd.DataFrame(columns=["day", "table_name", "measure", "value", "weight"])
+    return pd.concat(found, ignore_index=True).dropna(subset=["value"]).astype({"weight": "float64"})
+
+
+def record_days(table: Table, ledger: DataFrame, late_days: int, lives: DataFrame | None = None) -> DataFrame:
+    """One row per day of a record table: rows by state, users, shares, means; ``of_<share>`` is what a share is taken over.
+
+    Shares are of good rows, but ``bad_share`` and ``duplicate_share`` of all. ``countable_rows`` are those that daily.usage
+    has a count for. Records are first summed up by their codes and hour, so that some thousand rows a day are left to
+    take shares of; numbers and handsets are counted from one row per number. ``repeated_keys`` looks at one key in
+    sixteen: the ledger has set repeats aside already, and every key would have to be dealt out anew.
     """
     names = set(table.names)
     rows = ledger.withColumn("day", F.expr(ACCOUNT_DAY))
-    good = rows.where("state = 'good'")
-    whole = "count_if(state = 'good')"
-
-    def part(condition: str) -> str:
-        return f"count_if(state = 'good' and {condition})"
-
-    shares = {
-        "bad_share": ("count_if(state = 'bad')", "count(1)"),
-        "duplicate_share": ("count_if(state = 'duplicate')", "count(1)"),
-        "late_share": (part(f"datediff(delivered_on, day) > {late_days}"), whole),
-        "null_fee_share": (part("fee_yuan is null"), whole),
-    }
-    if "peer_key" in names:
-        shares["null_peer_share"] = (part("peer_key is null and peer_service is null"), whole)
-        shares["on_net_share"] = (part("peer_network = 'own'"), whole)
-        shares["on_net_skew"] = (
-            part("peer_network = 'own' and direction = 'out'"),
-            part("peer_network = 'own' and direction <> 'out'"),
-        )
-    device = ["imei_key"] if "imei_key" in names else []
-    if device:
-        shares["null_imei_share"] = (part("imei_key is null"), whole)
-    days = rows.groupBy("day").agg(
-        F.expr(f"{whole} as rows"),
-        F.expr(f"{part(COUNTABLE) if table == VOICE else whole} as countable_rows"),
-        *[F.expr(some).alias(f"some_{name}") for name, (some, _) in shares.items()],
-        *[F.expr(of).alias(f"of_{name}") for name, (_, of) in shares.items()],
+    codes = [
+        name
+        for name in ("state", "hour", "direction", "call_class", "release_cause", "peer_network")
+        if name in ("state", *names)
+    ]
+    made = {name: sql for name, sql in sums(table, late_days).items() if not sql.startswith("is_") or sql in rows.columns}
+    minute = "hour * 60 + minute(started_at)"
+    countable = COUNTABLE if table == VOICE else "true"
+    mixed = rows.groupBy("day", *codes).agg(
+        F.count(F.lit(1)).alias("n"),
+        F.expr(f"count_if({countable})").alias("countable"),
+        F.expr(f"min({minute})").alias("first_minute"),
+        F.expr(f"max({minute})").alias("last_minute"),
+        *[F.expr(f"sum({sql if _is_number(name) else f'if({sql}, 1, 0)'}) as {name}") for name, sql in made.items()],
     )
-    for name in shares:
-        sums = [f"sum(if(of_{name} < {least_rows}, {side}_{name}, 0)) over ()" for side in ("some", "of")]
-        pooled = f"if(of_{name} < {least_rows}, try_divide({', '.join(sums)}), some_{name} / of_{name})"
-        days = days.withColumn(name, F.expr(f"abs({pooled} - 1)" if name.endswith("_skew") else pooled))
-    days = days.drop(*[f"{side}_{name}" for name in shares for side in ("some", "of")])
-    # several distinct counts over records would copy every row once for each: count in short steps instead
-    keys = good.groupBy("day", "record_key").count().groupBy("day").agg(F.expr("sum(count) - count(1) as repeated_keys"))
-    users = good.groupBy("day", "number_key", *device).count()
-    counted = users.groupBy("day").agg(F.expr("count(distinct number_key) as users"))
-    days = days.join(keys, on="day", how="left").join(counted, on="day", how="left")
+    asked = shares(table)
+    whole = "sum(if(state = 'good', n, 0))"
+    days = mixed.groupBy("day").agg(
+        F.expr(f"{whole} as rows"),
+        F.expr("sum(if(state = 'good', countable, 0)) as countable_rows"),
+        F.expr("min(if(state = 'good', first_minute, null)) as first_minute"),
+        F.expr("max(if(state = 'good', last_minute, null)) as last_minute"),
+        *[F.expr(f"sum(if({of}, n, 0)) as of_{name}") for name, (_, of) in asked.items()],
+        *[F.expr(f"sum(if({some}, n, 0)) / nullif(of_{name}, 0) as {name}") for name, (some, _) in asked.items()],
+        *([F.expr("sum(if(state = 'good' and direction <> 'out', n, 0)) as in_rows")] if "direction" in names else []),
+        *([F.expr(f"sum(if({_on_net('=')}, n, 0)) as of_on_net_skew")] if "peer_network" in names else []),
+        *([F.expr(f"sum(if({_on_net('<>')}, n, 0)) as on_net_in")] if "peer_network" in names else []),
+        *[F.expr(f"sum(if(state = 'good', {name}, 0)) as sum_{name}") for name in made],
+    )
+    for name, (some, of) in RATIOS.items():
+        if some in made:
+            days = days.withColumn(name, F.expr(f"sum_{some} / nullif({of}, 0)")).withColumn(f"of_{name}", F.col(of))
+    if "peer_network" in names:
+        days = days.withColumn("on_net_skew", F.expr("abs(of_on_net_skew / nullif(on_net_in, 0) - 1)"))
+    days = days.drop("in_rows", "on_net_in", *[f"sum_{name}" for name in made])
+    good = rows.where("state = 'good'")
+    some_keys = good.where("pmod(record_key, 16) = 1").groupBy("day", "record_key").count()
+    keys = some_keys.groupBy("day").agg(F.expr("sum(count) - count(1) as repeated_keys"))
+    device = ["imei_key"] if "imei_key" in names else []
+    users = good.groupBy("day", "number_key", *device).agg(F.count(F.lit(1)).alias("n"))
+    numbers = users.select("day", "number_key").distinct()
+    counts = [F.count(F.lit(1)).alias("users")]
+    if lives is not None:
+        known = lives.select("number_key", F.lit(True).alias("is_known")).distinct()
+        numbers = numbers.join(known, on="number_key", how="left")
+        counts.append(F.expr("count_if(is_known is null) / count(1) as stranger_share"))
+    days = days.join(keys, on="day", how="left").join(numbers.groupBy("day").agg(*counts), on="day", how="left")
+    days = days.withColumn("repeated_keys", F.expr("if(rows > 0, coalesce(repeated_keys, 0), null)"))
+    days = days.withColumns({"records_per_user": F.expr("rows / users"), "of_records_per_user": F.col("users")})
+    if lives is not None:
+        days = days.withColumn("of_stranger_share", F.col("users"))
     if "seconds" in names:
         lengths = good.where("seconds > 0").groupBy("day", "seconds").count().groupBy("day")
         days = days.join(lengths.agg(F.expr("percentile(seconds, 0.5, count) as median_seconds")), on="day", how="left")
     if device:
         # no filter on the handset here: it would split one shuffle that both counts can use into two
-        shared = users.groupBy("day", "imei_key").agg(F.expr("if(imei_key is null, 0, count(1)) as sharing"))
-        days = days.join(shared.groupBy("day").agg(F.expr("nullif(max(sharing), 0) as users_per_imei")), on="day", how="left")
+        shared = users.groupBy("day", "imei_key").agg(
+            F.expr("if(imei_key is null, 0, count(1)) as sharing"), F.expr("if(imei_key is null, 0, sum(n)) as calls")
+        )
+        most = shared.groupBy("day").agg(F.expr("nullif(max(sharing), 0) as users_per_imei"), F.expr("max(calls) as top_calls"))
+        days = days.join(most, on="day", how="left")
+        days = days.withColumn("top_imei_share", F.expr("top_calls / nullif(rows, 0)")).drop("top_calls")
     return days
+
+
+def _is_number(name: str) -> bool:
+    return name in ("fee", "seconds", "bytes")
+
+
+def _on_net(which: str) -> str:
+    return f"state = 'good' and peer_network = 'own' and direction {which} 'out'"
+
+
+def _within(day: str, days: Days) -> SparkColumn:
+    return F.expr(f"{day} between date'{days.first}' and date'{days.last}'")
+
+
+def _with_references(ledger: DataFrame, frames: Mapping[Table, DataFrame]) -> DataFrame:
+    """The records, with whether their cell and handset type are in no register, where there is one."""
+    for column, flag, table in (("cell_id", "is_unknown_cell", CELLS), ("tac", "is_unknown_tac", HANDSETS)):
+        if column in ledger.columns and table in frames:
+            known = frames[table].where("state = 'good'").select(column, F.lit(False).alias(flag)).distinct()
+            ledger = ledger.join(F.broadcast(known), on=column, how="left")
+            ledger = ledger.withColumn(flag, F.expr(f"{column} is not null and {flag} is null"))
+    return ledger
 
 
 def with_accounting(days: DataFrame, ledger: DataFrame, files: DataFrame, feed: str) -> DataFrame:
@@ -136,29 +204,6 @@ def with_accounting(days: DataFrame, ledger: DataFrame, files: DataFrame, feed: 
         "day", "unreadable_files", "coalesce(delivered_rows, 0) - coalesce(entered_rows, 0) as unaccounted_rows"
     )
     return days.join(account, on="day", how="full")
-
-
-def with_calendar(days: DataFrame, last: dt.date) -> DataFrame:
-    """One row per day of the profile and per calendar day missing between two days that have rows; the missing have 0 rows.
-
-    ``volume`` is the day's rows over the median of its weekday, ``days_behind`` how far it lies before ``last``. Both
-    and ``rows`` are null on a day that has good rows neither itself nor a gap to show: deliveries, rows set aside.
-    """
-    after = Window.orderBy("day").rowsBetween(1, Window.unboundedFollowing)
-    weekday = Window.partitionBy(F.expr("dayofweek(slice_day)"))
-    names = [name for name in days.columns if name not in ("day", "rows")]
-    return (
-        days.withColumn("rows", F.expr("nullif(rows, 0)"))
-        .withColumn("next_day", F.min(F.expr("if(rows > 0, day, null)")).over(after))
-        .withColumn(
-            "slice_day", F.expr("explode(if(rows > 0 and next_day > day, sequence(day, date_sub(next_day, 1)), array(day)))")
-        )
-        .withColumns({name: F.expr(f"if(slice_day = day, {name}, null)") for name in names})
-        .withColumn("rows", F.expr("if(slice_day = day, rows, 0)"))
-        .withColumn("volume", F.try_divide("rows", F.expr("percentile(rows, 0.5)").over(weekday)))
-        .withColumn("days_behind", F.when(F.col("rows") > 0, F.datediff(F.lit(last), F.col("slice_day"))))
-        .select(F.col("slice_day").alias("day"), "rows", "volume", "days_behind", *names)
-    )
 
 
 def usage_days(usage: DataFrame, lives: DataFrame | None) -> DataFrame:

@@ -6,7 +6,17 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churnlake.core.quality import DIMENSIONS, CheckResult
+from churnlake.core.quality import DIMENSIONS, CheckResult, value_result
+from churnlake.core.runs import Days
+from churnlake.quality.bands import Asked, since
+
+
+def results_by_day(asked: Sequence[Asked]) -> dict[dt.date, list[CheckResult]]:
+    """The verdicts of each day that was judged, days and tables in order."""
+    found: dict[dt.date, list[CheckResult]] = {}
+    for one in sorted(asked, key=lambda one: (one.day, one.check.table_name)):
+        found.setdefault(one.day, []).append(value_result(one.check, one.value, one.has_passed))
+    return found
 
 
 def check_rows(results: Sequence[CheckResult], day: dt.date) -> list[dict[str, Any]]:
@@ -28,10 +38,10 @@ def check_rows(results: Sequence[CheckResult], day: dt.date) -> list[dict[str, A
 
 
 def score_rows(results: Sequence[CheckResult], day: dt.date, error_weight: int) -> list[dict[str, Any]]:
-    """One row of quality.scores per table and dimension that a check speaks for.
+    """One row of quality.scores per table and dimension that a check of the day speaks for.
 
-    The score is the mean, over the dimension's checks, of the share of slices that hold; an error check weighs
-    ``error_weight`` times a warning. A dimension nothing was asked about has no score, rather than a good one.
+    The score is the share of the dimension's checks that hold; an error check weighs ``error_weight`` times a warning.
+    A dimension nothing was asked about has no score, rather than a good one.
     """
     rows = []
     for table in dict.fromkeys(result.table_name for result in results):
@@ -47,29 +57,64 @@ def score_rows(results: Sequence[CheckResult], day: dt.date, error_weight: int) 
     return rows
 
 
-def summary(results: Sequence[CheckResult], scores: Sequence[Mapping[str, Any]], day: dt.date) -> dict[str, Any]:
-    """The report in a form for machines: counts, failed checks, mean score per dimension and per table."""
-    failed = [result for result in results if not result.has_passed]
+def failures(by_day: Mapping[dt.date, Sequence[CheckResult]]) -> list[dict[str, Any]]:
+    """One entry per failed check and day, the newest day and the errors first; ``since`` is when it began to fail.
+
+    A check failing on days on end is told from the first of them that is known here.
+    """
+    verdicts: dict[tuple[str, str, str], dict[dt.date, bool]] = {}
+    for day, results in by_day.items():
+        for r in results:
+            verdicts.setdefault((r.table_name, r.check_name, r.column_name), {})[day] = r.has_passed
+    found = [
+        {
+            "day": day.isoformat(),
+            "table": r.table_name,
+            "check": r.check_name,
+            "column": r.column_name,
+            "dimension": r.dimension,
+            "severity": r.severity,
+            "observed": r.observed,
+            "expected": r.expected,
+            "since": since(verdicts[r.table_name, r.check_name, r.column_name], day).isoformat(),
+        }
+        for day, results in by_day.items()
+        for r in results
+        if not r.has_passed
+    ]
+    found.sort(key=lambda one: (one["severity"] != "error", one["table"], one["check"]))
+    return sorted(found, key=lambda one: one["day"], reverse=True)
+
+
+def summary(by_day: Mapping[dt.date, Sequence[CheckResult]], scores: Sequence[Mapping[str, Any]], days: Days) -> dict[str, Any]:
+    """The report in a form for machines: days judged, counts, failed checks, mean score per dimension and per table.
+
+    ``state`` is that of the last day: good, warn or error.
+    """
+    results = [result for found in by_day.values() for result in found]
+    failed = failures(by_day)
+    of_last = {one["severity"] for one in failed if one["day"] == days.last.isoformat()}
     return {
-        "day": day.isoformat(),
+        "day": days.last.isoformat(),
+        "first_day": days.first.isoformat(),
+        "state": "error" if "error" in of_last else "warn" if of_last else "good",
         "checks": len(results),
         "passed": len(results) - len(failed),
-        "failed_errors": sum(result.severity == "error" for result in failed),
-        "failed_warnings": sum(result.severity == "warn" for result in failed),
-        "failed": [
-            {
-                "table": result.table_name,
-                "check": result.check_name,
-                "column": result.column_name,
-                "severity": result.severity,
-                "observed": result.observed,
-                "expected": result.expected,
-            }
-            for result in failed
-        ],
+        "failed_errors": sum(one["severity"] == "error" for one in failed),
+        "failed_warnings": sum(one["severity"] == "warn" for one in failed),
+        "failed": failed,
         "dimensions": _means(scores, "dimension"),
         "tables": _means(scores, "table_name"),
     }
+
+
+def told(failed: Mapping[str, Any]) -> str:
+    """One failed check as a line on the console."""
+    began = "" if failed["since"] == failed["day"] else f", since {failed['since']}"
+    return (
+        f"{failed['severity']:<5} {failed['day']} {failed['table']}: {failed['check']} ({failed['column']} {failed['observed']}, "
+        f"expected {failed['expected']}{began})"
+    )
 
 
 def _means(scores: Sequence[Mapping[str, Any]], by: str) -> dict[str, float]:

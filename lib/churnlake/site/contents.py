@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from churnlake.core.contract import Column, Table
-from churnlake.site import charts, wording
+from churnlake.site import charts, health, wording
 from churnlake.site.data import SiteData
 from churnlake.site.picture import picture
 
@@ -191,7 +191,7 @@ def _account(data: SiteData) -> list[Context]:
 
 
 def quality(data: SiteData) -> Context:
-    """Quality: accounting by feed, reasons, scores by dimension, checks with the failed ones first."""
+    """Quality: the day's verdict, what is wrong and since when, five weeks at a glance, scores, where the faults lie, accounting."""
     figures: dict[str, charts.Figure] = {}
     if _has(data.records):
         aside = data.records[data.records["state"] != "good"]
@@ -210,7 +210,17 @@ def quality(data: SiteData) -> Context:
         "errors": sum(check["severity"] == "error" for check in failed),
         "warnings": sum(check["severity"] == "warn" for check in failed),
     }
+    line = health.trend(data.trend, DIMENSIONS)
+    if line:
+        figures["trend"] = line
+    state = health.state_of(checks)
     return {
+        "state": state,
+        "state_words": health.STATE_WORDS[state],
+        "judged": max((check["day"] for check in checks), default=data.last),
+        "wrong": health.wrong(data, failed),
+        "strip": health.strip(data.states),
+        "by_file": _records(data.by_file),
         "account": _account(data),
         "figures": figures,
         "reasons": _records(data.reasons),

@@ -25,6 +25,8 @@ from churnlake.tables.reentry import JOINERS, MATCHES
 
 TOP = 20
 """Rows of a ranked table on a page."""
+DAYS_SHOWN = 35
+"""Days of checks and scores on the quality page: five weeks."""
 REASONS_SHOWN = 40
 FITS_SHOWN = 40
 SHORT_NAME = "substring(sha2(cast({0} as string), 256), 1, 8)"
@@ -64,8 +66,13 @@ class SiteData:
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
         ranked: The users likeliest to leave in the newest month scored.
         cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
-        checks: Rows of quality.checks of the newest report.
-        quality: Rows of quality.scores of the newest report.
+        checks: Rows of quality.checks of the newest day judged.
+        quality: Rows of quality.scores of the newest day judged.
+        states: day, table_name, errors, warnings; checks failed, for the days shown.
+        failing: day, table_name, check_name, column_name; each check failed on the days shown.
+        trend: day, dimension, score; mean over tables, for the days shown.
+        carriers: feed, path, rows, note; the files that brought the newest day judged, or that came on it and could not be read.
+        by_file: feed, path, column, reason, rows; where rows were set aside in the last week judged, the most first.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
     """
@@ -90,6 +97,11 @@ class SiteData:
     cells: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
+    states: pd.DataFrame | None = None
+    failing: pd.DataFrame | None = None
+    trend: pd.DataFrame | None = None
+    carriers: pd.DataFrame | None = None
+    by_file: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
 
@@ -133,9 +145,21 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
         found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
     if CHECKS in frames:
-        found["checks"] = _newest(frames[CHECKS], "day")
+        checks = frames[CHECKS]
+        found["checks"] = _newest(checks, "day")
+        recent = _recent(checks, checks, DAYS_SHOWN)
+        failed = "count_if(not has_passed and severity = '{0}')"
+        found["states"] = recent.groupBy("day", "table_name").agg(
+            F.expr(f"{failed.format('error')} as errors"), F.expr(f"{failed.format('warn')} as warnings")
+        )
+        found["failing"] = recent.where("not has_passed").select("day", "table_name", "check_name", "column_name").distinct()
+        if ledgers and FILES in frames:
+            found["carriers"] = carriers(ledgers, frames[FILES], checks)
+            found["by_file"] = faults_by_file(ledgers, frames[FILES], checks)
     if QUALITY_SCORES in frames:
-        found["quality"] = _newest(frames[QUALITY_SCORES], "day")
+        scores = frames[QUALITY_SCORES]
+        found["quality"] = _newest(scores, "day")
+        found["trend"] = _recent(scores, scores, DAYS_SHOWN).groupBy("day", "dimension").agg(F.avg("score").alias("score"))
     return found
 
 
@@ -177,6 +201,45 @@ def reasons_by_feed(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
         for table, ledger in ledgers.items()
     ]
     return reduce(DataFrame.unionByName, parts).orderBy(F.desc("rows"), "feed", "reason", "state").limit(REASONS_SHOWN)
+
+
+def carriers(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataFrame) -> DataFrame:
+    """One row per feed and file that brought rows of the newest day judged, or came on it and could not be read."""
+    parts = [
+        _newest_of(ledger.withColumn("day", F.expr(ACCOUNT_DAY)), checks, "day")
+        .groupBy(F.lit(_feed(table)).alias("feed"), "file_id")
+        .agg(_rows())
+        for table, ledger in ledgers.items()
+    ]
+    noted = files.where("note is not null").withColumn("day", F.col("delivered_on"))
+    unread = _newest_of(noted, checks, "day").select("feed", "file_id", F.lit(0).cast("long").alias("rows"))
+    brought = reduce(DataFrame.unionByName, [*parts, unread])
+    named = files.select("feed", "file_id", "path", "note")
+    return (
+        brought.join(named, on=["feed", "file_id"], how="inner")
+        .select("feed", "path", "rows", "note")
+        .orderBy("feed", F.desc("rows"), "path")
+        .limit(TOP)
+    )
+
+
+def faults_by_file(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataFrame) -> DataFrame:
+    """One row per feed, file and reason of the last week judged: the column blamed and rows set aside, the most first."""
+    parts = [
+        _recent(ledger.where("state = 'bad'").withColumn("day", F.expr(ACCOUNT_DAY)), checks, 7)
+        .select(F.lit(_feed(table)).alias("feed"), "file_id", F.explode("reasons").alias("reason"))
+        .groupBy("feed", "file_id", "reason")
+        .agg(_rows())
+        for table, ledger in ledgers.items()
+    ]
+    named = files.select("feed", "file_id", "path")
+    return (
+        reduce(DataFrame.unionByName, parts)
+        .join(named, on=["feed", "file_id"], how="inner")
+        .selectExpr("feed", "path", "if(reason like '%:%', '', split(reason, ' ')[0]) as column", "reason", "rows")
+        .orderBy(F.desc("rows"), "path", "reason")
+        .limit(TOP)
+    )
 
 
 def users_by_month(usage: DataFrame) -> DataFrame:
@@ -240,6 +303,18 @@ def likeliest_leavers(scores: DataFrame, lists: DataFrame | None) -> DataFrame:
 
 def _newest(frame: DataFrame, by: str) -> DataFrame:
     return frame.join(frame.agg(F.max(by).alias(by)), on=by, how="left_semi")
+
+
+def _newest_of(frame: DataFrame, judged: DataFrame, by: str) -> DataFrame:
+    """The rows of the newest day judged."""
+    return frame.join(F.broadcast(judged.agg(F.max(by).alias(by))), on=by, how="left_semi")
+
+
+def _recent(frame: DataFrame, judged: DataFrame, days: int) -> DataFrame:
+    """The rows of the last so many days up to the newest judged."""
+    newest = F.broadcast(judged.agg(F.max("day").alias("newest_day")))
+    near = F.expr(f"day between date_sub(newest_day, {days - 1}) and newest_day")
+    return frame.join(newest, on=near, how="inner").drop("newest_day")
 
 
 def _rows(name: str = "rows") -> Column:

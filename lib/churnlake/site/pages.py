@@ -39,6 +39,9 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "cells": ("campaigns.lists",),
     "checks": ("quality.checks",),
     "quality": ("quality.scores",),
+    "states": ("quality.checks",),
+    "trend": ("quality.scores",),
+    "by_file": ("quality.checks",),
 }
 
 

@@ -1,0 +1,234 @@
+"""Commands that make cities, judge the house on them and measure it: python -m churnlake evaluate, bench, faults and others."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from churnlake.core.console import Console
+from churnlake.core.errors import ContractError, SettingsError
+from churnlake.core.job import guarded, log_to
+from churnlake.core.session import session
+from churnlake.core.settings import load
+from churnlake.settings import Settings
+
+
+def _demo(argv: list[str]) -> int:
+    from churnlake.evaluate.demo import demo
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up."
+    )
+    parser.add_argument("--env", default="local")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny"
+    )
+    return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
+
+
+def _city(argv: list[str]) -> int:
+    from churnlake.evaluate.made import make_city
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake city",
+        description="Make the landing files of a made-up city, and its truth apart; say what it took.",
+    )
+    parser.add_argument("--city", default="standard", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--seed", type=int, default=2005)
+    parser.add_argument("--out", default="", help="folder for landing/ and truth/ (default: build/city/<scenario>-<seed>)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example spark.driver_memory=4g"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        home = Path(arguments.out or f"build/city/{Path(arguments.city).stem}-{arguments.seed}")
+        own = [f"city.scenario={arguments.city}", f"city.seed={arguments.seed}", f"city.truth={home / 'truth'}",
+               f"store.landing={home / 'landing'}", f"store.work={home / 'work'}"]  # fmt: skip
+        given = any(text.startswith("spark.driver_memory=") for text in arguments.set)
+        make_city(load(Settings, "local", [*own, *arguments.set]), Console(), given)
+
+    return guarded("city", parser, argv, body)
+
+
+def _cns(argv: list[str]) -> int:
+    from churnlake.evaluate.cns import find_again
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake cns",
+        description="Split each person of the Copenhagen Networks Study at its median event and find the second half again.",
+    )
+    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv")
+    parser.add_argument("--work", default="build/cns", help="folder for its lake")
+
+    def body(arguments: argparse.Namespace) -> None:
+        find_again(Path(arguments.data), Path(arguments.work), Console())
+
+    return guarded("cns", parser, argv, body)
+
+
+def _evaluate(argv: list[str]) -> int:
+    from churnlake.evaluate.cities import judge, over_seeds
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake evaluate",
+        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines.",
+    )
+    _add_cities(parser, "standard")
+
+    def body(arguments: argparse.Namespace) -> None:
+        console = Console()
+        found = [judge(given, console) for given in _cities(arguments)]
+        if len(found) > 1:
+            console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
+
+    return guarded("evaluate", parser, argv, body)
+
+
+def _faults(argv: list[str]) -> int:
+    from churnlake.evaluate.faults import judge_faults
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake faults",
+        description="Make a city whose files are broken in every known way, take it in, judge its days, and print for each kind "
+        "what caught it, and how often sound days raised an alarm. A city that is there already is judged again.",
+    )
+    _add_cities(parser, "noisy_town", "build/faults")
+
+    def body(arguments: argparse.Namespace) -> None:
+        for given in _cities(arguments):
+            judge_faults(given, Console())
+
+    return guarded("faults", parser, argv, body)
+
+
+def _probe(argv: list[str]) -> int:
+    from churnlake.evaluate.realism import probe_cities
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake probe",
+        description="Make a city for each seed, split its people at their median event, find the second halves again by plain "
+        "likeness of contacts, and print how often that succeeds beside the same on the Copenhagen data.",
+    )
+    _add_cities(parser, "copenhagen")
+    _add_study(parser)
+
+    def body(arguments: argparse.Namespace) -> None:
+        probe_cities(_cities(arguments), Path(arguments.data), Path(arguments.study), Console())
+
+    return guarded("probe", parser, argv, body)
+
+
+def _realism(argv: list[str]) -> int:
+    from churnlake.evaluate.realism import write_page
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake realism",
+        description="Write one page from every evaluation.json below --work: cities beside the Copenhagen data and the facts of "
+        "a real network, and how hard each scenario is.",
+    )
+    parser.add_argument("--work", default="build/evaluate", help="folder of the cities evaluated; the page is put there")
+    _add_study(parser)
+
+    def body(arguments: argparse.Namespace) -> None:
+        write_page(Path(arguments.work), Path(arguments.data), Path(arguments.study), Console())
+
+    return guarded("realism", parser, argv, body)
+
+
+def _bench(argv: list[str]) -> int:
+    from churnlake.evaluate.bench import bench
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake bench",
+        description="Take the day of a city in (clean tables, daily tables), and do the same by DuckDB from the same files, on the same "
+        "cores; print seconds, ratios, memory and shuffle by step, and whether the results agree.",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="below 1 a part of the city of 2.9 million, above 1 so many of its days"
+    )
+    parser.add_argument("--cores", type=int, default=2, help="cores for either side, pinned")
+    parser.add_argument("--times", type=int, default=1, help="runs of both sides in turn, of which medians are told")
+    parser.add_argument("--work", default="build/bench", help="folder for the city, the tables of both sides and ingest.json")
+    parser.add_argument("--set", action="append", default=["spark.driver_memory=8g"], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, "local", arguments.set)
+        found = bench(settings, arguments.scale, arguments.cores, arguments.times, Path(arguments.work), Console())
+        if not found["results_agree"]:
+            raise ContractError("the two sides' results differ; see above and ingest.json")
+
+    return guarded("bench", parser, argv, body)
+
+
+def _add_cities(parser: argparse.ArgumentParser, city: str, work: str = "build/evaluate") -> None:
+    parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
+    parser.add_argument("--work", default=work, help="folder for the cities, their lakes and the figures found")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
+    )
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv of the Copenhagen study")
+    parser.add_argument("--study", default="build/cns", help="folder of the study's lake; made from --data when it is not there")
+
+
+def _cities(arguments: argparse.Namespace) -> list[Settings]:
+    """The settings of the city of each seed asked for."""
+    from churnlake.evaluate.cities import overrides
+
+    if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
+        raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
+    work = Path(arguments.work)
+    return [
+        load(Settings, "local", [*overrides(arguments.city, int(seed), work), *arguments.set])
+        for seed in arguments.seeds.split(",")
+    ]
+
+
+def _kills(argv: list[str]) -> int:
+    from churnlake.evaluate.kills import kills
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake kills",
+        description="Kill ingest and daily building with SIGKILL at random moments, run again, compare with an undisturbed lake.",
+    )
+    parser.add_argument("--times", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=2005)
+    parser.add_argument("--city", default="tiny", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--work", default="build/kills", help="folder for the city and its lakes")
+
+    def body(arguments: argparse.Namespace) -> None:
+        from churnlake.city.generate import generate, scenario
+
+        home = Path(arguments.work).resolve()
+        overrides = [f"store.landing={home / 'landing'}"]
+        settings = load(Settings, "local", overrides)
+        log_to(home / "logs")
+        with session(settings.spark, home / "logs") as spark:
+            if not (home / "landing").is_dir():
+                generate(spark, scenario(arguments.city), arguments.seed, home / "landing", home / "truth")
+            found = kills(spark, "local", overrides, home, arguments.times, arguments.seed, Console())
+        differ = [kill.lake for kill in found if not kill.is_same]
+        sys.stdout.write(f"{len(found) - len(differ)} of {len(found)} kills: tables identical to an undisturbed run\n")
+        if differ:
+            raise ContractError(f"{len(differ)} lakes differ and are kept: {', '.join(str(home / name) for name in differ)}")
+
+    return guarded("kills", parser, argv, body)
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
+    "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
+    "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
+    "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
+    "faults": (_faults, "make a city with broken files and days, judge its quality and tell what was caught"),
+    "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
+    "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
+    "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
+    "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
+}
+"""By name, what runs the command and what it does."""
