@@ -316,6 +316,8 @@ def test_key_figures_are_those_of_the_data(site: dict[str, str]) -> None:
 def test_the_quality_page_tells_what_is_wrong_since_when_whose_file_and_what_it_touches(site: dict[str, str]) -> None:
     page = site["quality.html"]
     assert "The data of 2005-06-30 is not good" in page
+    assert "The data of 2005-06-30 is not good: 2 of 18 checks failed" in site["index.html"]
+    assert "data-docs/2005-06-30/index.html" in site["index.html"]
     entries = {one["table_name"]: one for one in wrong(made_up(), made_up().checks.query("not has_passed").to_dict("records"))}
     assert entries["churn.scores"]["since"] == DAYS[-4], "an earlier spell that ended does not count"
     assert entries["clean.sms"]["since"] == DAYS[-1]

@@ -77,6 +77,13 @@ def overview(data: SiteData) -> Context:
             cards.append(
                 ("Leavers in the top tenth", told, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
             )
+    checks = _records(data.checks)
+    if checks:
+        failed = sum(not check["has_passed"] for check in checks)
+        verdict = (
+            f"The data of {wording.day(max(check['day'] for check in checks))} {health.STATE_WORDS[health.state_of(checks)]}"
+        )
+        links["quality.html"] = f"{verdict}: {failed} of {len(checks)} checks failed"
     links["dictionary.html"] = f"{len(data.tables)} tables, {sum(map(len, (data.views or {}).values()))} indicators"
     links["lineage.html"] = f"{len(data.steps)} jobs"
     return {
@@ -86,6 +93,7 @@ def overview(data: SiteData) -> Context:
         "since": since,
         "headline": _headline(data),
         "evaluation": _evaluation(data),
+        "docs_link": data.docs_link,
     }
 
 
