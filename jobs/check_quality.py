@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from churnlake.core.errors import MissingInputError
 from churnlake.core.frames import frame_of
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
@@ -51,7 +52,10 @@ def check_quality(lake: Lake, run: Run) -> None:
         name: pd.DataFrame([{one.check.column_name: one.value for one in of_last if one.check.table_name == name}])
         for name in dict.fromkeys(one.check.table_name for one in of_last)
     }
-    run_checks(values, [one.check for one in of_last], work / "quality" / "docs", str(days.last), settings.keep_reports)
+    if not asked:
+        raise MissingInputError(f"no table has a day in {days} to judge; run job ingest_usage first, or give other --dates")
+    if of_last:
+        run_checks(values, [one.check for one in of_last], work / "quality" / "docs", str(days.last), settings.keep_reports)
     kept = seen[[days.first <= day <= days.last for day in seen["day"]]]
     checked = [row for day, results in by_day.items() for row in check_rows(results, day)]
     scores = [row for day, results in by_day.items() for row in score_rows(results, day, settings.error_weight)]
@@ -61,6 +65,7 @@ def check_quality(lake: Lake, run: Run) -> None:
     lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, checked))
     lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
     report = summary(by_day, scores, days)
+    (work / "quality").mkdir(parents=True, exist_ok=True)
     (work / "quality" / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     run.facts["failed"] = [told(one) for one in report["failed"]]
 

@@ -163,11 +163,13 @@ def usual(day: dt.date) -> float:
 
 
 def test_a_day_that_is_not_there_has_no_rows() -> None:
-    seen = measured("clean.sms", "rows", {D1: 5.0, D3: 4.0})
+    seen = measured("clean.sms", "rows", {D1: 50.0, D3: 40.0})
     found = with_missing_days(seen, ["clean.sms"], D3 + dt.timedelta(days=1))
     rows = dict(zip(found["day"], found["value"], strict=True))
-    assert rows == {D1: 5.0, D2: 0.0, D3: 4.0, D3 + dt.timedelta(days=1): 0.0}
+    assert rows == {D1: 50.0, D2: 0.0, D3: 40.0, D3 + dt.timedelta(days=1): 0.0}
     assert len(with_missing_days(seen, ["clean.wap"], D3)) == 2, "a table that need not have rows every day is left alone"
+    few = measured("clean.sms", "rows", {D1: 5.0, D3: 4.0})
+    assert len(with_missing_days(few, ["clean.sms"], D3)) == 2, "so is one with a handful of rows a day"
 
 
 def test_a_band_knows_weekends_and_judges_only_with_enough_days(settings: QualitySettings) -> None:

@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 LEAST_OF_CLASS = 4
 """Good days of its class that a band needs for its middle."""
 
+LEAST_DAILY_ROWS = 20
+"""Rows a day by which a table is one that has rows every day: of five expected, a day with none is chance (0.7 %)."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -171,12 +174,15 @@ def floor(scale: Scale, middle: float, rows: float, s: QualitySettings) -> float
 
 
 def with_missing_days(profiles: pd.DataFrame, daily: Sequence[str], last: dt.date) -> pd.DataFrame:
-    """The profiles, with 0 rows for each day up to ``last`` on which a daily table has none since its first."""
+    """The profiles, with 0 rows for each day up to ``last`` on which a daily table has none since its first.
+
+    A table with a handful of rows a day is left alone: that it has none is no fault.
+    """
     added = []
     for table, rows in profiles[profiles["table_name"].isin(list(daily))].groupby("table_name"):
         seen = rows[(rows["measure"] == "rows")]
         some = seen.loc[seen["value"] > 0, "day"]
-        if some.empty:
+        if some.empty or seen.loc[seen["value"] > 0, "value"].median() < LEAST_DAILY_ROWS:
             continue
         missing = [day for day in Days(min(some), max(last, min(some))).each() if day not in set(seen["day"])]
         added.append(pd.DataFrame({"day": missing, "table_name": table, "measure": "rows", "value": 0.0, "weight": 0.0}))
