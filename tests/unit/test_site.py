@@ -36,13 +36,13 @@ def frames(spark: SparkSession) -> dict[Table, DataFrame]:
     """A little of every table the site shows."""
     ledger = rows(spark, SMS, {"day": D1, "delivered_on": D2}, {"day": D1, "delivered_on": D2}, {"day": None, "delivered_on": D2})
     bad = F.expr("day is null")
-    ledger = ledger.withColumn("state", F.when(bad, "bad").otherwise("good"))
+    ledger = ledger.withColumns({"file_id": F.lit("a"), "state": F.when(bad, "bad").otherwise("good")})
     ledger = ledger.withColumn(
         "reasons", F.when(bad, F.array(F.lit("day missing"), F.lit("hour missing"))).otherwise(F.array().cast("array<string>"))
     )
     wap = (
         rows(spark, WAP, {"day": D2, "delivered_on": D2})
-        .withColumn("state", F.lit("good"))
+        .withColumns({"file_id": F.lit("b"), "state": F.lit("good")})
         .withColumn("reasons", F.expr("cast(null as array<string>)"))
     )
     joined = {"joined_on": D1, "scope": "scored"}
