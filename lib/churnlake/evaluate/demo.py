@@ -23,7 +23,7 @@ from churnlake.settings import Settings
 from churnlake.tables.churn import MODELS
 from churnlake.tables.reentry import JOINERS, MATCHES
 
-LAST = "publish_site"
+FIRST, LAST = "generate_city", "publish_site"
 EVALUATION = "evaluation.json"
 
 
@@ -40,7 +40,7 @@ def demo(settings: Settings, console: Console) -> None:
     )
     with session(settings.spark, work / "logs") as spark:
         budgets, makers = settings.runner.budgets, lineage.makers
-        jobs = [job for job in lineage.jobs if job.name != LAST]
+        jobs = [job for job in (*lineage.chain(only=FIRST), *lineage.chain()) if job.name != LAST]
         reports = run_chain(spark, settings, jobs, days, console, makers=makers, budgets=budgets)
         found, models = _evaluate(spark, settings, days)
         work.mkdir(parents=True, exist_ok=True)
