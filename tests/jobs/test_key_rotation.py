@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from churnlake.core import rotation
 from churnlake.core.errors import ContractError
-from churnlake.core.key_versions import PROPERTY, properties
+from churnlake.core.key_versions import PROPERTY
 from churnlake.core.lake import Lake
+from churnlake.core.storage import properties
 from churnlake.evaluate.content import content
 from churnlake.tables.clean import SMS
 from churnlake.tables.daily import EDGES, USAGE

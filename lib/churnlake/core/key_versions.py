@@ -6,16 +6,12 @@ from pyspark.sql import SparkSession
 
 from churnlake.core.contract import Table
 from churnlake.core.errors import ContractError
+from churnlake.core.storage import properties
 
 PROPERTY = "churnlake.key"
 UNDER_WAY = ">"
 """Stands between the old and the new version while a table is being rewritten by rotate_key."""
 REMEDY = "run job rotate_key, with store.key_file naming every key so far, oldest first"
-
-
-def properties(spark: SparkSession, path: str) -> dict[str, str]:
-    """The properties of the Delta table at ``path``."""
-    return {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES delta.`{path}`").collect()}
 
 
 class KeyVersions:

@@ -373,10 +373,6 @@ class Lake:
         """Where the table lies."""
         return self.storage.path(table)
 
-    def is_there(self, table: Table) -> bool:
-        """Whether the table has been created, whoever may read it."""
-        return self._exists(table)
-
     def _exists(self, table: Table) -> bool:
         return self.storage.exists(table)
 

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pyspark.sql import SparkSession
 
@@ -89,26 +89,21 @@ def _is_dead(held: dict[str, Any]) -> bool:
     return False
 
 
-class _Files:
+class _Files(Protocol):
     """Lease files by job: the five operations a lease needs."""
 
-    def create(self, job: str, text: str) -> bool:
-        raise NotImplementedError
+    def create(self, job: str, text: str) -> bool: ...
 
-    def read(self, job: str) -> str:
-        raise NotImplementedError
+    def read(self, job: str) -> str: ...
 
-    def replace(self, job: str, text: str) -> None:
-        raise NotImplementedError
+    def replace(self, job: str, text: str) -> None: ...
 
-    def set_aside(self, job: str, run_id: str) -> bool:
-        raise NotImplementedError
+    def set_aside(self, job: str, run_id: str) -> bool: ...
 
-    def remove(self, job: str) -> None:
-        raise NotImplementedError
+    def remove(self, job: str) -> None: ...
 
 
-class _LocalFiles(_Files):
+class _LocalFiles:
     def __init__(self, root: str) -> None:
         self.folder = Path(root).resolve() / "_leases"
 
@@ -153,7 +148,7 @@ class _LocalFiles(_Files):
         (self.folder / job).unlink(missing_ok=True)
 
 
-class _HadoopFiles(_Files):
+class _HadoopFiles:
     def __init__(self, spark: SparkSession, root: str) -> None:
         jvm: Any = spark._jvm
         self.jvm = jvm

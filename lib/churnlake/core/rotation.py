@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 from churnlake.core import rules
 from churnlake.core.contract import CIPHER, Table
 from churnlake.core.errors import ContractError
-from churnlake.core.key_versions import PROPERTY, UNDER_WAY, properties
+from churnlake.core.key_versions import PROPERTY, UNDER_WAY
 from churnlake.core.lake import WHOLE, Lake
 from churnlake.core.pseudonyms import Key
+from churnlake.core.storage import properties
 
 logger = logging.getLogger(__name__)
 SLICES_AT_ONCE = 31
@@ -44,7 +45,7 @@ def rotate(lake: Lake, tables: Iterable[Table]) -> dict[str, int]:
     key = lake.key
     found: dict[str, tuple[Table, str]] = {}
     for table in tables:
-        if table.pseudonyms and lake.is_there(table):
+        if table.pseudonyms and lake.storage.exists(table):
             told = properties(lake.spark, lake.path(table)).get(PROPERTY, "")
             old, under_way, new = told.partition(UNDER_WAY)
             if old not in key.versions:
@@ -79,10 +80,7 @@ def _rewrite(lake: Lake, table: Table, key: Key, since: int) -> int:
         slices = [s for s in there if s not in done][:SLICES_AT_ONCE]
         if not slices:
             return count
-        condition = "true"
-        if table.slice:
-            kind = "" if table.slice == "batch" else "date"
-            condition = f"{table.slice} IN ({', '.join(f'{kind}{s!r}' for s in slices)})"
+        condition = rules.slices_sql(table, slices)
         again = renewed(table, rows.where(condition), key, since)
         order = [*rules.partition_columns(table), *table.sort]
         if order:

@@ -18,6 +18,11 @@ from churnlake.core.errors import ContractError
 logger = logging.getLogger(__name__)
 
 
+def properties(spark: SparkSession, path: str) -> dict[str, str]:
+    """The properties of the Delta table at ``path``."""
+    return {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES delta.`{path}`").collect()}
+
+
 class Storage:
     """The folder or URI that holds every table of a lake."""
 
@@ -57,8 +62,7 @@ class Storage:
 
     def contract(self, table: Table) -> str:
         """The hash of the contract that the table on disk was made under; empty where it says none."""
-        found = self._sql(f"SHOW TBLPROPERTIES {self._name(table)} ('churnlake.contract')").first()
-        return str(found["value"]) if found else ""
+        return properties(self.spark, self.path(table)).get("churnlake.contract", "")
 
     def create(self, table: Table, key_version: str = "") -> None:
         """Create the table from its contract if it is not there; optional columns that its contract gained are added.
@@ -102,7 +106,7 @@ class Storage:
         if new:
             columns = ", ".join(f"{c.name} {sql_type(c.type)} COMMENT {rules.literal(c.meaning)}" for c in new)
             self._sql(f"ALTER TABLE {self._name(table)} ADD COLUMNS ({columns})")
-        known = {row["key"] for row in self._sql(f"SHOW TBLPROPERTIES {self._name(table)}").collect()}
+        known = properties(self.spark, self.path(table))
         for name, condition in rules.checks(table).items():
             if name not in rules.checks(before) and f"delta.constraints.{name}" not in known:
                 self._sql(f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {name} CHECK ({condition})")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +27,13 @@ from churnlake.core.session import peak_memory_mb, session
 from churnlake.evaluate import duck
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.made import make_city
-from churnlake.indicators import DAILY
 from churnlake.settings import Settings
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 
 WHOLE = "full_day"
-SUMS = {
-    USAGE: [i.name for i in DAILY],
-    EDGES: ["voice_out_calls", "voice_in_calls", "message_out", "message_in"],
-    PLACES: ["voice_calls"],
-    DEVICES: ["voice_calls"],
-}
+SUMS = {table: duck.SUMS[table.name.partition(".")[2]] for table in (USAGE, EDGES, PLACES, DEVICES)}
 AGREES = 1e-9
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of one run of the lakehouse: seconds, and megabytes its tasks handed each other."""
-
-    name: str
-    seconds: float
-    shuffle_bytes: int = 0
 
 
 def bench(settings: Settings, scale: float, cores: int, times: int, work: Path, console: Console) -> dict[str, Any]:
@@ -132,9 +116,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     events = Path(asked["work"]) / "events"
     shutil.rmtree(events, ignore_errors=True)
     events.mkdir(parents=True)
-    store = settings.store.model_copy(
-        update={"lake": asked["lake"], "landing": asked["landing"], "work": asked["work"], "key_file": settings.store.key_file}
-    )
+    store = settings.store.model_copy(update={"lake": asked["lake"], "landing": asked["landing"], "work": asked["work"]})
     logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.resolve().as_uri(), "spark.eventLog.compress": "false",
               "spark.eventLog.rolling.enabled": "false"}  # fmt: skip
     spark_settings = settings.spark.model_copy(
@@ -160,23 +142,10 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _marks(report: Report, began: float) -> list[tuple[str, float, float]]:
-    """By step, when it began and ended: a job's tables in their order, and the finding, hashing and counting of files before them."""
-    marks, at = [], began
-    for written in report.written:
-        start = written.ended - written.seconds
-        if start - at > 0:
-            marks.append((f"{report.job}: before", at, start))
-        marks.append((written.table.name, start, written.ended))
-        at = written.ended
-    return _joined([*marks, (f"{report.job}: after", at, began + report.seconds)], report.job)
-
-
-def _joined(marks: list[tuple[str, float, float]], job: str) -> list[tuple[str, float, float]]:
-    """What a job does besides its tables is one step."""
-    own = [mark for mark in marks if mark[0].startswith(job)]
-    tables = [mark for mark in marks if not mark[0].startswith(job)]
-    spent = sum(end - start for _, start, end in own)
-    return [(job, own[0][1], own[0][1] + spent), *tables]
+    """By step, when it began and ended: a job's tables, and before them, as one step, what else it took (finding, hashing, counting files)."""
+    besides = report.seconds - sum(written.seconds for written in report.written)
+    tables = [(written.table.name, written.ended - written.seconds, written.ended) for written in report.written]
+    return [(report.job, began, began + besides), *tables]
 
 
 def _shuffled(log: Path, marks: list[tuple[str, float, float]]) -> dict[str, int]:
@@ -228,7 +197,7 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
     beside = {
         "ingest_usage": "files",
         **{f"clean.{feed}": feed for feed in duck.FEEDS},
-        **{f"daily.{day}": day for day in duck.DAYS},
+        **{f"daily.{day}": day for day in duck.SUMS},
     }
     steps = []
     for name in names:

@@ -8,7 +8,6 @@ the daily formulas with the house, which are plain SQL, and nothing else. Reads 
 from __future__ import annotations
 
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,13 @@ CODES = {
 }
 CLASSES = {"D": "local", "L": "long_distance", "I": "international", "R": "roaming"}
 RELEASES = {"0": "answered", "1": "busy", "2": "no_answer", "3": "failed", "4": "dropped"}
-DAYS = ("usage", "edges", "places", "devices")
+SUMS = {
+    "usage": [i.name for i in DAILY],
+    "edges": ["voice_out_calls", "voice_in_calls", "message_out", "message_in"],
+    "places": ["voice_calls"],
+    "devices": ["voice_calls"],
+}
+"""The daily tables, each with the columns whose sums both sides must agree in."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def measure(task: Task) -> dict[str, Any]:
     for feed in FEEDS:
         timed(feed, lambda feed=feed: _clean(con, task, feed))  # type: ignore[misc]
     con.execute(_events(task))
-    for table in DAYS:
+    for table in SUMS:
         timed(table, lambda table=table: _copy(con, task, _DAILY[table](task), f"daily/{table}"))  # type: ignore[misc]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {"steps": steps, "results": results(con, task.out), "peak_memory_mb": peak}
@@ -89,13 +94,7 @@ def results(con: Any, out: Path) -> dict[str, Any]:
             f"SELECT count(DISTINCT number_key), {parties}, {lengths}, sum(fee_yuan) FROM {read} WHERE state = 'good'"
         ).fetchone()
         found[f"clean.{feed}"] |= dict(zip(("numbers", "peers", "seconds", "fee"), map(_plain, told), strict=True))
-    sums = {
-        "usage": [i.name for i in DAILY],
-        "edges": ["voice_out_calls", "voice_in_calls", "message_out", "message_in"],
-        "places": ["voice_calls"],
-        "devices": ["voice_calls"],
-    }
-    for table, columns in sums.items():
+    for table, columns in SUMS.items():
         read = f"read_parquet('{out}/daily/{table}/*.parquet')"
         told = con.execute(
             f"SELECT count(*), count(DISTINCT user_id), {', '.join(f'sum({c})' for c in columns)} FROM {read}"
@@ -336,7 +335,3 @@ def _devices(task: Task) -> str:
 
 
 _DAILY: dict[str, Callable[[Task], str]] = {"usage": _usage, "edges": _edges, "places": _places, "devices": _devices}
-
-
-if __name__ == "__main__":
-    sys.exit("run python -m churnlake bench")

@@ -14,8 +14,6 @@ def declare(con: Any, key: bytes, s: LandingSettings) -> None:
     """HMAC-SHA256 from its definition (RFC 2104), and a number as dialled taken apart."""
     block = key.ljust(BLOCK, b"\0")
     pads = {name: bytes(b ^ byte for b in block).hex() for name, byte in (("inner", 0x36), ("outer", 0x5C))}
-    con.execute("CREATE TABLE pads (i BLOB, o BLOB)")
-    con.execute("INSERT INTO pads VALUES (unhex(?), unhex(?))", [pads["inner"], pads["outer"]])
     con.execute(f"SET VARIABLE i = unhex('{pads['inner']}'); SET VARIABLE o = unhex('{pads['outer']}')")
     con.execute(
         "CREATE MACRO pseudonym(domain, text) AS CASE WHEN text IS NOT NULL THEN hash(sha256(getvariable('o') || "
