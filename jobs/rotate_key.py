@@ -6,7 +6,7 @@ from churnlake.core.rotation import rotate
 from jobs import job
 
 
-@job()
+@job(on_request=True)
 def rotate_key(lake: Lake, run: Run) -> None:
     """One slice after the other of every table that holds pseudonyms or encrypted text."""
     from churnlake.core.lineage import Lineage

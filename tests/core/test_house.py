@@ -25,9 +25,14 @@ def test_each_job_runs_after_those_whose_tables_it_reads() -> None:
     for job in lineage.jobs:
         assert all(order.index(above) < order.index(job.name) for above in lineage.upstream(job)), job.name
     assert order[0] == "generate_city"
-    assert order[-1] == "publish_site"
-    assert "generate_city" not in [job.name for job in lineage.chain()], "an operator has its own files"
-    assert [job.name for job in lineage.chain("plan_campaigns")] == order[order.index("plan_campaigns") :]
+    asked = [job.name for job in lineage.jobs if job.on_request]
+    assert order[-len(asked) :] == asked
+    assert order[-len(asked) - 1] == "publish_site"
+    chain = [job.name for job in lineage.chain()]
+    assert "generate_city" not in chain, "an operator has its own files"
+    assert not set(asked) & set(chain)
+    assert [job.name for job in lineage.chain("plan_campaigns")] == chain[chain.index("plan_campaigns") :]
+    assert [job.name for job in lineage.chain(only="rotate_key")] == ["rotate_key"]
 
 
 def test_two_makers_and_a_circle_are_refused() -> None:

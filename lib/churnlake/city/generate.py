@@ -213,6 +213,7 @@ def _known(spark: SparkSession, persons: DataFrame, lives: DataFrame, scenario: 
     once = F.lit(start)
     return {
         "subscribers": (registers.subscribers(persons, lives, scenario, dice), list(dict.fromkeys([start, *days]))),
+        "opt_outs": (registers.opt_outs(lives, scenario, dice), days),
         "plans": (money.plans(spark, scenario), money.plan_deliveries(scenario)),
         "handsets": (handsets.types(spark).withColumn("delivered", once), [start]),
         "cells": (registers.cells(spark, scenario).withColumn("delivered", once), [start]),

@@ -1,4 +1,4 @@
-"""The operator's registers as delivered: subscribers delivery by delivery, cells; and the truth that no job but evaluation reads."""
+"""The operator's registers as delivered: subscribers delivery by delivery, choices to be left alone, cells; and the truth that no job but evaluation reads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from churnlake.city.settings import CityScenario
 AREAS = ("Dongcheng", "Xicheng", "Chaoyang", "Haidian", "Fengtai", "Shijingshan", "Tongzhou", "Changping", "Shunyi", "Daxing")
 DEALERS = 40
 """Dealers who sell cards; those who farm them come on top."""
+OPT_OUT, BACK_IN, BACK_AFTER = 0.02, 0.2, 30
+"""Users who ask to be left alone, those of them who take it back, and after how many days."""
 GOLD, SILVER = 30_000, 9_000
 """Monthly fees in fen from which a customer is ranked."""
 
@@ -93,6 +95,26 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"if({knows}, if(gender = 'f', '2', '1'), null) as SEX",
         "if(is_rural, 'Y', 'N') as RURAL",
         f"if(not {prepaid(scenario)}, {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
+    )
+
+
+def opt_outs(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per choice of a user to be left alone (O) or no longer (I), with ``delivered``."""
+    first, last = scenario.written
+    key = ("person_id", "slot")
+    chosen = lives.where(f"{dice.u('opt out', *key)} < {OPT_OUT}").selectExpr(
+        "user_id",
+        "left_day",
+        f"cast(greatest(from_day, {first}) + {dice.below(last + 1 - first, 'opt out day', *key)} as int) as day",
+        f"{dice.u('opt back in', *key)} < {BACK_IN} as is_back",
+    )
+    back = f"if(is_back, array(struct(day, 'O' as choice), struct(day + {BACK_AFTER} as day, 'I' as choice)), array(struct(day, 'O' as choice)))"
+    each = chosen.selectExpr("user_id", "left_day", f"inline({back})")
+    return each.where(f"day <= {last} and (left_day is null or day < left_day)").selectExpr(
+        f"element_at({habits.delivery_table(scenario)}, cast(day div {scenario.delivery_days} + 1 as int)) as delivered",
+        "user_id as USER_ID",
+        f"{habits.date(scenario, 'day')} as CHOSEN_ON",
+        "choice as CHOICE",
     )
 
 

@@ -88,14 +88,16 @@ def jobs_page(jobs: Iterable[Job]) -> str:
         "",
         "# Jobs",
         "",
-        "In the order they run. Each is `spark-submit jobs/<job>.py --env <env> [--dates A..B] [--set key=value]`.",
+        "In the order they run. Each is `spark-submit jobs/<job>.py --env <env> [--dates A..B] [--set key=value]`. Jobs on request run",
+        "only when named.",
         "",
         "| job | what it does | reads | may read | writes |",
         "|---|---|---|---|---|",
     ]
     for job in jobs:
         cells = [", ".join(t.name for t in tables) for tables in (job.reads, job.may_read, job.writes)]
-        lines.append(f"| {job.name} | {job.meaning} | {' | '.join(cells)} |")
+        name = f"{job.name} (on request)" if job.on_request else job.name
+        lines.append(f"| {name} | {job.meaning} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

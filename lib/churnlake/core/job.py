@@ -87,6 +87,7 @@ class Job:
     looks_back: tuple[Table, ...]
     body: Body
     settings_model: type[CoreSettings]
+    on_request: bool = False
 
     @property
     def lands(self) -> tuple[Table, ...]:
@@ -306,8 +307,12 @@ def declare(
     writes: Iterable[Table] = (),
     may_read: Iterable[Table] = (),
     looks_back: Iterable[Table] = (),
+    on_request: bool = False,
 ) -> Callable[[Body], Job]:
-    """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge."""
+    """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge.
+
+    A job ``on_request`` runs when somebody asks for it by name: it is no part of the chain and may write tables that others make.
+    """
 
     def wrap(body: Body) -> Job:
         meaning = sys.modules[body.__module__].__doc__ or body.__doc__ or ""
@@ -320,6 +325,7 @@ def declare(
             tuple(looks_back),
             body,
             settings_model,
+            on_request,
         )
 
     return wrap

@@ -24,7 +24,7 @@ class Lineage:
         """Order the jobs. Raises LineageError when two make one table, or jobs wait for each other."""
         makers: dict[str, str] = {}
         for job in jobs:
-            for table in job.writes:
+            for table in () if job.on_request else job.writes:
                 if table.name in makers:
                     raise LineageError(
                         f"{table.name} is written by {makers[table.name]} and by {job.name}; one job makes a table"
@@ -39,8 +39,8 @@ class Lineage:
             order = list(TopologicalSorter(waits).static_order())
         except CycleError as error:
             raise LineageError(f"jobs wait for each other: {' -> '.join(error.args[1])}") from error
-        # makers of landing files come first: they feed every job though no table says so
-        order.sort(key=lambda name: 0 if not by_name[name].inputs and not by_name[name].writes else 1)
+        # makers of landing files come first: they feed every job though no table says so; what is asked for by name comes last
+        order.sort(key=lambda name: 2 if by_name[name].on_request else 1 if by_name[name].inputs or by_name[name].writes else 0)
         return Lineage(tuple(by_name[name] for name in order))
 
     @staticmethod
@@ -57,7 +57,7 @@ class Lineage:
     @property
     def makers(self) -> dict[str, str]:
         """Table name -> the job that writes it."""
-        return {table.name: job.name for job in self.jobs for table in job.writes}
+        return {table.name: job.name for job in self.jobs if not job.on_request for table in job.writes}
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -92,7 +92,7 @@ class Lineage:
     def chain(self, first: str | None = None, only: str | None = None) -> tuple[Job, ...]:
         """The jobs to run: all, all from ``first`` on in this order, or ``only`` one.
 
-        A maker of landing files runs only when named: an operator has its own. Raises SettingsError for an unknown name.
+        A maker of landing files and a job on request run only when named. Raises SettingsError for an unknown name.
         """
         names = [job.name for job in self.jobs]
         for name in (first, only):
@@ -101,5 +101,5 @@ class Lineage:
         if only:
             return tuple(job for job in self.jobs if job.name == only)
         if first:
-            return self.jobs[names.index(first) :]
-        return tuple(job for job in self.jobs if job.inputs or job.writes)
+            return tuple(job for job in self.jobs[names.index(first) :] if not job.on_request)
+        return tuple(job for job in self.jobs if (job.inputs or job.writes) and not job.on_request)
