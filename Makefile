@@ -33,6 +33,8 @@ evaluate: setup
 	@$(PY) -m churnlake faults --seeds $(SEEDS)
 	@$(PY) -m churnlake realism
 	@$(PY) -m churnlake kills --times 25
+	@$(PY) -m churnlake strain --files 1 --megabytes 2048
+	@$(PY) -m churnlake strain --files 50000 --megabytes 10
 
 realism: setup
 	@$(PY) -m churnlake probe --seeds $(SEEDS)

@@ -220,6 +220,29 @@ def _kills(argv: list[str]) -> int:
     return guarded("kills", parser, argv, body)
 
 
+def _strain(argv: list[str]) -> int:
+    from churnlake.evaluate.strain import strain
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake strain",
+        description="Write voice files of unusual size or number, take them in, and compare every row with what was written.",
+    )
+    parser.add_argument("--files", type=int, default=1, help="so many files")
+    parser.add_argument("--megabytes", type=float, default=2048, help="of so many MB in all")
+    parser.add_argument("--work", default="build/strain", help="folder for the files and the lake")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        home = Path(arguments.work).resolve() / f"{arguments.files}-files"
+        own = [f"store.landing={home / 'landing'}", f"store.lake={home / 'lake'}", f"store.work={home / 'work'}"]
+        settings = load(Settings, "local", [*own, *arguments.set])
+        log_to(home.parent / "logs")
+        with session(settings.spark, home.parent / "logs") as spark:
+            strain(spark, settings, arguments.files, arguments.megabytes, Console())
+
+    return guarded("strain", parser, argv, body)
+
+
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
     "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
@@ -229,6 +252,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
     "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
     "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
+    "strain": (_strain, "take in one huge file or very many small ones, and compare with what was written"),
     "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
 }
 """By name, what runs the command and what it does."""
