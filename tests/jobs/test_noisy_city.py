@@ -19,6 +19,7 @@ from churnlake.core.console import Console
 from churnlake.core.job import Report
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES
+from churnlake.core.ledger import OTHER_CONTENT
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
@@ -48,7 +49,6 @@ REASONS = {
     "negative_bytes": "bytes below 0",
     "absurd_bytes": "bytes above",
     "fee_not_a_number": "fee_yuan unreadable",
-    "id_conflict": "same key, other content",
     "unknown_code_burst": "direction not one of",
     "swapped_columns": "started_at unreadable",
     "missing_column": "started_at missing",
@@ -165,6 +165,10 @@ def test_each_broken_line_meets_the_outcome_of_its_kind_and_no_other_line_does(
             if row["state"] == "duplicate":
                 duplicates += 1
             elif row["state"] == "bad":
+                if row["reasons"] == [OTHER_CONTENT]:
+                    assert row["text"] is None
+                    seen["quarantined", "id_conflict"] += 1
+                    continue
                 record_no = Path(row["text"]).name.split(",")[0]
                 burst = feed == coded["feed"] and row["day"] == coded["day"] and "direction not one of" in row["reasons"][0]
                 kind = (

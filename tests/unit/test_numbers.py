@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.settings import conf_folder
@@ -76,18 +76,24 @@ def settings() -> LandingSettings:
 
 def test_numbers_as_dialled(spark: SparkSession, settings: LandingSettings) -> None:
     frame = spark.createDataFrame([(n,) for n in (*FORMS, *WITHHELD)], "n string")
-    found = {r.n: r.p for r in frame.select("n", numbers.normalise(F.col("n"), settings).alias("p")).collect()}
+    found = _parties(frame, settings)
     for written, (number, network, area, is_ip, form, service) in FORMS.items():
         wanted = Row(number=number, network=network, area=area, is_ip=is_ip, dialled_form=form, service=service)
         assert found[written] == wanted, written
-    assert [found[w] for w in WITHHELD] == [None] * len(WITHHELD)
+    assert {found[w] for w in WITHHELD} == {Row(**dict.fromkeys(numbers.PARTY))}
+
+
+def _parties(frame: DataFrame, settings: LandingSettings, is_opaque: bool = False) -> dict[str | None, Row]:
+    rows = numbers.with_parties(frame, ["n"], settings, is_opaque).collect()
+    return {row["n"]: Row(**{name: row[f"n_{name}"] for name in numbers.PARTY}) for row in rows}
 
 
 def test_a_normalised_number_stays_as_it_is(spark: SparkSession, settings: LandingSettings) -> None:
     frame = spark.createDataFrame([(n,) for n in FORMS], "n string")
-    once = frame.select(numbers.normalise(F.col("n"), settings)["number"].alias("once"))
-    twice = once.select("once", numbers.normalise(F.col("once"), settings)["number"].alias("twice")).collect()
+    once = numbers.with_parties(frame, ["n"], settings).selectExpr("n_number as once")
+    twice = numbers.with_parties(once, ["once"], settings).selectExpr("once", "once_number as twice").collect()
     assert [row.once for row in twice] == [row.twice for row in twice]
+    assert len({row.once for row in twice}) > 30
 
 
 def test_beauty(spark: SparkSession, settings: LandingSettings) -> None:
@@ -105,8 +111,7 @@ def test_beauty(spark: SparkSession, settings: LandingSettings) -> None:
     assert {r.n: r.b for r in frame.select("n", numbers.beauty(F.col("n"), settings).alias("b")).collect()} == classes
 
 
-def test_opaque_ids_are_taken_as_they_are(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([("7",), (None,)], "n string").select(numbers.opaque(F.col("n")).alias("p"))
-    first, second = frame.collect()
-    assert first.p == Row(number="7", network="own", area=None, is_ip=False, dialled_form="plain", service=None)
-    assert second.p is None
+def test_opaque_ids_are_taken_as_they_are(spark: SparkSession, settings: LandingSettings) -> None:
+    found = _parties(spark.createDataFrame([("7",), (None,)], "n string"), settings, is_opaque=True)
+    assert found["7"] == Row(number="7", network="own", area=None, is_ip=False, dialled_form="plain", service=None)
+    assert found[None] == Row(**dict.fromkeys(numbers.PARTY))

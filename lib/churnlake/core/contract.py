@@ -166,7 +166,14 @@ LEDGER: tuple[Column, ...] = (
     Column("reasons", TEXTS, "The rules this row broke: errors on a bad row, warnings on a good one.", optional=True),
     Column("file_id", STRING, "The landing file the row came from (content hash, see raw.files).", optional=True),
     Column("kept_in", STRING, "On a duplicate: the file_id of the kept row.", optional=True),
-    Column("raw_text", STRING, "On a bad row: the line as delivered, encrypted (base64).", optional=True, pseudonym=CIPHER),
+    Column(
+        "raw_text",
+        STRING,
+        "On a bad row: the line as delivered, encrypted (base64). Null where only another row with its key sets it aside: "
+        "all it says stands in its columns.",
+        optional=True,
+        pseudonym=CIPHER,
+    ),
 )
 TRACE = ("file_id", "raw_text", "unreadable")
 """Columns that a feed reader adds to each row and a ledger write consumes: origin, the line, the fields that could not be read."""

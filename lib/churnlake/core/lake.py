@@ -289,11 +289,10 @@ class Lake:
             rows = rows.withColumns({name: self.key.renewed(F.col(name)) for name in made})
         # a constant need not be dealt out: it is given back at the end
         marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
+        # before rows are moved: a line is as long as all that was read from it, and no text in clear leaves the task
+        marked = marked.withColumn("raw_text", F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text"))))
         dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
-        raw = F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text")))
-        return ledger.set_repeats_aside(table, dealt, self._already_there(table, rows)).withColumns(
-            {"batch": batch, "raw_text": raw}
-        )
+        return ledger.set_repeats_aside(table, dealt, self._already_there(table, rows)).withColumn("batch", batch)
 
     def _already_there(self, table: Table, rows: DataFrame) -> DataFrame | None:
         """One row per key of these rows that an earlier batch has: the key, its content and file. None when no row is late enough to matter."""

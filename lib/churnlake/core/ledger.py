@@ -13,6 +13,8 @@ from churnlake.core.rules import NO_REASONS, reasons_sql, row_rules, sound_sql
 
 UNTOLD = ("batch", "delivered_on")
 """Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
+OTHER_CONTENT = "same key, other content"
+"""The reason of a row set aside for another that has its key."""
 ROWS_A_FILE = 500_000
 """Rows that one task sorts in memory and writes to one file: some 20 MB."""
 
@@ -71,6 +73,6 @@ def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) 
     same = F.expr("content = first_content")
     return (
         rows.withColumn("kept_in", F.when(again & same, F.col("first_file_id")))
-        .withColumn("reasons", F.when(again & ~same, F.expr("array('same key, other content')")).otherwise(F.col("reasons")))
+        .withColumn("reasons", F.when(again & ~same, F.array(F.lit(OTHER_CONTENT))).otherwise(F.col("reasons")))
         .withColumn("state", F.when(again & same, F.lit("duplicate")).when(again, F.lit("bad")).otherwise(F.col("state")))
     )

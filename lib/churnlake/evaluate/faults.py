@@ -22,6 +22,7 @@ from churnlake.core.console import Console
 from churnlake.core.job import log_to
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
+from churnlake.core.ledger import OTHER_CONTENT
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
@@ -213,6 +214,7 @@ def _lines(spark: SparkSession, lake: Lake, truth: Path) -> list[Caught]:
 
 
 _SEEN = {
+    "id_conflict": f"state = 'bad' and reasons = array('{OTHER_CONTENT}')",
     "missing_id": "state = 'bad' and reasons = array('record_key missing')",
     "negative_fee": "state = 'good' and exists(reasons, r -> r like 'fee_yuan below%')",
     "absurd_fee": "state = 'good' and exists(reasons, r -> r like 'fee_yuan above%')",

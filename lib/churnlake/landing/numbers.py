@@ -7,41 +7,75 @@ brought to one form, one peer becomes several.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.landing.settings import LandingSettings
 
-PARTY = "struct<number string, network string, area string, is_ip boolean, dialled_form string, service string>"
+PARTY = ("number", "network", "area", "is_ip", "dialled_form", "service")
+"""What a party is told by: a column ``<text>_<name>`` of each."""
 NO_USER = ("service", "international", "unknown")
 """Networks whose numbers can not be a user of ours."""
 
 
-def normalise(number: Column, settings: LandingSettings) -> Column:
-    """The party a dialled text means, as a struct (see ``PARTY``); null where it is null, empty or all zeros (withheld).
+def with_parties(rows: DataFrame, texts: Sequence[str], settings: LandingSettings, is_opaque: bool = False) -> DataFrame:
+    """The rows with, for each column of dialled texts, the party it means: a column ``<text>_<name>`` for each of ``PARTY``.
 
-    ``number`` is 11 digits for a mobile, 0 + area + local for a fixed line, 00 + country for one abroad, the digits of a service
-    number, else the text as it is (network unknown). ``area`` has its leading 0 and is null where the number shows none: a
-    mobile. ``dialled_form`` is the first that holds of ip, international (+, 00 or 86 before it), short, area, plain.
+    All are null where the text is null, empty or all zeros (withheld). ``number`` is 11 digits for a mobile, 0 + area + local for a
+    fixed line, 00 + country for one abroad, the digits of a service number, else the text as it is (network unknown). ``area`` has
+    its leading 0 and is null where the number shows none: a mobile. ``dialled_form`` is the first that holds of ip, international
+    (+, 00 or 86 before it), short, area, plain. ``is_opaque`` texts are ids, taken as they are, on our own network.
     """
-    # Most numbers need no work: 11 digits of a known mobile prefix. A cast there and back proves that they are digits only.
+    if is_opaque:
+        return rows.withColumns({f"{x}_{name}": value for x in texts for name, value in _opaque(F.col(x)).items()})
     networks = _mobile_networks(settings)
-    prefix = F.substring(number, 1, 3)
+    # Most numbers are plain and need no work. The others are taken apart in a step of their own: its long code, seldom run, would
+    # keep a JVM from compiling that of all records well.
+    rows = rows.withColumns({f"{x}_dialled": F.when(~_is_plain(x, networks), _dialled(F.col(x), settings)) for x in texts})
+    plain = {
+        x: {"number": F.col(x), "network": _one_of(F.substring(x, 1, 3), networks), "is_ip": F.when(F.col(x).isNotNull(), F.lit(False)),
+            "dialled_form": F.when(F.col(x).isNotNull(), "plain")}
+        for x in texts
+    }  # fmt: skip
+    return rows.withColumns(
+        {
+            f"{x}_{name}": F.when(F.col(f"{x}_dialled").isNull(), plain[x].get(name)).otherwise(F.col(f"{x}_dialled")[name])
+            for x in texts
+            for name in PARTY
+        }
+    )
+
+
+def _is_plain(text: str, networks: dict[str, str]) -> Column:
+    """Whether a text is 11 digits of a known mobile prefix, or null. A cast there and back proves that they are digits."""
+    number = F.col(text)
     is_digits = number.try_cast("bigint").cast("string") == number
-    is_plain = (F.length(number) == 11) & prefix.isin(list(networks)) & is_digits
-    # One regular expression takes every other form apart. The lambda binds its parts to a name: as a column of their own, a
-    # filter pushed down by the optimizer would repeat the expression for each of its many uses.
+    is_mobile = (F.length(number) == 11) & F.substring(number, 1, 3).isin(list(networks)) & is_digits
+    return number.isNull() | F.coalesce(is_mobile, F.lit(False))
+
+
+def _dialled(number: Column, settings: LandingSettings) -> Column:
+    """The party that any other text means, as a struct of ``PARTY``; its fields are null where it tells nothing.
+
+    One regular expression takes every form apart. The lambda binds its parts to a name.
+    """
     bare = F.translate(number, " -()|\t", "")
     parts = F.split(F.regexp_replace(bare, _pattern(settings), _PARTS), r"\|", -1)
-    other = F.element_at(F.transform(F.array(parts), lambda part: _party(part, settings)), 1)
-    is_told = F.translate(bare, "0", "") != ""
-    return F.when(is_plain, _plain(number, _one_of(prefix, networks))).when(is_told, other)
+    told = F.element_at(F.transform(F.array(parts), lambda part: _party(part, settings)), 1)
+    none = F.lit(None).cast("string")
+    nothing = F.struct(*((none.cast("boolean") if name == "is_ip" else none).alias(name) for name in PARTY))
+    return F.when(F.translate(bare, "0", "") != "", told).otherwise(nothing)
 
 
-def opaque(number: Column) -> Column:
-    """The party an opaque id means, in the same struct: taken as it is, on our own network."""
-    return F.when(number.isNotNull(), _plain(number, F.lit("own")))
+def _opaque(number: Column) -> dict[str, Column]:
+    told = number.isNotNull()
+    none = F.lit(None).cast("string")
+    return {
+        "number": number, "network": F.when(told, "own"), "area": none, "is_ip": F.when(told, False),
+        "dialled_form": F.when(told, "plain"), "service": none,
+    }  # fmt: skip
 
 
 def beauty(number: Column, settings: LandingSettings) -> Column:
@@ -57,18 +91,6 @@ def beauty(number: Column, settings: LandingSettings) -> Column:
     )
 
 
-def _plain(number: Column, network: Column) -> Column:
-    none = F.lit(None).cast("string")
-    return F.struct(
-        number.alias("number"),
-        network.alias("network"),
-        none.alias("area"),
-        F.lit(False).alias("is_ip"),
-        F.lit("plain").alias("dialled_form"),
-        none.alias("service"),
-    )
-
-
 def _mobile_networks(settings: LandingSettings) -> dict[str, str]:
     return {
         **dict.fromkeys(settings.own_prefixes, "own"),
@@ -78,8 +100,8 @@ def _mobile_networks(settings: LandingSettings) -> dict[str, str]:
 
 
 def _one_of(prefix: Column, networks: dict[str, str]) -> Column:
-    """The network of a prefix: one test for each network, not for each prefix."""
-    network = F.lit("unknown")
+    """The network of a prefix, null where it is none of them: one test for each network, not for each prefix."""
+    network = F.lit(None).cast("string")
     for name in reversed(list(dict.fromkeys(networks.values()))):
         network = F.when(prefix.isin([p for p, n in networks.items() if n == name]), name).otherwise(network)
     return network
@@ -136,7 +158,7 @@ def _party(parts: Column, settings: LandingSettings) -> Column:
         .when(has(_SERVICE), parts[_SERVICE])
         .otherwise(F.concat(F.lit("00"), parts[_FOREIGN]))
         .alias("number"),
-        F.when(has(_MOBILE), _one_of(F.substring(parts[_MOBILE], 1, 3), networks))
+        F.when(has(_MOBILE), F.coalesce(_one_of(F.substring(parts[_MOBILE], 1, 3), networks), F.lit("unknown")))
         .when(has(_FIXED), F.when(is_home & phs, "phs").otherwise("fixed"))
         .when(has(_SERVICE), "service")
         .otherwise("international")
@@ -151,4 +173,7 @@ def _party(parts: Column, settings: LandingSettings) -> Column:
         .alias("dialled_form"),
         F.when(has(_SERVICE), parts[_SERVICE]).alias("service"),
     )
-    return F.when(F.size(parts) == 1, _plain(parts[0], F.lit("unknown"))).otherwise(taken_apart)
+    none = F.lit(None).cast("string")
+    values = (parts[0], F.lit("unknown"), none, F.lit(False), F.lit("plain"), none)
+    unknown = F.struct(*(value.alias(name) for name, value in zip(PARTY, values, strict=True)))
+    return F.when(F.size(parts) == 1, unknown).otherwise(taken_apart)

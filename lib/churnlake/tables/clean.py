@@ -41,7 +41,7 @@ VOICE = Table(
     key=("record_key",),
     slice="batch",
     at="day",
-    sort=("day", "number_key"),
+    sort=("number_key", "day"),
     ledger=True,
     columns=(
         BATCH,
@@ -98,7 +98,7 @@ SMS = Table(
     key=("record_key",),
     slice="batch",
     at="day",
-    sort=("day", "number_key"),
+    sort=("number_key", "day"),
     ledger=True,
     columns=(BATCH, RECORD_KEY, NUMBER_KEY, *PEER, *TIME, DIRECTION, FEE),
 )
@@ -108,7 +108,7 @@ MMS = Table(
     key=("record_key",),
     slice="batch",
     at="day",
-    sort=("day", "number_key"),
+    sort=("number_key", "day"),
     ledger=True,
     columns=(
         BATCH,
@@ -127,7 +127,7 @@ WAP = Table(
     key=("record_key",),
     slice="batch",
     at="day",
-    sort=("day", "number_key"),
+    sort=("number_key", "day"),
     ledger=True,
     columns=(
         BATCH,
