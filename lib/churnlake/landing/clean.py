@@ -59,6 +59,12 @@ def own_number(party: str) -> Column:
     return F.when(~F.col(f"{party}.network").isin(list(numbers.NO_USER)), F.col(f"{party}.number"))
 
 
+def with_own(raw: DataFrame, number: Column, settings: LandingSettings, opaque: bool) -> DataFrame:
+    """The rows with ``own``, the number of one of our users that ``number`` means (see ``own_number``)."""
+    party = numbers.opaque(number) if opaque else numbers.normalise(number, settings)
+    return raw.withColumn("party", party).withColumn("own", own_number("party"))
+
+
 def _with_parties(raw: DataFrame, settings: LandingSettings, opaque: bool, *columns: str) -> DataFrame:
     """The rows with ``own``, the record's own number, and a struct ``<column>_party`` for each column of numbers.
 
