@@ -10,7 +10,7 @@ SCALE ?= 1.0
 TIMES ?= 1
 JARS ?= $(HOME)/.cache/churnlake/jars
 
-.PHONY: demo test lint docs clean java jars setup evaluate realism city bench
+.PHONY: demo test lint docs clean java jars setup evaluate realism city bench privacy
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -45,6 +45,9 @@ city: setup
 
 bench: setup
 	@$(PY) -m churnlake bench --scale $(SCALE) --times $(TIMES)
+
+privacy: setup
+	@$(PY) -m churnlake privacy
 
 setup: java $(VENV)/.ready jars
 

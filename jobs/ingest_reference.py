@@ -1,8 +1,11 @@
-"""Take in new files of subscribers, plans, bills, recharges, services, campaigns, surveys, handsets and cells; derive the lives of numbers."""
+"""Take in new files of subscribers, plans, bills, recharges, services, campaigns, surveys, handsets and cells; derive the lives of numbers; fill the vault."""
 
+from pyspark.sql import functions as F
+
+from churnlake.core.erased import hand_on
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
-from churnlake.landing import reference
+from churnlake.landing import reference, vault
 from churnlake.landing.lives import lives
 from churnlake.tables.raw import (
     RAW_ANSWERS,
@@ -29,6 +32,7 @@ from churnlake.tables.reference import (
     SUBSCRIPTIONS,
     TOUCHES,
 )
+from churnlake.tables.vault import NUMBERS
 from jobs import job
 
 FEEDS = (
@@ -39,15 +43,21 @@ FEEDS = (
 )  # fmt: skip
 
 
-@job(may_read=tuple(raw for raw, _, _ in FEEDS), writes=(*(table for _, table, _ in FEEDS), LIVES))
+@job(may_read=tuple(raw for raw, _, _ in FEEDS), writes=(*(table for _, table, _ in FEEDS), LIVES, NUMBERS))
 def ingest_reference(lake: Lake, run: Run) -> None:
-    """One row per row delivered, into the reference tables; one row per user in reference.lives."""
+    """One row per row delivered, into the reference tables; one row per user in reference.lives, one per number in the vault."""
     for raw, table, cleaned in FEEDS:
         if lake.has(raw):
             opaque = lake.landing.feed(raw).numbers == "opaque"
             lake.write(table, cleaned(lake.read(raw), lake.key, run.settings.landing, run.settings.store.city_zone, opaque))
     if lake.has(RAW_SUBSCRIBERS):
-        lake.write(LIVES, lives(lake.read(SUBSCRIBERS, as_of_run=False)))
+        registered = lake.read(SUBSCRIBERS, as_of_run=False)
+        lake.write(LIVES, lives(registered))
+        opaque = lake.landing.feed(RAW_SUBSCRIBERS).numbers == "opaque"
+        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, run.settings.landing, opaque)
+        good = vault.of_good(told, registered.where(F.col("batch") == lake.landing.batch), lake.key)
+        hand_on(lake, good)
+        lake.write(NUMBERS, vault.numbers(good, lake.read(NUMBERS) if lake.has(NUMBERS) else None, lake.key, lake.landing.batch))
 
 
 if __name__ == "__main__":

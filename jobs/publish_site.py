@@ -17,9 +17,10 @@ from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
+from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
-SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, MODELS, CHURN_SCORES, LISTS, CHECKS, SCORES)
+SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, MODELS, CHURN_SCORES, LISTS, OPT_OUTS, CHECKS, SCORES)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))
@@ -34,7 +35,10 @@ def publish_site(lake: Lake, run: Run) -> None:
     evaluation = json.loads(evaluated.read_text(encoding="utf-8")) if evaluated.is_file() else None
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
-    data = collect(frames, last, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link)
+    data = collect(
+        frames, last, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
+        least=run.settings.privacy.least_shown,
+    )  # fmt: skip
     site = work / "site"
     site.mkdir(parents=True, exist_ok=True)
     for name, text in pages(data).items():

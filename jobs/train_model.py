@@ -1,5 +1,6 @@
 """Teach both learners who leaves next month, judge them on the newest labelled month, keep the better as champion."""
 
+from churnlake.campaigns.lists import willing
 from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
@@ -8,18 +9,21 @@ from churnlake.models.frame import features_of, labelled
 from churnlake.models.train import report, train
 from churnlake.tables.churn import LABELS, MODELS
 from churnlake.tables.features import MONTHLY
+from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY, LABELS), writes=(MODELS,))
+@job(reads=(MONTHLY, LABELS), may_read=(OPT_OUTS,), writes=(MODELS,))
 def train_model(lake: Lake, run: Run) -> None:
     """One row per learner fitted, into churn.models; the champion, into the registry."""
     settings = run.settings.models
     numeric, categories = features_of(MONTHLY)
-    labels = lake.read(LABELS)
+    labels, features = lake.read(LABELS), lake.read(MONTHLY)
+    if lake.has(OPT_OUTS):
+        features = willing(features, lake.read(OPT_OUTS))
     try:
         trained = train(
-            labelled(lake.read(MONTHLY), labels, settings.label, numeric, categories),
+            labelled(features, labels, settings.label, numeric, categories),
             numeric,
             categories,
             settings,

@@ -24,7 +24,7 @@ FEEDS = {
     "sms": "record_id: id\n    number: number\n    peer_number: peer\n    started_at: {column: time, zone: Asia/Shanghai}\n    direction: way",
     "subscribers": "user_id: user\n    number: number\n    valid_from: {column: since, zone: Asia/Shanghai}\n    "
     "valid_to: {column: until, zone: Asia/Shanghai}\n    joined_on: joined\n    imsi: imsi\n    document: document",
-    "opt_outs": "user_id: user\n    chosen_on: on\n    choice: choice",
+    "opt_outs": "user_id: user\n    chosen_on: 'on'\n    choice: choice",
 }
 
 

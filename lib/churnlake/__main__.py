@@ -207,7 +207,20 @@ def pages() -> dict[Path, str]:
     }
 
 
-_LAYERS = ["raw", "clean", "reference", "daily", "features", "circles", "churn", "reentry", "campaigns", "quality"]
+_LAYERS = [
+    "raw",
+    "clean",
+    "reference",
+    "daily",
+    "features",
+    "circles",
+    "churn",
+    "reentry",
+    "campaigns",
+    "quality",
+    "privacy",
+    "vault",
+]
 
 
 def _dictionary(argv: list[str]) -> int:

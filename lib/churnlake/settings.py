@@ -23,6 +23,14 @@ class CityChoice(Model):
     truth: str
 
 
+class PrivacySettings(Model):
+    """Whom to erase, and how few persons a page may show."""
+
+    erase_users: tuple[str, ...]
+    erase_file: str
+    least_shown: Annotated[int, Field(ge=1)]
+
+
 class RunnerSettings(Model):
     """Seconds each job may take on the demonstration city, 2 cores."""
 
@@ -40,5 +48,6 @@ class Settings(CoreSettings):
     models: ModelsSettings
     campaigns: CampaignsSettings
     quality: QualitySettings
+    privacy: PrivacySettings
     city: CityChoice
     runner: RunnerSettings

@@ -1,6 +1,5 @@
 """The whole chain on a tiny city, once; then a month and a day again."""
 
-import csv
 import datetime as dt
 import gzip
 import itertools
@@ -26,6 +25,7 @@ from churnlake.core.pseudonyms import Key
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.evaluate.content import content
+from churnlake.evaluate.leaks import leaks, personal_values
 from churnlake.evaluate.truth import planted_pairs, reentry_found
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
@@ -33,7 +33,7 @@ from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import MONTHLY
 from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
-from churnlake.tables.reference import LIVES, REFERENCE
+from churnlake.tables.reference import LIVES, OPT_OUTS, OPTED_OUT, REFERENCE
 
 LINEAGE = Lineage.of_package()
 
@@ -189,26 +189,40 @@ def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, 
     assert all(m.test_month > dt.date.fromisoformat(max(m.train_months)) for m in models)
 
 
+def test_nobody_who_chose_to_be_left_alone_is_taught_with_scored_or_listed(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    out = lake.read(OPT_OUTS).groupBy("user_id").agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select("user_id")
+    assert not lake.read(MONTHLY).join(out, on="user_id", how="left_semi").isEmpty(), "its records are kept, and counted"
+    for table in (SCORES, LISTS):
+        assert lake.read(table).join(out, on="user_id", how="left_semi").isEmpty(), table.name
+    model = lake.read(MODELS).first()
+    assert model is not None
+    taught = (
+        lake.read(LABELS)
+        .where(F.col("month") == F.lit(model["test_month"]))
+        .join(lake.read(MONTHLY), on=["month", "user_id"], how="left_semi")
+    )
+    left_alone = taught.join(out, on="user_id", how="left_semi").count()
+    assert model["test_rows"] == taught.count() - left_alone
+    assert left_alone > 0
+
+
 def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
-    numbers = set()
-    landing = Path(city.settings.store.landing)
-    for path in [*landing.glob("subscribers/date=*/*.csv.gz"), sorted(landing.glob("voice/date=*/*.csv.gz"))[0]]:
-        with gzip.open(path, "rt", errors="replace") as stream:
-            # a quote planted open would swallow all that follows
-            for row in csv.reader(stream, quoting=csv.QUOTE_NONE):
-                numbers |= {cell[-11:] for cell in row if re.fullmatch(r"(\+?86|0)?1[3-9]\d{9}", cell)}
-    assert len(numbers) > 100
-    work = Path(city.settings.store.work)
-    home = work.parent
-    for folder in (work, home / "mlruns"):
-        for path in (
-            p
-            for p in folder.rglob("*")
-            if p.is_file() and p.suffix in {".html", ".json", ".log", ".yaml", ".yml", ".txt", ".md", ""}
-        ):
-            text = path.read_text(encoding="utf-8", errors="ignore")
-            leaked = set(re.findall(r"(?<!\d)1[3-9]\d{9}(?!\d)", text)) & numbers
-            assert not leaked, path
+    found = leaks(city.settings)
+    assert found.hits == [], found.lines()
+    assert min(found.values[kind] for kind in ("numbers", "IMSI", "IMEI")) > 100, found.values
+    assert {"of the lake", "of the vault", "of logs and pages", "of MLflow's artifacts", "of MLflow's database"} == set(
+        found.files
+    )
+    assert min(found.files.values()) > 0
+    # and it would be found: one of them written to a log
+    values = personal_values(city.settings.store, city.settings.landing)
+    planted = Path(city.settings.store.work) / "logs" / "planted.log"
+    planted.write_text(f"no user {min(values['numbers'])} in reference.lives", encoding="utf-8")
+    try:
+        assert leaks(city.settings).hits == [(str(planted), "numbers", 1)]
+    finally:
+        planted.unlink()
 
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:

@@ -82,7 +82,7 @@ class Table:
 
     ``slice`` names the partition column that every write replaces whole (None: the whole table is one slice).
     ``at`` names the date column that says when a row's fact is known; reads never go beyond the run's last day by it.
-    ``ledger`` tables keep every row that came in, with its state (good, bad, duplicate), reasons and origin.
+    ``ledger`` tables keep every row that came in, with its state (see ``STATES``), reasons and origin.
     ``frozen`` slices are written once; only ``--restate`` rewrites them. ``stored=False`` marks landing feeds.
     ``least_good`` is the gate: the least share of good rows a slice may have before readers see it.
     """
@@ -157,11 +157,14 @@ class Table:
         return hashlib.sha256(f"{self.name}{self.key}{self.slice}{text}".encode()).hexdigest()[:16]
 
 
+STATES = ("good", "bad", "duplicate", "suppressed")
+"""What a row that came in may be; every line counted is exactly one of them."""
 LEDGER: tuple[Column, ...] = (
     Column(
         "state",
         STRING,
-        "good: seen by readers; bad: set aside with reasons; duplicate: dropped, kept_in says where the kept row is.",
+        "good: seen by readers; bad: set aside with reasons; duplicate: dropped, kept_in says where the kept row is; "
+        "suppressed: of an erased user, nothing left but where it came from.",
     ),
     Column("reasons", TEXTS, "The rules this row broke: errors on a bad row, warnings on a good one.", optional=True),
     Column("file_id", STRING, "The landing file the row came from (content hash, see raw.files).", optional=True),

@@ -196,7 +196,7 @@ class Job:
         lake.record_files(lake.landing.register(self.lands, "open"), FILES, batch)
         self.body(lake, run)
         # every row is accounted for: what Spark committed against lines counted without it
-        expected, found = lake.landing.rows_in(), sum(w.rows + w.bad + w.duplicates for w in lake.written if w.table.ledger)
+        expected, found = lake.landing.rows_in(), sum(w.came for w in lake.written if w.table.ledger)
         if expected != found:
             raise ContractError(
                 f"the files hold {expected} rows by line count, but {found} were committed; they differ in {self._unaccounted(lake)}; "
@@ -267,6 +267,7 @@ class Job:
             "versions_read": list((versions or {}).items()), "left_out": run.left_out, 
             "seconds": report.seconds if report else None, "revision": revision(), "message": message,
             "days": list(run.days.only) if run.days.only is not None else None,
+            "suppressed": [(w.table.name, w.suppressed) for w in written if w.suppressed],
             "touched": [(w.table.name, w.days) for w in written if w.days or w.table.ledger],
         }  # fmt: skip
 

@@ -17,8 +17,8 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.core import ledger, rules, visibility
-from churnlake.core.contract import Table
+from churnlake.core import erased, ledger, rules, visibility
+from churnlake.core.contract import STATES, Table
 from churnlake.core.errors import LineageError, MissingInputError
 from churnlake.core.frames import conform, frame_of
 from churnlake.core.key_versions import KeyVersions
@@ -42,10 +42,16 @@ class Written:
     rows: int
     bad: int = 0
     duplicates: int = 0
+    suppressed: int = 0
     days: list[dt.date] = field(default_factory=list)
     withheld: str = ""
     seconds: float = 0.0
     ended: float = 0.0  # seconds since 1970
+
+    @property
+    def came(self) -> int:
+        """Rows of every state: what came in, where it is a ledger."""
+        return self.rows + self.bad + self.duplicates + self.suppressed
 
     def entry(self) -> dict[str, Any]:
         """What the run log keeps of it."""
@@ -84,7 +90,7 @@ class Lake:
         self.begun: list[tuple[Table, list[str]]] = []
         self._hidden: dict[str, dict[str, str]] | None = None
         self.skipped: dict[str, dict[str, str]] = {}
-        self.storage = Storage(spark, store.lake)
+        self.storage = Storage(spark, store.lake, {"vault": store.vault_folder})
         self._key: Key | None = None
         self.keys = KeyVersions(spark)
         self.landing = Landing(store)
@@ -250,8 +256,8 @@ class Lake:
         logger.info(
             "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
         )
-        came = report.rows + report.bad + report.duplicates
-        if table.ledger and report.rows + report.duplicates < table.least_good * came:
+        came = report.came
+        if table.ledger and came - report.bad < table.least_good * came:
             report.withheld = (
                 f"{table.name}: only {report.rows} of {came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
                 f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
@@ -284,11 +290,12 @@ class Lake:
     def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
         """Every row with its state, dealt out and sorted as the table is."""
         batch = F.lit(self.landing.batch)
+        rows = erased.told(self, table, rows, self._store.city_zone)
         if len(self.key.ring) > 1:
             made = [c.name for c in table.columns if c.pseudonym]
             rows = rows.withColumns({name: self.key.renewed(F.col(name)) for name in made})
         # a constant need not be dealt out: it is given back at the end
-        marked = ledger.mark(table, rows.withColumn("batch", batch)).drop("batch")
+        marked = erased.suppressed(table, ledger.mark(table, rows.withColumn("batch", batch)).drop("batch"))
         # before rows are moved: a line is as long as all that was read from it, and no text in clear leaves the task
         marked = marked.withColumn("raw_text", F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text"))))
         dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
@@ -344,9 +351,9 @@ class Lake:
         # of each state a row a day: no more than the calendar holds
         at = F.when(state == "good", F.col(table.at)) if table.at and table.ledger else F.lit(None).cast("date")
         found = stored.groupBy(state.alias("state"), at.alias("day")).agg(F.count("*").alias("rows")).collect()
-        counts = {name: sum(row["rows"] for row in found if row["state"] == name) for name in ("good", "bad", "duplicate")}
+        good, bad, again, gone = (sum(row["rows"] for row in found if row["state"] == name) for name in STATES)
         days = sorted({row["day"] for row in found if row["state"] == "good" and row["day"]})
-        return Written(table, slices, self._version(table), counts["good"], counts["bad"], counts["duplicate"], days)
+        return Written(table, slices, self._version(table), good, bad, again, gone, days)
 
     # ---- the rest
 

@@ -107,6 +107,10 @@ class Key:
             column = F.when(column.isNotNull(), F.xxhash64(_hmac(pads, column, "renewed")))
         return column
 
+    def mark(self, pseudonym: Column, place: int = -1) -> Column:
+        """32 hex digits that an erased user is known by, made of a pseudonym that went through the keys up to that ``place``."""
+        return F.when(pseudonym.isNotNull(), F.substring(_hmac(self.ring[place], pseudonym, "erased"), 1, 32))
+
     def encrypt(self, column: Column) -> Column:
         """A text encrypted (AES-GCM, base64) with the newest key. The nonce is derived from the text, so that a re-run writes the same bytes."""
         newest = self.ring[-1]

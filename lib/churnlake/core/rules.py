@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from pyspark.sql.types import DoubleType
 
-from churnlake.core.contract import Column, Severity, Table, sql_type
+from churnlake.core.contract import STATES, Column, Severity, Table, sql_type
 
 ERROR: Severity = "error"
+STATE_KNOWN = "state_known"
+"""The CHECK that names the states a row of a ledger may have."""
 NO_REASONS = "cast(array() AS array<string>)"
 """SQL of the reasons of a row that keeps all rules."""
 
@@ -78,7 +80,7 @@ def checks(table: Table) -> dict[str, str]:
     bound = {name: f"state <> 'good' OR ({condition})" for name, condition in conditions.items()}
     return {
         **bound,
-        "state_known": "state IN ('good', 'bad', 'duplicate')",
+        STATE_KNOWN: f"state IN ({', '.join(map(literal, STATES))})",
         "bad_says_why": "state <> 'bad' OR size(reasons) > 0",
     }
 

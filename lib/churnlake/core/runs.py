@@ -59,6 +59,9 @@ RUNS = Table(
             "By table: the days its rows are of, where its slices are not days themselves.",
             optional=True,
         ),
+        Column(
+            "suppressed", MapType(STRING, LONG), "By table: rows set aside as an erased user's, where any were.", optional=True
+        ),
     ),
 )
 

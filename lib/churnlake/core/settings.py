@@ -29,19 +29,26 @@ class SparkSettings(Model):
 
 
 class StoreSettings(Model):
-    """Where things lie: local paths, or a URI for the lake; and the zone days are counted in.
+    """Where things lie: local paths, or a URI for the lake and the vault; and the zone days are counted in.
 
     ``key_file`` is where the pseudonym key lies, or a list of keys, oldest first: a path, a URI, or env:NAME.
     """
 
     landing: str
     lake: str
+    vault: str
+    exports: str
     feeds: str
     work: str
     key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str
     looks_back_days: int
+
+    @property
+    def vault_folder(self) -> str:
+        """Where the vault lies: where it is said to, else beside the lake."""
+        return self.vault or f"{self.lake.rstrip('/')}-vault"
 
 
 class TrackingSettings(Model):

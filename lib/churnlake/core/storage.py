@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,29 +27,35 @@ def properties(spark: SparkSession, path: str) -> dict[str, str]:
 
 
 class Storage:
-    """The folder or URI that holds every table of a lake."""
+    """The folder or URI that holds the tables of a lake, but for layers that lie ``apart``, each in a place of its own."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, apart: Mapping[str, str] | None = None) -> None:
         self.spark = spark
         self.root = root
-        self.is_local = "://" not in root
+        self.apart = dict(apart or {})
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the lake lies on this machine's file system."""
+        return "://" not in self.root
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
-        below = table.name.replace(".", "/")
-        return str(Path(self.root).resolve() / below) if self.is_local else f"{self.root.rstrip('/')}/{below}"
+        layer, _, noun = table.name.partition(".")
+        root, below = (self.apart[layer], noun) if layer in self.apart else (self.root, f"{layer}/{noun}")
+        return f"{root.rstrip('/')}/{below}" if "://" in root else str(Path(root).resolve() / below)
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever committed. A folder that a killed run left without a commit is no table."""
         from delta.tables import DeltaTable
 
-        if self.is_local:
+        if "://" not in self.path(table):
             return self.version(table) >= 0
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     def version(self, table: Table) -> int:
         """The newest commit of the table; -1 when there is none."""
-        if self.is_local:
+        if "://" not in self.path(table):
             log = Path(self.path(table)) / "_delta_log"
             return max((int(f.stem) for f in log.glob("*.json") if f.stem.isdigit()), default=-1)
         from delta.tables import DeltaTable
@@ -60,6 +69,41 @@ class Storage:
         free = {name: shutil.disk_usage(place).free / 1e6 for name, place in places.items() if Path(place).exists()}
         return ", ".join(f"{mb:,.1f} MB free for {name} at {places[name]}" for name, mb in free.items()) or f"at {self.root}"
 
+    def renew_check(self, table: Table, name: str) -> None:
+        """Bring one CHECK of the table on disk to what its contract says now, where it was made under an older one."""
+        condition, stored = rules.checks(table)[name], f"delta.constraints.{name}".lower()
+        known = {key.lower(): value for key, value in properties(self.spark, self.path(table)).items()}
+        if known.get(stored) != condition:
+            self._sql(f"ALTER TABLE {self._name(table)} DROP CONSTRAINT IF EXISTS {name}")
+            self._sql(f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {name} CHECK ({condition})")
+
+    def forget(self, table: Table) -> None:
+        """Delete every file and every entry of the log that only older versions of the table need; nobody reads those any more.
+
+        Entries of the log tell the least and most of the columns a table is sorted by, and so may hold what was erased. The
+        newest version is first written out whole. Running it again, after a kill too, does no harm; another writer at work would lose its files.
+        """
+        retention = "spark.databricks.delta.retentionDurationCheck.enabled"
+        before = self.spark.conf.get(retention, "true")
+        self.spark.conf.set(retention, "false")
+        try:
+            self._sql(f"VACUUM {self._name(table)} RETAIN 0 HOURS")
+        finally:
+            self.spark.conf.set(retention, str(before))
+        # one entry more, so that the one that erased is old as well: it lists the files it removed
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ('churnlake.forgotten' = '{now}')")
+        jvm: Any = self.spark._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
+        folder = jvm.org.apache.hadoop.fs.Path(f"{self.path(table)}/_delta_log")
+        files = folder.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf())
+        entries = {str(entry.getPath().getName()): entry.getPath() for entry in files.listStatus(folder)}
+        versions = {name: int(told[0]) for name in entries if (told := re.match(r"\d{20}", name))}
+        whole = max(version for name, version in versions.items() if ".checkpoint." in name)
+        # the oldest first: what tells that something was erased is there as long as there is something left to delete
+        for name in sorted(name for name, version in versions.items() if version < whole):
+            files.delete(entries[name], False)
+
     def contract(self, table: Table) -> str:
         """The hash of the contract that the table on disk was made under; empty where it says none."""
         return properties(self.spark, self.path(table)).get("churnlake.contract", "")
@@ -70,7 +114,7 @@ class Storage:
         ``key_version`` tells the keys its pseudonyms are made with. Raises ContractError when it is there under a contract that differs in anything else.
         """
         if not self.exists(table):
-            if self.is_local:
+            if "://" not in self.path(table):
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
             self._sql(rules.ddl(table, self._name(table), key_version))
             return

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city.generate import scenario
 from churnlake.core.console import Console
+from churnlake.core.contract import STATES
 from churnlake.core.errors import SettingsError
 from churnlake.core.job import Report, log_to
 from churnlake.core.lineage import Lineage
@@ -213,9 +214,7 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
     apart = differing(runs[-1]["results"], others[-1]["results"])
     total = statistics.median(sum(s["seconds"] for s in run["steps"]) for run in runs)
     other_total = statistics.median(sum(run["steps"].values()) for run in others)
-    records = sum(
-        sum(runs[-1]["results"][table.name].get(state, 0) for state in ("good", "bad", "duplicate")) for table in RECORDS
-    )
+    records = sum(sum(runs[-1]["results"][table.name].get(state, 0) for state in STATES) for table in RECORDS)
     landed = sum(path.stat().st_size for feed in duck.FEEDS for path in (home / "landing" / feed).rglob("*.gz"))
     return {
         "scale": scale, "cores": cores, "runs": len(runs), "records": records, "landed_bytes": landed,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from churnlake.core.console import Console
-from churnlake.core.errors import ContractError, SettingsError
+from churnlake.core.errors import ContractError, MissingInputError, SettingsError
 from churnlake.core.job import guarded, log_to
 from churnlake.core.session import session
 from churnlake.core.settings import load
@@ -66,6 +66,32 @@ def _cns(argv: list[str]) -> int:
         find_again(Path(arguments.data), Path(arguments.work), Console())
 
     return guarded("cns", parser, argv, body)
+
+
+def _privacy(argv: list[str]) -> int:
+    from churnlake.evaluate.leaks import leaks
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake privacy",
+        description="Look for every number, IMSI, IMEI and document number of the landing files in all that runs left behind. "
+        "Exit 3 when one stands anywhere; no value is printed.",
+    )
+    parser.add_argument("--env", default="local")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        found = leaks(load(Settings, arguments.env, arguments.set))
+        sys.stdout.write("".join(f"{line}\n" for line in found.lines()))
+        if not sum(found.values.values()):
+            raise MissingInputError(
+                "no landing file holds a number to look for; set store.landing and store.feeds to those the lake was made from"
+            )
+        if found.hits:
+            raise ContractError(f"{len(found.hits)} files hold what tells who somebody is; find out which job wrote them")
+
+    return guarded("privacy", parser, argv, body)
 
 
 def _evaluate(argv: list[str]) -> int:
@@ -253,6 +279,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
     "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
     "strain": (_strain, "take in one huge file or very many small ones, and compare with what was written"),
+    "privacy": (_privacy, "look for every number of the landing files in all that runs left behind"),
     "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),
 }
 """By name, what runs the command and what it does."""

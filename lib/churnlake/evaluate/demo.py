@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city.generate import scenario
 from churnlake.core.console import Console
+from churnlake.core.contract import STATES
 from churnlake.core.job import Report, log_to
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
@@ -93,11 +94,11 @@ def _summary(
     seconds: float,
 ) -> list[tuple[str, str]]:
     rows, states = accounting
-    good, bad, repeats = (states.get(state, 0) for state in ("good", "bad", "duplicate"))
-    holds = "=" if rows == good + bad + repeats else "≠"
+    good, bad, repeats, gone = (states.get(state, 0) for state in STATES)
+    holds = "=" if rows == good + bad + repeats + gone else "≠"
     late = [r.job for r in reports if r.seconds > settings.runner.budgets.get(r.job, float("inf"))]
     lines = [
-        ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates"),
+        ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates + {gone:,} suppressed"),
         ("re-entry", str(found)),
     ]
     for model in models:

@@ -59,6 +59,11 @@ def own_number(text: str) -> Column:
     return F.when(~F.col(f"{text}_network").isin(list(numbers.NO_USER)), F.col(f"{text}_number"))
 
 
+def with_own(raw: DataFrame, text: str, settings: LandingSettings, opaque: bool) -> DataFrame:
+    """The rows with ``own``, the number of one of our users that a column of texts means (see ``own_number``)."""
+    return numbers.with_parties(raw, [text], settings, opaque).withColumn("own", own_number(text))
+
+
 def _with_parties(raw: DataFrame, settings: LandingSettings, opaque: bool, *columns: str) -> DataFrame:
     """The rows with ``own``, the record's own number, and the party that each column of numbers means.
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import TRACE, Table
 from churnlake.core.pseudonyms import Key
 from churnlake.landing import numbers
-from churnlake.landing.clean import own_number
+from churnlake.landing.clean import with_own
 from churnlake.landing.settings import LandingSettings
 from churnlake.tables.reference import (
     ANSWERS,
@@ -26,7 +26,7 @@ from churnlake.tables.reference import (
 
 def subscribers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
     """One row per row of raw.subscribers: the columns of reference.subscribers without ``batch``, and the trace."""
-    told = _with_own(raw, "number", settings, opaque)
+    told = with_own(raw, "number", settings, opaque)
     rural, rural_lost = _yes(F.col("is_rural"))
     lost = {"number": F.col("number").isNotNull() & F.col("own").isNull(), "is_rural": rural_lost}
     beauty = F.lit("plain") if opaque else numbers.beauty(F.col("own"), settings)
@@ -93,7 +93,7 @@ def answers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaq
         "user_id": key.pseudonym(F.col("user_id"), "user"),
         "old_number_key": key.pseudonym(F.col("own"), "number"),
     }
-    return _reference(_with_own(raw, "old_number", settings, opaque), ANSWERS, found, {})
+    return _reference(with_own(raw, "old_number", settings, opaque), ANSWERS, found, {})
 
 
 def opt_outs(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
@@ -116,11 +116,6 @@ def cells(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque
         found[name] = F.col(name).try_cast("double")
         lost[name] = F.col(name).isNotNull() & found[name].isNull()
     return _reference(raw, CELLS, found, lost)
-
-
-def _with_own(raw: DataFrame, text: str, settings: LandingSettings, opaque: bool) -> DataFrame:
-    """The rows with ``own``, the number of one of our users that a column of texts means (see ``own_number``)."""
-    return numbers.with_parties(raw, [text], settings, opaque).withColumn("own", own_number(text))
 
 
 def _by_id(table: Table, operators_id: Column) -> Column:

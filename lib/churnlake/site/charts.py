@@ -19,6 +19,7 @@ COLOURS: Mapping[str, str] = {
     "good": "#2f9e97",
     "bad": "#cf4a5a",
     "duplicate": "#c3b8a3",
+    "suppressed": "#4d5a66",
     "scored": "#28557f",
     "too_little": "#9db3c8",
     "excluded": "#d9dee4",

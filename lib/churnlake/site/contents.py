@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from churnlake.core.contract import STATES as LINE_STATES
 from churnlake.core.contract import Column, Table
 from churnlake.site import charts, health, wording
 from churnlake.site.data import SiteData
+from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.picture import picture
 
 FEEDS = ("voice", "sms", "mms", "wap")
@@ -27,6 +29,8 @@ LAYERS: Mapping[str, str] = {
     "churn": "#cf4a5a",
     "campaigns": "#e2a33a",
     "quality": "#7a6a52",
+    "privacy": "#4d5a66",
+    "vault": "#2b3640",
 }
 Context = dict[str, Any]
 
@@ -35,7 +39,7 @@ def overview(data: SiteData) -> Context:
     """The overview: key figures, records a day, leavings a month, the way to the other pages."""
     cards: list[tuple[str, str, str]] = []
     figures: dict[str, charts.Figure] = {}
-    since = data.last
+    since, least = data.last, data.least
     links = dict.fromkeys(("reentry.html", "churn.html", "quality.html"), "")
     if _has(data.records):
         records = data.records
@@ -48,15 +52,24 @@ def overview(data: SiteData) -> Context:
         links["quality.html"] = f"{wording.share(_part(good, records), 2)} of records good"
     if _has(data.users):
         newest = data.users.sort_values("month").iloc[-1]
-        cards.append(("Active users", wording.count(newest["users"]), f"with a record in {wording.month(newest['month'])}"))
+        cards.append(("Active users", told(newest["users"], least), f"with a record in {wording.month(newest['month'])}"))
     if _has(data.leavings):
         left, back = int(data.leavings["users"].sum()), int(data.leavings["returned"].fillna(0).sum())
-        cards.append(("Users who left", wording.count(left), "confirmed so far"))
-        links["churn.html"] = f"{wording.count(left)} users left"
+        cards.append(("Users who left", told(left, least), "confirmed so far"))
+        links["churn.html"] = f"{told(left, least)} users left"
         if data.matches is not None:
-            cards.append(("Back under a new number", wording.count(back), f"{wording.share(back / left)} of those who left"))
+            part = "" if is_small(back, least) or is_small(left, least) else f"{wording.share(back / left)} of those who left"
+            cards.append(("Back under a new number", told(back, least), part))
         figures["leaky"] = charts.titled(
-            charts.stacked(_fates(data.leavings), "month", "users", "fate", ("gone", "returned"), FATES), y="users"
+            charts.stacked(
+                shown(_fates(data.leavings), ["month", "fate"], "users", least),
+                "month",
+                "users",
+                "fate",
+                ("gone", "returned"),
+                FATES,
+            ),
+            y="users",
         )
     if _has(data.joiners):
         joined = int(data.joiners["users"].sum())
@@ -64,18 +77,20 @@ def overview(data: SiteData) -> Context:
         cards.append(
             (
                 "Joiners",
-                wording.count(joined),
-                f"{wording.share(found / joined)} known from before" if data.matches is not None else "",
+                told(joined, least),
+                f"{wording.share(found / joined)} known from before"
+                if data.matches is not None and not is_small(found, least)
+                else "",
             )
         )
-        links["reentry.html"] = f"{wording.count(found)} joiners recognised"
+        links["reentry.html"] = f"{told(found, least)} joiners recognised"
     if _has(data.fits):
         champion = data.fits[data.fits["is_champion"]]
         if len(champion):
             best = champion.iloc[0]
-            told = f"{best['lift_top_decile']:.1f}x" if pd.notna(best["lift_top_decile"]) else "-"
+            lift = f"{best['lift_top_decile']:.1f}x" if pd.notna(best["lift_top_decile"]) else "-"
             cards.append(
-                ("Leavers in the top tenth", told, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
+                ("Leavers in the top tenth", lift, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
             )
     checks = _records(data.checks)
     if checks:
@@ -101,14 +116,19 @@ def reentry(data: SiteData) -> Context:
     """Re-entry: the three scopes of joiners, evidence and probability of matches, the likeliest cases."""
     figures: dict[str, charts.Figure] = {}
     square: dict[str, int] = {}
-    final = 0
+    ways: dict[str, int | None] = {}
+    final, least = 0, data.least
     if _has(data.joiners):
         final = int(data.joiners["stage_days"].max())
-        scopes = charts.stacked(data.joiners, "month", "users", "scope", ("scored", "too_little", "excluded"), SCOPES)
+        joined = shown(data.joiners, ["month", "scope"], "users", least)
+        scopes = charts.stacked(joined, "month", "users", "scope", ("scored", "too_little", "excluded"), SCOPES)
         figures["scopes"] = charts.titled(scopes, y="joiners")
     if _has(data.matches):
         figures["kinds"] = charts.titled(
-            charts.stacked(data.matches, "month", "rows", "kind", ("full", "partial", "open"), KINDS), y="matches"
+            charts.stacked(
+                shown(data.matches, ["month", "kind"], "rows", least), "month", "rows", "kind", ("full", "partial", "open"), KINDS
+            ),
+            y="matches",
         )
         by_way = {
             str(row["found_by"]): int(row["rows"])
@@ -118,13 +138,22 @@ def reentry(data: SiteData) -> Context:
         if _has(data.joiners):
             scored = data.joiners[data.joiners["scope"] == "scored"]["users"].sum()
             square["neither"] = max(int(scored) - sum(square.values()), 0)
+        ways = _square(square, least)
     if _has(data.probabilities):
-        bars = charts.stacked(_middle(data.probabilities, 0.025), "bin", "rows", "found_by", ("both", "circle", "imei"), WAYS)
+        likely = _middle(shown(data.probabilities, ["bin", "found_by"], "rows", least), 0.025)
+        bars = charts.stacked(likely, "bin", "rows", "found_by", ("both", "circle", "imei"), WAYS)
         figures["probabilities"] = charts.titled(
             bars, "probability that both are one person", "matches", bargap=0.06, xaxis={"range": [0, 1]}
         )
     if _has(data.gaps):
-        bars = charts.stacked(_middle(data.gaps, 5), "bin", "rows", "kind", ("full", "partial", "open"), KINDS)
+        bars = charts.stacked(
+            _middle(shown(data.gaps, ["bin", "kind"], "rows", least), 5),
+            "bin",
+            "rows",
+            "kind",
+            ("full", "partial", "open"),
+            KINDS,
+        )
         line = {
             "type": "line",
             "x0": 0,
@@ -137,18 +166,21 @@ def reentry(data: SiteData) -> Context:
         figures["gaps"] = charts.titled(
             bars, "days from the old number's last use to the new one's first", "matches", bargap=0.06, shapes=[line]
         )
-    return {"figures": figures, "square": square, "final": final, "cases": _records(data.cases)}
+    return {"figures": figures, "square": ways, "final": final, "cases": _records(data.cases)}
 
 
 def churn(data: SiteData) -> Context:
     """Churn: leavings by kind and brand, how well learners rank, the ranking's top, cells by priority."""
     figures: dict[str, charts.Figure] = {}
     cells: list[Context] = []
+    least = data.least
     if _has(data.leavings):
+        kinds = shown(data.leavings, ["month", "kind"], "users", least)
         figures["kinds"] = charts.titled(
-            charts.stacked(data.leavings, "month", "users", "kind", ("cancelled", "suspended", "silent")), y="users"
+            charts.stacked(kinds, "month", "users", "kind", ("cancelled", "suspended", "silent")), y="users"
         )
-        brands = charts.stacked(data.leavings, "month", "users", "brand", ("gotone", "easyown", "mzone", "unknown"), BRANDS)
+        by_brand = shown(data.leavings, ["month", "brand"], "users", least)
+        brands = charts.stacked(by_brand, "month", "users", "brand", ("gotone", "easyown", "mzone", "unknown"), BRANDS)
         figures["brands"] = charts.titled(brands, y="users")
     if _has(data.fits):
         newest = data.fits.sort_values(["known_on", "is_champion"]).drop_duplicates(["learner", "test_month"], keep="last")
@@ -158,7 +190,8 @@ def churn(data: SiteData) -> Context:
         bars = charts.grouped(both, "test_month", "value", "what", ("logistic", "boosted", "base rate"))
         figures["fits"] = charts.titled(bars, "month tested on", "area under precision-recall", xaxis={"type": "category"})
     if _has(data.scores):
-        bars = charts.stacked(_middle(data.scores, 0.01).assign(what="users"), "bin", "users", "what")
+        scored = _middle(shown(data.scores, ["bin"], "users", least), 0.01)
+        bars = charts.stacked(scored.assign(what="users"), "bin", "users", "what")
         figures["scores"] = charts.titled(
             bars,
             "probability of leaving next month",
@@ -169,13 +202,31 @@ def churn(data: SiteData) -> Context:
         )
         figures["scores"]["layout"]["yaxis"].pop("rangemode")
     if _has(data.cells):
-        grid = data.cells.groupby(["cell", "priority"], as_index=False)[["users", "at_stake_yuan"]].sum()
-        arms = data.cells.pivot_table(
-            index=["cell", "priority"], columns="arm", values="users", aggfunc="sum", fill_value=0
-        ).reset_index()
-        cells = _records(grid.merge(arms, on=["cell", "priority"]).sort_values("at_stake_yuan", ascending=False))
+        cells = _cells(data.cells, least)
     month = wording.month(data.scores["month"].iloc[0]) if _has(data.scores) else ""
     return {"figures": figures, "ranked": _records(data.ranked), "fits": _records(data.fits), "cells": cells, "month": month}
+
+
+def _cells(listed: pd.DataFrame, least: int) -> list[Context]:
+    """One entry per action cell, the dearest first: users listed by arm; None where there are too few to be shown."""
+    grid = listed.groupby(["cell", "priority"], as_index=False)[["users", "at_stake_yuan"]].sum()
+    arms = disclosed(listed, ["cell", "arm"], "users", least)
+    by_arm = {(row["cell"], row["arm"]): None if row["is_hidden"] else row["users"] for row in _records(arms)}
+    found = []
+    for row in _records(grid.sort_values("at_stake_yuan", ascending=False)):
+        few = is_small(row["users"], least)
+        told_arms = {arm: by_arm.get((row["cell"], arm), 0) for arm in ("target", "control")}
+        found.append({**row, **told_arms, **({"users": None, "at_stake_yuan": None} if few else {})})
+    return found
+
+
+def _square(square: Mapping[str, int], least: int) -> dict[str, int | None]:
+    """Matches by way, those too few to be shown as None, and one more where they could be had from the sum."""
+    cells = disclosed(
+        pd.DataFrame({"all": "all", "way": list(square), "rows": list(square.values())}), ["all", "way"], "rows", least
+    )
+    hidden = dict(zip(cells["way"], cells["is_hidden"], strict=True))
+    return {way: None if hidden[way] else rows for way, rows in square.items()}
 
 
 def _account(data: SiteData) -> list[Context]:
@@ -189,7 +240,7 @@ def _account(data: SiteData) -> list[Context]:
     due = {row["feed"]: row for row in _records(data.files)}
     found = []
     for feed in FEEDS:
-        row = {state: states.get((feed, state), 0) for state in ("good", "bad", "duplicate")}
+        row = {state: states.get((feed, state), 0) for state in LINE_STATES}
         taken = sum(row.values())
         if taken or feed in due:
             told = due.get(feed, dict.fromkeys(("files", "lines", "rows_due", "unreadable_files")))
@@ -204,9 +255,7 @@ def quality(data: SiteData) -> Context:
     if _has(data.records):
         aside = data.records[data.records["state"] != "good"]
         if len(aside):
-            figures["aside"] = charts.titled(
-                charts.area(aside, "day", "rows", "state", ("bad", "duplicate"), STATES), y="rows a day"
-            )
+            figures["aside"] = charts.titled(charts.area(aside, "day", "rows", "state", LINE_STATES[1:], STATES), y="rows a day")
     checks = _records(data.checks)
     checks.sort(key=lambda check: (check["has_passed"], check["severity"] != "error", check["table_name"], check["check_name"]))
     heat: dict[str, dict[str, float]] = {}
@@ -260,7 +309,7 @@ SCOPES = {"scored": "scored", "too_little": "too little evidence", "excluded": "
 KINDS = {"full": "full replacement", "partial": "partial", "open": "open: before day 60"}
 WAYS = {"both": "circle and handset", "circle": "circle alone", "imei": "handset alone"}
 BRANDS = {"gotone": "GoTone 全球通", "easyown": "EasyOwn 神州行", "mzone": "M-Zone 动感地带"}
-STATES = {"bad": "quarantined", "duplicate": "duplicates dropped"}
+STATES = {"bad": "quarantined", "duplicate": "duplicates dropped", "suppressed": "of users erased"}
 EVALUATED = {
     "planted": "re-entries planted",
     "found": "found",
@@ -284,7 +333,9 @@ def _headline(data: SiteData) -> str:
     if not (_has(data.leavings) and data.matches is not None):
         return "What the operator's records say of who leaves and who comes back."
     left, back = int(data.leavings["users"].sum()), int(data.leavings["returned"].fillna(0).sum())
-    counts = f"Of {wording.count(left)} users who left, {wording.count(back)} are already back under another number"
+    counts = f"Of {told(left, data.least)} users who left, {told(back, data.least)} are already back under another number"
+    if is_small(left, data.least) or is_small(back, data.least):
+        return f"{counts}."
     return f"{counts}: {wording.share(back / left)} of what looked like churn."
 
 

@@ -22,6 +22,7 @@ from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
 from churnlake.tables.raw import FILES
 from churnlake.tables.reentry import JOINERS, MATCHES
+from churnlake.tables.reference import OPT_OUTS, OPTED_OUT
 
 TOP = 20
 """Rows of a ranked table on a page."""
@@ -75,6 +76,7 @@ class SiteData:
         by_file: feed, path, column, reason, rows; where rows were set aside in the last week judged, the most first.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
+        least: Persons that a figure must be over to be shown.
     """
 
     last: dt.date
@@ -104,6 +106,7 @@ class SiteData:
     by_file: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
+    least: int = 1
 
 
 def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
@@ -130,7 +133,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         found["probabilities"] = latest.groupBy(twentieths, F.col("found_by")).agg(_rows())
         tens = F.expr("cast(floor(gap_days / 10) * 10 as int)").alias("bin")
         found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(_rows())
-        found["cases"] = likeliest_matches(latest)
+        found["cases"] = likeliest_matches(_willing(_willing(latest, frames, "user_id"), frames, "old_user_id"))
     if LEAVINGS in frames:
         matched = latest_matches(frames[MATCHES], frames.get(JOINERS)) if MATCHES in frames else None
         found["leavings"] = leavings_by_month(frames[LEAVINGS], matched)
@@ -140,7 +143,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         newest = _newest(frames[CHURN_SCORES], "month")
         fiftieths = F.expr("least(floor(probability * 50), 49) / 50").alias("bin")
         found["scores"] = newest.groupBy(F.col("month"), fiftieths).agg(_rows("users"))
-        found["ranked"] = likeliest_leavers(newest, frames.get(LISTS))
+        found["ranked"] = likeliest_leavers(_willing(newest, frames, "user_id"), frames.get(LISTS))
     if LISTS in frames:
         listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
         found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
@@ -164,7 +167,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
 
 
 def collect(frames: Mapping[Table, DataFrame], last: dt.date, **others: Any) -> SiteData:
-    """The data of the site. ``others`` are fields of SiteData that no table holds: tables, views, steps, evaluation, docs_link.
+    """The data of the site. ``others`` are fields of SiteData that no table holds: tables, views, steps, evaluation, docs_link, least.
 
     Every frame collected is an aggregate or a top list: its size does not grow with the number of users or records.
     """
@@ -299,6 +302,14 @@ def likeliest_leavers(scores: DataFrame, lists: DataFrame | None) -> DataFrame:
         named = top.join(cells, on=["month", "user_id"], how="left")
     named = named.withColumn("user", F.expr(SHORT_NAME.format("user_id")))
     return named.select("month", "place", "user", "probability", "reasons", "cell", "priority", "value_yuan").orderBy("place")
+
+
+def _willing(rows: DataFrame, frames: Mapping[Table, DataFrame], user: str) -> DataFrame:
+    """The rows without those of users who chose to be left alone: they count, but are shown one by one nowhere."""
+    if OPT_OUTS not in frames:
+        return rows
+    choices = frames[OPT_OUTS].where("state = 'good'").groupBy(F.col("user_id").alias(user))
+    return rows.join(choices.agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select(user), on=user, how="left_anti")
 
 
 def _newest(frame: DataFrame, by: str) -> DataFrame:

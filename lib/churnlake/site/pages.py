@@ -62,6 +62,7 @@ def pages(data: SiteData) -> dict[str, str]:
             "page": name,
             "navigation": NAVIGATION,
             "last": data.last,
+            "least": data.least,
             "missing": lambda field: missing(data, field),
             "layers": LAYERS,
         }

@@ -1,0 +1,53 @@
+"""Erase users named by privacy.erase_users or privacy.erase_file from every table, with proof; finish an erasure that was killed."""
+
+import contextlib
+from pathlib import Path
+
+from pyspark.sql.types import StructField, StructType
+
+from churnlake.campaigns import exports as exports_of
+from churnlake.core.contract import LONG
+from churnlake.core.erased import ERASED, ERASURES, known
+from churnlake.core.erasure import erase, own_times
+from churnlake.core.frames import frame_of
+from churnlake.core.job import Run
+from churnlake.core.lake import Lake
+from churnlake.core.leases import lease
+from churnlake.landing.requests import meant, mentioned, requests
+from churnlake.tables.reference import LIVES
+from jobs import job
+
+USERS = StructType([StructField("user_id", LONG)])
+
+
+@job(may_read=(LIVES,), writes=(ERASED, ERASURES), on_request=True)
+def erase_user(lake: Lake, run: Run) -> None:
+    """One row per user erased, into privacy.erased; one per user and table that held rows of it, into privacy.erasures."""
+    from churnlake.core.lineage import Lineage
+
+    lineage, settings = Lineage.of_package(), run.settings
+    asked = requests(lake.spark, settings.privacy.erase_users, settings.privacy.erase_file)
+    with contextlib.ExitStack() as held:
+        # what another job writes meanwhile would be lost, or bring the user back
+        for name in sorted(j.name for j in lineage.jobs if j.name != run.job and (j.inputs or j.writes)):
+            held.enter_context(lease(lake.spark, settings.store.lake, name, run.run_id))
+        holders = own_times(lake.read(LIVES)) if lake.has(LIVES) else None
+        marks = lake.read(ERASED) if lake.has(ERASED) else None
+        zone = settings.store.city_zone
+        named, before = meant(asked, holders, marks, lake.key, settings.landing, zone)
+        counts = erase(
+            lake,
+            named,
+            [table for table in lineage.tables if table.stored],
+            LIVES,
+            lambda texts: mentioned(texts, lake.key, settings.landing),
+            zone,
+        )
+        exports = Path(settings.store.exports)
+        listed = frame_of(lake.spark, USERS, [{"user_id": user} for user in exports_of.users(exports)])
+        struck = exports_of.strike_out(exports, known(lake, listed))
+        run.facts.update(erased_before=before, rows=counts, lines_exported=struck)
+
+
+if __name__ == "__main__":
+    erase_user.main()
