@@ -1,23 +1,30 @@
 """Profile the run's days once and judge each by fixed limits and by bands learnt from the days before it."""
 
+import datetime as dt
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
+from churnlake.core.contract import Table
 from churnlake.core.errors import MissingInputError
 from churnlake.core.frames import frame_of
+from churnlake.core.incidents import downstream, failing_since, files_of_days
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
-from churnlake.core.quality import run_checks
+from churnlake.core.lineage import Lineage
+from churnlake.core.quality import CheckResult, run_checks
 from churnlake.quality.bands import learnt_checks, with_missing_days
 from churnlake.quality.checks import fixed_checks
 from churnlake.quality.profiles import profile_rows, profiles, reconciled
-from churnlake.quality.scores import check_rows, results_by_day, score_rows, summary, told
+from churnlake.quality.scores import Known, check_rows, results_by_day, score_rows, summary, told
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
-from churnlake.tables.clean import RECORDS
+from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import MONTHLY
 from churnlake.tables.quality import CHECKS, PROFILES, SCORES
@@ -62,12 +69,33 @@ def check_quality(lake: Lake, run: Run) -> None:
     lake.write(
         PROFILES, frame_of(lake.spark, PROFILES.schema, [{str(k): v for k, v in row.items()} for row in kept.to_dict("records")])
     )
+    known = _known(lake, run, frames, by_day)
     lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, checked))
     lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
-    report = summary(by_day, scores, days)
+    report = summary(by_day, scores, days, known)
     (work / "quality").mkdir(parents=True, exist_ok=True)
     (work / "quality" / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     run.facts["failed"] = [told(one) for one in report["failed"]]
+
+
+def _known(lake: Lake, run: Run, frames: Mapping[Table, DataFrame], by_day: Mapping[dt.date, Sequence[CheckResult]]) -> Known:
+    """Since when checks fail, whose file it is and what it touches; asked of days and tables with a failed check alone."""
+    failed = {(r.table_name, day) for day, results in by_day.items() for r in results if not r.has_passed}
+    since, files = {}, {}
+    if lake.has(CHECKS):
+        earlier = failing_since(lake.read(CHECKS, last=run.days.first - dt.timedelta(days=1))).collect()
+        since = {(row["table_name"], row["check_name"], row["column_name"]): row["since"] for row in earlier}
+    wanted = F.col("day").isin(sorted({day for _, day in failed}))
+    ledgers = {
+        name.partition(".")[2]: rows.withColumn("day", F.expr(ACCOUNT_DAY)).where(wanted)
+        for table, rows in frames.items()
+        if (name := table.name) in {table for table, _ in failed} and table in RECORDS
+    }
+    if ledgers and FILES in frames:
+        for row in files_of_days(ledgers, frames[FILES], most=1).where(wanted).collect():
+            files[f"clean.{row['feed']}", row["day"]] = {name: row[name] for name in ("path", "note", "rows", "bad_rows")}
+    steps = [([t.name for t in j.inputs], [t.name for t in j.writes]) for j in Lineage.of_package().jobs if not j.on_request]
+    return Known(since, files, {name: downstream(steps, name) for name, _ in failed})
 
 
 if __name__ == "__main__":

@@ -244,15 +244,22 @@ def made_up() -> SiteData:
         ),
         failing=pd.DataFrame(
             [
-                {"day": d, "table_name": "churn.scores", "check_name": "few late records", "column_name": "rows"}
-                for d in (*DAYS[-30:-20], *DAYS[-4:])
+                {"table_name": "churn.scores", "check_name": "few late records", "column_name": "rows", "since": DAYS[-60]},
             ]
         ),
         trend=pd.DataFrame([{"day": d, "dimension": n, "score": g} for d in DAYS[-35:] for n, g in grades.items()]),
         carriers=pd.DataFrame(
             [
-                {"feed": "sms", "path": f"sms/date=2005-06-30/part{i}.csv.gz", "rows": 5100 - i, "note": note}
-                for i, note in enumerate((None, None, None, "not whole as gzip"))
+                {
+                    "feed": "sms",
+                    "place": i + 1,
+                    "path": f"sms/date=2005-06-30/part{i}.csv.gz",
+                    "note": note,
+                    "rows": 5100 - i,
+                    "bad_rows": 17 - i,
+                    "files": 4,
+                }
+                for i, note in enumerate(("not whole as gzip", None, None))
             ]
         ),
         by_file=pd.DataFrame(
@@ -319,7 +326,9 @@ def test_the_quality_page_tells_what_is_wrong_since_when_whose_file_and_what_it_
     assert "The data of 2005-06-30 is not good: 2 of 18 checks failed" in site["index.html"]
     assert "data-docs/2005-06-30/index.html" in site["index.html"]
     entries = {one["table_name"]: one for one in wrong(made_up(), made_up().checks.query("not has_passed").to_dict("records"))}
-    assert entries["churn.scores"]["since"] == DAYS[-4], "an earlier spell that ended does not count"
+    assert entries["churn.scores"]["since"] == DAYS[-60], "longer ago than the days shown at a glance"
+    assert page.count(f'<td class="nowrap">{DAYS[-60]}</td>') == 2, "in what is wrong, and in the table of all checks"
+    assert "16 of its 5,099 rows of that day set aside" in page
     assert entries["clean.sms"]["since"] == DAYS[-1]
     assert entries["clean.sms"]["files"][0]["note"] == "not whole as gzip"
     assert entries["clean.sms"]["more_files"] == 1

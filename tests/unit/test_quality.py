@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
+from churnlake.core.incidents import failing_since, files_of_days
 from churnlake.core.quality import Check, CheckResult, contract_checks, each_between, profile, run_checks
 from churnlake.core.runs import Days
 from churnlake.core.settings import conf_folder
@@ -30,7 +31,7 @@ from churnlake.quality.profiles import (
     usage_days,
     with_accounting,
 )
-from churnlake.quality.scores import check_rows, score_rows, summary
+from churnlake.quality.scores import Known, check_rows, score_rows, summary, told
 from churnlake.quality.settings import QualitySettings
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
@@ -227,9 +228,44 @@ def test_rows_fit_the_quality_tables(spark: SparkSession) -> None:
     assert [(row["dimension"], row["score"]) for row in scores] == [("validity", 0.625), ("timeliness", 1.0)]
     assert rows(spark, SCORES, *scores).count() == 2
     assert rows(spark, CHECKS, *check_rows(results, D1)).count() == 3
-    report = summary({D1: results}, scores, Days(D1, D1))
+    key = ("clean.voice", "a", "rows")
+    file = {"path": "voice/a.csv", "note": None, "rows": 9, "bad_rows": 4}
+    known = Known({key: dt.date(2005, 4, 2)}, {("clean.voice", D1): file}, {"clean.voice": ["daily.usage", "x", "y"]})
+    report = summary({D1: results}, scores, Days(D1, D1), known)
     assert (report["checks"], report["failed_errors"], report["failed_warnings"], report["state"]) == (3, 1, 0, "error")
     assert json.loads(json.dumps(report)) == report
+    (failed,) = report["failed"]
+    assert (failed["since"], failed["file"], failed["touches"][0]) == ("2005-04-02", file, "daily.usage")
+    assert told(failed) == (
+        "error 2005-05-01 clean.voice: a (rows 1 of 2, expected at least 1, since 2005-04-02); "
+        "file voice/a.csv, 4 of its 9 rows of that day set aside; touches daily.usage, x and 1 more"
+    )
+
+
+def test_a_check_fails_since_its_last_good_day_and_the_file_with_most_rows_set_aside_comes_first(spark: SparkSession) -> None:
+    verdicts = {"a": [(D1, False), (D3, False)], "b": [(D1, False), (D2, True), (D3, False)], "c": [(D1, False), (D3, True)]}
+    judged = [
+        {"table_name": "t", "check_name": name, "column_name": "rows", "day": day, "has_passed": passed}
+        for name, days in verdicts.items()
+        for day, passed in days
+    ]
+    found = {row["check_name"]: row["since"] for row in failing_since(rows(spark, CHECKS, *judged)).collect()}
+    assert found == {"a": D1, "b": D3}, "a day it was not asked ends nothing; what holds by now does not fail"
+    entered = ledger(spark, SMS, *[{"day": D1}] * 6, states=("good", "good", "good", "bad", "good", "bad"))
+    entered = entered.withColumn("file_id", F.expr("if(record_key <= 4, 'big', 'small')"))
+    entered = entered.where("file_id = 'small' or record_key <= 4")
+    files = rows(
+        spark,
+        FILES,
+        *[{"feed": "sms", "file_id": name, "path": f"{name}.csv", "delivered_on": D1} for name in ("big", "small")],
+        {"feed": "sms", "file_id": "cut", "path": "cut.gz", "delivered_on": D1, "note": "not whole"},
+        {"feed": "mms", "file_id": "other", "path": "other.gz", "delivered_on": D1, "note": "not whole"},
+    )
+    best = files_of_days({"sms": entered}, files, most=2).orderBy("place").collect()
+    assert [(row["path"], row["rows"], row["bad_rows"], row["files"]) for row in best] == [
+        ("cut.gz", 0, 0, 3),
+        ("big.csv", 4, 1, 3),
+    ]
 
 
 def test_every_table_gets_a_profile_its_checks_and_scores(spark: SparkSession, settings: QualitySettings, tmp_path: Path) -> None:

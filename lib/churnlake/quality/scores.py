@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from churnlake.core.quality import DIMENSIONS, CheckResult, value_result
 from churnlake.core.runs import Days
 from churnlake.quality.bands import Asked, since
+
+CheckKey = tuple[str, str, str]
+"""Table, check, column."""
 
 
 def results_by_day(asked: Sequence[Asked]) -> dict[dt.date, list[CheckResult]]:
@@ -57,12 +61,28 @@ def score_rows(results: Sequence[CheckResult], day: dt.date, error_weight: int) 
     return rows
 
 
-def failures(by_day: Mapping[dt.date, Sequence[CheckResult]]) -> list[dict[str, Any]]:
-    """One entry per failed check and day, the newest day and the errors first; ``since`` is when it began to fail.
+@dataclass(frozen=True)
+class Known:
+    """What is known of failed checks beside their verdicts.
 
-    A check failing on days on end is told from the first of them that is known here.
+    Attributes:
+        since: By table, check and column that failed when last asked before the days judged: since when.
+        files: By table and day, the file that explains the day best: path, note, rows, bad_rows.
+        touches: By table, all that is made from it.
     """
-    verdicts: dict[tuple[str, str, str], dict[dt.date, bool]] = {}
+
+    since: Mapping[CheckKey, dt.date] = field(default_factory=dict)
+    files: Mapping[tuple[str, dt.date], Mapping[str, Any]] = field(default_factory=dict)
+    touches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def failures(by_day: Mapping[dt.date, Sequence[CheckResult]], known: Known) -> list[dict[str, Any]]:
+    """One entry per failed check and day, the newest day and the errors first.
+
+    ``since`` is the first day of its unbroken run of failures, ``file`` the file that explains the day best (of record tables;
+    else None), ``touches`` the tables made from it.
+    """
+    verdicts: dict[CheckKey, dict[dt.date, bool]] = {key: {day: False} for key, day in known.since.items()}
     for day, results in by_day.items():
         for r in results:
             verdicts.setdefault((r.table_name, r.check_name, r.column_name), {})[day] = r.has_passed
@@ -77,6 +97,8 @@ def failures(by_day: Mapping[dt.date, Sequence[CheckResult]]) -> list[dict[str, 
             "observed": r.observed,
             "expected": r.expected,
             "since": since(verdicts[r.table_name, r.check_name, r.column_name], day).isoformat(),
+            "file": dict(file) if (file := known.files.get((r.table_name, day))) else None,
+            "touches": list(known.touches.get(r.table_name, ())),
         }
         for day, results in by_day.items()
         for r in results
@@ -86,13 +108,15 @@ def failures(by_day: Mapping[dt.date, Sequence[CheckResult]]) -> list[dict[str, 
     return sorted(found, key=lambda one: one["day"], reverse=True)
 
 
-def summary(by_day: Mapping[dt.date, Sequence[CheckResult]], scores: Sequence[Mapping[str, Any]], days: Days) -> dict[str, Any]:
+def summary(
+    by_day: Mapping[dt.date, Sequence[CheckResult]], scores: Sequence[Mapping[str, Any]], days: Days, known: Known
+) -> dict[str, Any]:
     """The report in a form for machines: days judged, counts, failed checks, mean score per dimension and per table.
 
     ``state`` is that of the last day: good, warn or error.
     """
     results = [result for found in by_day.values() for result in found]
-    failed = failures(by_day)
+    failed = failures(by_day, known)
     of_last = {one["severity"] for one in failed if one["day"] == days.last.isoformat()}
     return {
         "day": days.last.isoformat(),
@@ -111,10 +135,17 @@ def summary(by_day: Mapping[dt.date, Sequence[CheckResult]], scores: Sequence[Ma
 def told(failed: Mapping[str, Any]) -> str:
     """One failed check as a line on the console."""
     began = "" if failed["since"] == failed["day"] else f", since {failed['since']}"
-    return (
+    line = (
         f"{failed['severity']:<5} {failed['day']} {failed['table']}: {failed['check']} ({failed['column']} {failed['observed']}, "
         f"expected {failed['expected']}{began})"
     )
+    file, touches = failed.get("file"), failed.get("touches") or ()
+    if file:
+        aside = f"{file['bad_rows']} of its {file['rows']} rows of that day set aside"
+        line += f"; file {file['path']}, {file['note'] or aside}"
+    if touches:
+        line += f"; touches {', '.join(touches[:2])}" + (f" and {len(touches) - 2} more" if len(touches) > 2 else "")
+    return line
 
 
 def _means(scores: Sequence[Mapping[str, Any]], by: str) -> dict[str, float]:

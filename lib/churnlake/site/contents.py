@@ -261,6 +261,10 @@ def quality(data: SiteData) -> Context:
     heat: dict[str, dict[str, float]] = {}
     for row in _records(data.quality):
         heat.setdefault(str(row["table_name"]), {})[str(row["dimension"])] = row["score"]
+    began = health.since(data)
+    for check in checks:
+        key = (check["table_name"], check["check_name"], check["column_name"])
+        check["since"] = None if check["has_passed"] else began.get(key, check["day"])
     failed = [check for check in checks if not check["has_passed"]]
     counts = {
         "passed": len(checks) - len(failed),

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
+from churnlake.core.incidents import failing_since, files_of_days
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
@@ -29,6 +30,8 @@ TOP = 20
 DAYS_SHOWN = 35
 """Days of checks and scores on the quality page: five weeks."""
 REASONS_SHOWN = 40
+FILES_NAMED = 3
+"""Files named beside a failed check."""
 FITS_SHOWN = 40
 SHORT_NAME = "substring(sha2(cast({0} as string), 256), 1, 8)"
 """How a user is called on a page: the first 8 hex digits of the hash of the (already pseudonymous) user_id."""
@@ -70,9 +73,9 @@ class SiteData:
         checks: Rows of quality.checks of the newest day judged.
         quality: Rows of quality.scores of the newest day judged.
         states: day, table_name, errors, warnings; checks failed, for the days shown.
-        failing: day, table_name, check_name, column_name; each check failed on the days shown.
+        failing: table_name, check_name, column_name, since; each check that fails, since when without a break.
         trend: day, dimension, score; mean over tables, for the days shown.
-        carriers: feed, path, rows, note; the files that brought the newest day judged, or that came on it and could not be read.
+        carriers: feed, place, path, note, rows, bad_rows, files; the files that explain the newest day judged best, of so many.
         by_file: feed, path, column, reason, rows; where rows were set aside in the last week judged, the most first.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
@@ -155,7 +158,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         found["states"] = recent.groupBy("day", "table_name").agg(
             F.expr(f"{failed.format('error')} as errors"), F.expr(f"{failed.format('warn')} as warnings")
         )
-        found["failing"] = recent.where("not has_passed").select("day", "table_name", "check_name", "column_name").distinct()
+        found["failing"] = failing_since(checks)
         if ledgers and FILES in frames:
             found["carriers"] = carriers(ledgers, frames[FILES], checks)
             found["by_file"] = faults_by_file(ledgers, frames[FILES], checks)
@@ -207,23 +210,12 @@ def reasons_by_feed(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
 
 
 def carriers(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataFrame) -> DataFrame:
-    """One row per feed and file that brought rows of the newest day judged, or came on it and could not be read."""
-    parts = [
-        _newest_of(ledger.withColumn("day", F.expr(ACCOUNT_DAY)), checks, "day")
-        .groupBy(F.lit(_feed(table)).alias("feed"), "file_id")
-        .agg(_rows())
+    """One row per feed and file among those that explain the newest day judged best."""
+    newest = {
+        _feed(table): _newest_of(ledger.withColumn("day", F.expr(ACCOUNT_DAY)), checks, "day")
         for table, ledger in ledgers.items()
-    ]
-    noted = files.where("note is not null").withColumn("day", F.col("delivered_on"))
-    unread = _newest_of(noted, checks, "day").select("feed", "file_id", F.lit(0).cast("long").alias("rows"))
-    brought = reduce(DataFrame.unionByName, [*parts, unread])
-    named = files.select("feed", "file_id", "path", "note")
-    return (
-        brought.join(named, on=["feed", "file_id"], how="inner")
-        .select("feed", "path", "rows", "note")
-        .orderBy("feed", F.desc("rows"), "path")
-        .limit(TOP)
-    )
+    }
+    return _newest_of(files_of_days(newest, files, FILES_NAMED), checks, "day").drop("day")
 
 
 def faults_by_file(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataFrame) -> DataFrame:

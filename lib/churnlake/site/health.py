@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from churnlake.core.incidents import downstream
 from churnlake.site import charts
-from churnlake.site.data import SiteData, Step
+from churnlake.site.data import SiteData
 
-FILES_NAMED = 3
 STATE_WORDS: Mapping[str, str] = {"good": "is good", "warn": "is worth a look", "error": "is not good"}
 
 
@@ -23,40 +23,32 @@ def state_of(checks: Sequence[Mapping[str, Any]]) -> str:
 
 def wrong(data: SiteData, failed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One entry per failed check of the newest day: since when, the files that brought the day, the tables made from it."""
-    days: dict[tuple[str, str, str], set[dt.date]] = {}
-    for row in _rows(data.failing):
-        days.setdefault((row["table_name"], row["check_name"], row["column_name"]), set()).add(row["day"])
     files: dict[str, list[dict[str, Any]]] = {}
     for row in _rows(data.carriers):
         files.setdefault(f"clean.{row['feed']}", []).append(row)
+    makers = {table: step.job for step in data.steps for table in step.writes}
+    steps = [(step.reads, step.writes) for step in data.steps]
+    began = since(data)
     found = []
     for check in failed:
-        name, day = str(check["table_name"]), check["day"]
-        brought = files.get(name, [])
-        # a file that could not be read explains more than those that could
-        brought = sorted(brought, key=lambda row: not row["note"])
+        name = str(check["table_name"])
+        brought = sorted(files.get(name, []), key=lambda row: row["place"])
         found.append(
             {
                 **check,
-                "since": _since(days.get((name, check["check_name"], check["column_name"]), set()), day),
-                "files": brought[:FILES_NAMED],
-                "more_files": max(0, len(brought) - FILES_NAMED),
-                "touches": downstream(data.steps, name),
+                "since": began.get((name, check["check_name"], check["column_name"]), check["day"]),
+                "files": brought,
+                "more_files": brought[0]["files"] - len(brought) if brought else 0,
+                "maker": makers.get(name),
+                "touches": downstream(steps, name),
             }
         )
     return found
 
 
-def downstream(steps: Sequence[Step], table: str) -> list[str]:
-    """Every table made from this one, directly or by way of others, in the order they are made; not what judges it."""
-    reached, found = {table}, []
-    for step in steps:
-        if reached & set(step.reads):
-            for made in step.writes:
-                if made not in reached and not made.startswith("quality."):
-                    found.append(made)
-                    reached.add(made)
-    return found
+def since(data: SiteData) -> dict[tuple[str, str, str], dt.date]:
+    """By table, check and column that fails: the first day of its present unbroken run of failures."""
+    return {(row["table_name"], row["check_name"], row["column_name"]): row["since"] for row in _rows(data.failing)}
 
 
 def strip(states: pd.DataFrame | None) -> dict[str, Any]:
@@ -93,12 +85,6 @@ def trend(frame: pd.DataFrame | None, dimensions: Sequence[str]) -> charts.Figur
     ]
     figure = {"data": lines, "layout": charts.base_layout(hovermode="x unified")}
     return charts.titled(figure, y="share of checks that hold", yaxis={"tickformat": ".0%", "rangemode": "normal"})
-
-
-def _since(days: set[dt.date], day: dt.date) -> dt.date:
-    while day - dt.timedelta(days=1) in days:
-        day -= dt.timedelta(days=1)
-    return day
 
 
 def _rows(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
