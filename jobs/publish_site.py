@@ -36,7 +36,7 @@ def publish_site(lake: Lake, run: Run) -> None:
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
     data = collect(
-        frames, last, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
+        frames, last, reveal=lake.key.decrypt, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
         least=run.settings.privacy.least_shown,
     )  # fmt: skip
     site = work / "site"

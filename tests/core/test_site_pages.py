@@ -263,7 +263,16 @@ def made_up() -> SiteData:
             ]
         ),
         by_file=pd.DataFrame(
-            [{"feed": "sms", "path": "sms/date=2005-06-29/a.csv", "column": "hour", "reason": "hour above 23", "rows": 41}]
+            [
+                {
+                    "feed": "sms",
+                    "path": "sms/date=2005-06-29/a.csv",
+                    "column": "hour",
+                    "reason": "hour above 23",
+                    "rows": 41,
+                    "shapes": ["9" * 11 + ",99 99:99,x"],
+                }
+            ]
         ),
         evaluation={"planted": 118, "found": 104, "precision": 0.952, "recall": 0.839, "pr_auc": 0.287, "base_rate": 0.031},
         docs_link="data-docs/2005-06-30/index.html",
@@ -337,6 +346,7 @@ def test_the_quality_page_tells_what_is_wrong_since_when_whose_file_and_what_it_
     assert not [name for name in entries["clean.sms"]["touches"] if name.startswith("quality.")]
     assert page.count('class="error" title') == 4
     assert "hour above 23" in page
+    assert "<code>9{11},99 99:99,x</code>" in page
 
 
 def test_pages_of_an_empty_lake_say_what_is_missing_and_who_makes_it() -> None:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.core.testing import rows as python_rows
-from churnlake.site.data import SiteData, collect, leavings_by_month
+from churnlake.site.data import SiteData, collect, faults_by_file, leavings_by_month
 from churnlake.site.pages import pages
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
@@ -141,3 +141,20 @@ def test_pages_from_tables_name_nobody(data: SiteData) -> None:
     assert data.cases is not None
     assert set(data.cases["new_user"].str.len()) == {8}
     assert not {"user_id", "old_user_id"} & set(data.cases)
+
+
+def test_broken_lines_are_shown_by_their_shape_and_only_where_there_are_enough(spark: SparkSession) -> None:
+    line = "7,13901234567,２００５-05-10 8:00,sent Ärger 王\u0000"
+    texts = [line] * 9 + ["8,1,x", "9,13901234567,few"]
+    ledger = rows(spark, SMS, *[{"day": D1, "delivered_on": D1, "record_key": i} for i in range(len(texts))])
+    said = F.element_at(F.array(*[F.lit(text) for text in texts]), F.col("record_key").cast("int") + 1)
+    few = F.col("record_key") == 10
+    ledger = ledger.withColumns({"state": F.lit("bad"), "file_id": F.lit("a"), "raw_text": F.reverse(said)})
+    ledger = ledger.withColumn("reasons", F.array(F.when(few, "hour missing").otherwise("direction: not one of out, in")))
+    files = rows(spark, FILES, {"feed": "sms", "file_id": "a", "path": "sms/a.csv"})
+    checks = rows(spark, CHECKS, {"day": D1})
+    found = faults_by_file({SMS: ledger}, files, checks, reveal=F.reverse, least=10).collect()
+    assert [(row["reason"], row["rows"], row["shapes"]) for row in found] == [
+        ("direction: not one of out, in", 10, ["9,99999999999,9999-99-99 9:99,xxxx Xxxxx x·", "9,9,x"]),
+        ("hour missing", 1, None),
+    ]

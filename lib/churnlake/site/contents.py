@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from churnlake.core.contract import STATES as LINE_STATES
 from churnlake.core.contract import Column, Table
-from churnlake.site import charts, health, wording
+from churnlake.site import charts, health, samples, wording
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.picture import picture
@@ -281,7 +281,7 @@ def quality(data: SiteData) -> Context:
         "judged": max((check["day"] for check in checks), default=data.last),
         "wrong": health.wrong(data, failed),
         "strip": health.strip(data.states),
-        "by_file": _records(data.by_file),
+        "by_file": [{**row, "shapes": [samples.told(one) for one in row["shapes"] or ()]} for row in _records(data.by_file)],
         "account": _account(data),
         "figures": figures,
         "reasons": _records(data.reasons),

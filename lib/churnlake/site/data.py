@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
+from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
@@ -76,7 +77,7 @@ class SiteData:
         failing: table_name, check_name, column_name, since; each check that fails, since when without a break.
         trend: day, dimension, score; mean over tables, for the days shown.
         carriers: feed, place, path, note, rows, bad_rows, files; the files that explain the newest day judged best, of so many.
-        by_file: feed, path, column, reason, rows; where rows were set aside in the last week judged, the most first.
+        by_file: feed, path, column, reason, rows, shapes; where rows were set aside in the last week judged, the most first.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         least: Persons that a figure must be over to be shown.
@@ -112,11 +113,15 @@ class SiteData:
     least: int = 1
 
 
-def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
+def aggregates(
+    frames: Mapping[Table, DataFrame], reveal: Callable[[Column], Column] | None = None, least: int = 1
+) -> dict[str, DataFrame]:
     """By field of SiteData, the small frame that fills it; only those whose tables are there.
 
     Args:
         frames: The tables there are. Of clean tables every row with its state (the ledger), of others what readers see.
+        reveal: From an encrypted line to the line; without it the shapes of broken lines are not shown.
+        least: Rows that no shape of a line is shown of when there are fewer.
     """
     found: dict[str, DataFrame] = {}
     if FILES in frames:
@@ -161,7 +166,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         found["failing"] = failing_since(checks)
         if ledgers and FILES in frames:
             found["carriers"] = carriers(ledgers, frames[FILES], checks)
-            found["by_file"] = faults_by_file(ledgers, frames[FILES], checks)
+            found["by_file"] = faults_by_file(ledgers, frames[FILES], checks, reveal, least)
     if QUALITY_SCORES in frames:
         scores = frames[QUALITY_SCORES]
         found["quality"] = _newest(scores, "day")
@@ -169,12 +174,14 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     return found
 
 
-def collect(frames: Mapping[Table, DataFrame], last: dt.date, **others: Any) -> SiteData:
+def collect(
+    frames: Mapping[Table, DataFrame], last: dt.date, reveal: Callable[[Column], Column] | None = None, **others: Any
+) -> SiteData:
     """The data of the site. ``others`` are fields of SiteData that no table holds: tables, views, steps, evaluation, docs_link, least.
 
     Every frame collected is an aggregate or a top list: its size does not grow with the number of users or records.
     """
-    shown: dict[str, Any] = {name: frame.toPandas() for name, frame in aggregates(frames).items()}
+    shown: dict[str, Any] = {name: frame.toPandas() for name, frame in aggregates(frames, reveal, others.get("least", 1)).items()}
     return SiteData(last=last, **shown, **others)
 
 
@@ -218,23 +225,33 @@ def carriers(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataF
     return _newest_of(files_of_days(newest, files, FILES_NAMED), checks, "day").drop("day")
 
 
-def faults_by_file(ledgers: Mapping[Table, DataFrame], files: DataFrame, checks: DataFrame) -> DataFrame:
-    """One row per feed, file and reason of the last week judged: the column blamed and rows set aside, the most first."""
+def faults_by_file(
+    ledgers: Mapping[Table, DataFrame],
+    files: DataFrame,
+    checks: DataFrame,
+    reveal: Callable[[Column], Column] | None = None,
+    least: int = 1,
+) -> DataFrame:
+    """One row per feed, file and reason of the last week judged: the column blamed, rows set aside, shapes of lines; most first."""
+    week = {
+        _feed(table): _recent(ledger.where("state = 'bad'").withColumn("day", F.expr(ACCOUNT_DAY)), checks, 7)
+        for table, ledger in ledgers.items()
+    }
     parts = [
-        _recent(ledger.where("state = 'bad'").withColumn("day", F.expr(ACCOUNT_DAY)), checks, 7)
-        .select(F.lit(_feed(table)).alias("feed"), "file_id", F.explode("reasons").alias("reason"))
+        rows.select(F.lit(feed).alias("feed"), "file_id", F.explode("reasons").alias("reason"))
         .groupBy("feed", "file_id", "reason")
         .agg(_rows())
-        for table, ledger in ledgers.items()
+        for feed, rows in week.items()
     ]
     named = files.select("feed", "file_id", "path")
-    return (
-        reduce(DataFrame.unionByName, parts)
-        .join(named, on=["feed", "file_id"], how="inner")
-        .selectExpr("feed", "path", "if(reason like '%:%', '', split(reason, ' ')[0]) as column", "reason", "rows")
-        .orderBy(F.desc("rows"), "path", "reason")
-        .limit(TOP)
-    )
+    order = (F.desc("rows"), "path", "reason")
+    worst = reduce(DataFrame.unionByName, parts).join(named, on=["feed", "file_id"], how="inner").orderBy(*order).limit(TOP)
+    if reveal is None:
+        worst = worst.withColumn("shapes", F.lit(None).cast("array<string>"))
+    else:
+        worst = worst.join(shapes(week, worst, reveal, least), on=["feed", "file_id", "reason"], how="left")
+    blamed = "if(reason like '%:%', '', split(reason, ' ')[0]) as column"
+    return worst.orderBy(*order).selectExpr("feed", "path", blamed, "reason", "rows", "shapes")
 
 
 def users_by_month(usage: DataFrame) -> DataFrame:
