@@ -11,6 +11,7 @@ from jobs import job
 @job(may_read=(RAW_VOICE, RAW_SMS, RAW_MMS, RAW_WAP), writes=(VOICE, SMS, MMS, WAP))
 def ingest_usage(lake: Lake, run: Run) -> None:
     """One row per record delivered, into the clean tables."""
+    store = run.settings.store
     for raw, table, cleaned in (
         (RAW_VOICE, VOICE, clean.voice),
         (RAW_SMS, SMS, clean.sms),
@@ -19,7 +20,8 @@ def ingest_usage(lake: Lake, run: Run) -> None:
     ):
         if lake.has(raw):
             opaque = lake.landing.feed(raw).numbers == "opaque"
-            lake.write(table, cleaned(lake.read(raw), lake.key, run.settings.landing, run.settings.store.city_zone, opaque))
+            rows = cleaned(lake.read(raw), lake.key, run.settings.landing, store.city_zone, opaque)
+            lake.write(table, clean.in_time(rows, store.looks_back_days))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from churnlake.evaluate.bench import differing, results
 def test_the_lake_holds_what_duckdb_makes_of_the_same_files(spark: SparkSession, city: City, tmp_path: Path) -> None:
     settings = city.settings
     key = Path(str(settings.store.key_file)).read_bytes()
-    task = duck.Task(Path(settings.store.landing), tmp_path, key, 2, "2GB", settings.landing, settings.usage)
+    store = settings.store
+    task = duck.Task(Path(store.landing), tmp_path, key, 2, "2GB", settings.landing, settings.usage, store.looks_back_days)
     ours, theirs = results(spark, settings, EVER), duck.measure(task)["results"]
     assert ours["clean.voice"]["good"] > 1000
     assert ours["clean.voice"]["duplicate"] > 0

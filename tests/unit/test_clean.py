@@ -11,6 +11,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from churnlake.core import ledger
 from churnlake.core.contract import TRACE, Table
 from churnlake.core.feeds import landing_files, load_feed, read_feed, read_schema
 from churnlake.core.pseudonyms import Key
@@ -205,6 +206,20 @@ def test_opaque_ids_are_not_normalised(spark: SparkSession, key: Key, settings: 
     row = one(clean.sms(raw(spark, RAW_SMS, {"number": "7", "peer_number": "1860"}), key, settings, ZONE, True))
     assert (row.peer_network, row.peer_service, row.unreadable) == ("own", None, [])
     assert row.number_key is not None
+
+
+def test_a_record_may_come_so_many_days_late_and_no_later(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
+    delivered, midnight = dt.datetime(2005, 5, 7), dt.timedelta(hours=16)  # UTC, the day before
+    times = [delivered - dt.timedelta(days=days) - dt.timedelta(days=1) + midnight for days in (0, 35, 36)]
+    times += [times[1] - dt.timedelta(seconds=1), dt.datetime(1987, 1, 1), None]
+    told = [{"record_id": str(i), "number": OWN, "started_at": time, "direction": "out"} for i, time in enumerate(times)]
+    late = clean.in_time(clean.sms(raw(spark, RAW_SMS, *told), key, settings, ZONE, False), 35)
+    found = ledger.mark(SMS, late.withColumn("batch", F.lit("b")))
+    reasons = {row.started_at: row.reasons for row in found.collect()}
+    (wrong_day,) = reasons[times[4]]
+    assert wrong_day.startswith("day breaks"), "a time that is none is not called late"
+    assert [reasons[time] for time in times[:4]] == [[], [], ["too_late"], ["too_late"]]
+    assert "too_late" not in reasons[None]
 
 
 def test_a_subscriber_is_cleaned(spark: SparkSession, key: Key, settings: LandingSettings) -> None:

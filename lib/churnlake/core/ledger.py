@@ -15,6 +15,8 @@ UNTOLD = ("batch", "delivered_on")
 """Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
 OTHER_CONTENT = "same key, other content"
 """The reason of a row set aside for another that has its key."""
+TOO_LATE = "too_late"
+"""The reason of a row that arrived so long after its day that repeats of it are no longer looked for."""
 ROWS_A_FILE = 500_000
 """Rows that one task sorts in memory and writes to one file: some 20 MB."""
 
@@ -27,12 +29,15 @@ def content_key(table: Table) -> SparkColumn:
 def mark(table: Table, rows: DataFrame) -> DataFrame:
     """One row per row that came in, with ``state`` good or bad and ``reasons``.
 
-    ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable`` (fields whose text was no value).
+    ``rows`` hold the table's columns, ``file_id``, ``raw_text`` and ``unreadable``: fields whose text was no value, or a whole
+    reason ('line: ...', ``TOO_LATE``).
     """
     rules = row_rules(table)
     fields = f"coalesce(unreadable, {NO_REASONS})"
     is_sound = f"size({fields}) = 0 AND {sound_sql(rules, 'error')}"
-    unreadable = f"transform({fields}, field -> if(field LIKE '%:%', field, concat(field, ' unreadable')))"
+    unreadable = (
+        f"transform({fields}, field -> if(field LIKE '%:%' OR field = '{TOO_LATE}', field, concat(field, ' unreadable')))"
+    )
     # a field that could not be read is null, as is its pseudonym, and would be called missing as well: say the truer of the two
     said = f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))"
     errors = f"concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said}))"

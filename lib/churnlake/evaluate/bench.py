@@ -269,7 +269,7 @@ def _side(arguments: Sequence[str]) -> None:
         key = Path(str(settings.store.key_file)).expanduser().read_bytes()
         task = duck.Task(
             Path(asked["landing"]), Path(asked["out"]), key, asked["cores"], settings.spark.driver_memory.upper() + "B",
-            settings.landing, settings.usage,
+            settings.landing, settings.usage, settings.store.looks_back_days,
         )  # fmt: skip
         found = duck.measure(task)
     sys.stdout.write(json.dumps(found) + "\n")

@@ -52,6 +52,7 @@ class Task:
     memory: str
     landing_settings: LandingSettings
     usage_settings: UsageSettings
+    late_days: int
 
 
 def measure(task: Task) -> dict[str, Any]:
@@ -185,6 +186,7 @@ def _clean(con: Any, task: Task, feed: str) -> None:
     }
     needs = {"number": "number_key IS NOT NULL", "record_id": "id IS NOT NULL", "started_at": "started_at IS NOT NULL"}
     needs["day"] = "started_at IS NULL OR day BETWEEN DATE '1995-01-01' AND delivered_on + 1"
+    needs["too_late"] = f"started_at IS NULL OR day >= delivered_on - {task.late_days} OR day < DATE '1995-01-01'"
     needs["fee"] = "fee IS NULL OR fee_yuan IS NOT NULL"
     if has_peer:
         columns |= {

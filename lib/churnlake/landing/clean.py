@@ -6,10 +6,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import TRACE, Table
+from churnlake.core.ledger import TOO_LATE
 from churnlake.core.pseudonyms import Key
+from churnlake.core.rules import NO_REASONS
 from churnlake.landing import numbers
 from churnlake.landing.settings import LandingSettings
-from churnlake.tables.clean import MMS, SMS, VOICE, WAP
+from churnlake.tables.clean import EARLIEST, MMS, SMS, VOICE, WAP
 
 IMEI_DIGITS = 14
 """What identifies a handset: the digits before the check digit or software version (3GPP 23.003)."""
@@ -52,6 +54,14 @@ def mms(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: 
 def wap(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
     """One row per row of raw.wap: the columns of clean.wap without ``batch``, and the trace."""
     return _clean(_with_parties(raw, settings, opaque, "number"), WAP, key, _time(zone))
+
+
+def in_time(cleaned: DataFrame, days: int) -> DataFrame:
+    """One row per row: clean records, those of more than ``days`` before their delivery told as too late in ``unreadable``."""
+    # an absurd time has a reason of its own
+    is_late = (F.col("day") < F.date_sub("delivered_on", days)) & (F.col("day") >= F.lit(EARLIEST).cast("date"))
+    unreadable = F.coalesce("unreadable", F.expr(NO_REASONS))
+    return cleaned.withColumn("unreadable", F.when(is_late, F.array_append(unreadable, F.lit(TOO_LATE))).otherwise(unreadable))
 
 
 def own_number(text: str) -> Column:

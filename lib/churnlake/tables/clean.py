@@ -4,6 +4,8 @@ from churnlake.core.contract import BOOLEAN, DATE, INT, LONG, MONEY, STRING, TIM
 
 NETWORKS = ("own", "unicom_gsm", "unicom_cdma", "fixed", "phs", "service", "international", "unknown")
 
+EARLIEST = "1995-01-01"
+"""Before this day there are no records: a time that says so is wrong, and no record late."""
 BATCH = Column("batch", STRING, "Batch of files that brought the row.")
 RECORD_KEY = Column(
     "record_key",
@@ -26,7 +28,7 @@ TIME = (
         "day",
         DATE,
         "Day in the city's zone.",
-        rule="day between date'1995-01-01' and date_add(delivered_on, 1)",
+        rule=f"day between date'{EARLIEST}' and date_add(delivered_on, 1)",
         made_of="started_at",
     ),
     Column("hour", INT, "Hour in the city's zone.", least=0, most=23, made_of="started_at"),
