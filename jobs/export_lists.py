@@ -21,7 +21,7 @@ def export_lists(lake: Lake, run: Run) -> None:
     listed = lake.read(LISTS).where(F.col("month").isin(run.days.months()))
     months = [row["month"] for row in listed.select("month").distinct().orderBy("month").collect()]
     if not months:
-        there = sorted(str(row["month"])[:7] for row in lake.read(LISTS).select("month").distinct().collect())
+        there = sorted(str(row["month"])[:7] for row in lake.read(LISTS, as_of_run=False).select("month").distinct().collect())
         raise MissingInputError(
             f"no list for a month that ends in {run.days}; there are {', '.join(there) or 'none'}: give --dates with a month's last day, "
             "or run plan_campaigns"

@@ -24,6 +24,10 @@ def test_set_wins_over_files_and_keeps_the_rest() -> None:
     assert settings.churn.silent_days == {"gotone": 80, "easyown": 60, "mzone": 60}
 
 
+def test_nothing_after_the_equals_sign_is_an_empty_text() -> None:
+    assert load(Settings, "local", ["privacy.erase_file="]).privacy.erase_file == ""
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [

@@ -45,8 +45,10 @@ def test_every_line_of_every_file_is_good_bad_or_a_duplicate(spark: SparkSession
     for path in landing.glob("*/date=*/*.csv.gz"):
         with gzip.open(path, "rb") as stream:
             lines[str(path.relative_to(landing))] = sum(1 for _ in stream) - 1
-    files = {r.file_id: r.path for r in lake.read(FILES).collect()}
-    assert sorted(files.values()) == sorted(lines)
+    registered = lake.read(FILES).collect()
+    assert sorted(r.path for r in registered) == sorted(lines)
+    # files without a line may be the same byte for byte
+    files = {r.file_id: r.path for r in registered if r.lines}
     found: Counter[str] = Counter()
     for table in (table for table in (*RECORDS, *REFERENCE) if lake.has(table)):
         for row in lake.ledger(table).groupBy("file_id").count().collect():

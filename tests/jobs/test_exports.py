@@ -113,7 +113,8 @@ def test_the_vault_holds_each_number_once_however_often_it_comes(hamlet: Hamlet)
         "subscribers",
         4,
         "bad.csv",
-        "user,number,since,until,joined,imsi,document\nuser-7,13912345678,2005-05-03 00:00:00,2005-05-01 00:00:00,2005-05-03,,\n",
+        "user,number,since,until,joined,imsi,document\nuser-7,13912345678,2005-05-03 00:00:00,2005-05-01 00:00:00,2005-05-03,,\n"
+        f"user-0,{NUMBERS['user-0']},2005-01-01 00:00:00,,2005-01-01,,\n",
     )
     hamlet.run("ingest_reference")
     lake = hamlet.lake()
