@@ -12,12 +12,7 @@ from jobs import job
 def ingest_usage(lake: Lake, run: Run) -> None:
     """One row per record delivered, into the clean tables."""
     store = run.settings.store
-    for raw, table, cleaned in (
-        (RAW_VOICE, VOICE, clean.voice),
-        (RAW_SMS, SMS, clean.sms),
-        (RAW_MMS, MMS, clean.mms),
-        (RAW_WAP, WAP, clean.wap),
-    ):
+    for raw, table, cleaned in clean.FEEDS:
         if lake.has(raw):
             opaque = lake.landing.feed(raw).numbers == "opaque"
             rows = cleaned(lake.read(raw), lake.key, run.settings.landing, store.city_zone, opaque)

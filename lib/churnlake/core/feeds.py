@@ -36,7 +36,7 @@ from churnlake.core.errors import SettingsError
 from churnlake.core.landing_files import LandingFile, landing_files
 from churnlake.core.settings import Model, read_yaml
 
-__all__ = ["Feed", "LandingFile", "Source", "landing_files", "load_feed", "read_feed", "read_schema"]
+__all__ = ["Feed", "LandingFile", "Source", "landing_files", "load_feed", "read_feed", "read_lines", "read_schema"]
 
 WRONG_FIELDS = "line: wrong number of fields"
 
@@ -225,6 +225,11 @@ def read_feed(spark: SparkSession, feed: Feed, table: Table, files: list[Landing
     return _rows(lines, feed, table)
 
 
+def read_lines(feed: Feed, table: Table, lines: DataFrame, header: tuple[str, ...]) -> DataFrame:
+    """One row per line of a CSV file that is given as text, as ``read_feed`` gives it: ``lines`` hold file_id, delivered_on and raw_text."""
+    return _rows(_fields(lines, feed, list(header), "file_id", "delivered_on"), feed, table)
+
+
 def _file_name() -> Column:
     """feed/date=.../name, the part of a path that is the same on every file system."""
     return F.substring_index(F.col("_metadata.file_path"), "/", -3).alias("file")
@@ -254,15 +259,20 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
     bare = F.when(is_bare, F.col("value")).otherwise(F.ltrim(F.rtrim("value", F.lit("\r")), F.lit("\ufeff")))
     line = F.make_valid_utf8(bare)
     lines = lines.where(~F.col("value").isin(not_data) & ~is_blank).select(line.alias("raw_text"), "file")
+    return _fields(lines, feed, header, "file")
+
+
+def _fields(lines: DataFrame, feed: Feed, header: list[str], *origin: str) -> DataFrame:
+    """One row per line (``raw_text`` and the columns of its ``origin``, the file's first): line_key, is_line and the mapped texts."""
     if feed.has_record_id:
         lines = lines.withColumn("line_key", F.lit(None).cast("bigint"))
     else:
-        same_line = Window.partitionBy("file", "raw_text").orderBy("raw_text")
+        same_line = Window.partitionBy(origin[0], "raw_text").orderBy("raw_text")
         lines = lines.withColumn("line_key", F.xxhash64("raw_text", F.row_number().over(same_line)))
     places = {name: place for place, name in enumerate(header)}
     nothing = F.lit(None).cast("string")
     return _taken_apart(lines, feed.delimiter, len(header)).select(
-        "file",
+        *origin,
         "raw_text",
         "line_key",
         F.col("fields").isNotNull().alias("is_line"),

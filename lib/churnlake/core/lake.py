@@ -230,7 +230,7 @@ class Lake:
         if not slices:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
             return None
-        self._announce()
+        self.announce()
         self.begun.append((table, slices))
         self.create(table)
         if table.ledger:
@@ -249,7 +249,7 @@ class Lake:
             rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
             .option("userMetadata", json.dumps({"run_id": self._scope.run_id})).save(self.path(table))
         )  # fmt: skip
-        report = self._count(table, slices, condition)
+        report = self.counted(table, slices, condition)
         report.ended = time.time()
         report.seconds = report.ended - began
         self.written.append(report)
@@ -340,12 +340,14 @@ class Lake:
         listed = {row["slice"] for row in done.select(F.explode("w.slices").alias("slice")).distinct().collect()}
         return listed - set(self.hidden().get(table.name, {}))
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Log, before the first write, what the run will write: hidden from readers until it is done."""
         if not self.announced and self._on_first_write:
             self._on_first_write(self.planned())
         self.announced = True
 
-    def _count(self, table: Table, slices: list[str], condition: str) -> Written:
+    def counted(self, table: Table, slices: list[str], condition: str) -> Written:
+        """What these slices hold, as committed."""
         stored = self.spark.read.format("delta").load(self.path(table)).where(condition)
         state = F.col("state") if table.ledger else F.lit("good")
         # of each state a row a day: no more than the calendar holds

@@ -158,6 +158,11 @@ class Landing:
         """One row per row delivered: the canonical columns, delivered_on and the trace (see ``read_feed``)."""
         return read_feed(spark, self.feed(table), table, self.files(table))
 
+    def headers(self, table: Table, paths: set[str]) -> dict[str, tuple[str, ...]]:
+        """By file_id, the columns of those files of a feed that lie at ``paths`` still, as its feed file reads them now."""
+        there = [file for file in listed(self._root / _noun(table)) if file.name in paths]
+        return {file.file_id: file.header for file in looked_into(there, self.feed(table)) if file.note is None}
+
     def rows_in(self, table: Table | None = None) -> int:
         """Rows the batch brings by the independent line count, of all feeds or of the one that fills a table."""
         feeds = [name for name in self._files if table is None or self._feeds[name].feed == _noun(table)]

@@ -96,7 +96,7 @@ def load(model: type[S], env: str, overrides: list[str] | None = None, folder: P
         if not equals or not key:
             raise SettingsError(f"--set {override}: write it as key=value, for example --set spark.shuffle_partitions=8")
         # nothing after the equals sign is an empty text, as in a shell; YAML would read it as null
-        value = yaml.safe_load(text) if text.strip() else ""
+        value: Any = yaml.safe_load(text) if text.strip() else ""
         for part in reversed(key.split(".")):
             value = {part: value}
         _merge(layered, value)

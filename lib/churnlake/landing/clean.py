@@ -12,6 +12,7 @@ from churnlake.core.rules import NO_REASONS
 from churnlake.landing import numbers
 from churnlake.landing.settings import LandingSettings
 from churnlake.tables.clean import EARLIEST, MMS, SMS, VOICE, WAP
+from churnlake.tables.raw import RAW_MMS, RAW_SMS, RAW_VOICE, RAW_WAP
 
 IMEI_DIGITS = 14
 """What identifies a handset: the digits before the check digit or software version (3GPP 23.003)."""
@@ -122,3 +123,7 @@ def _clean(rows: DataFrame, table: Table, key: Key, found: dict[str, Column]) ->
     made = {**found, "record_key": F.coalesce(by_id, by_line)}
     names = [name for name in table.names if name != "batch"]
     return staged.select(*(made.get(name, F.col(name)).alias(name) for name in names), *TRACE)
+
+
+FEEDS = ((RAW_VOICE, VOICE, voice), (RAW_SMS, SMS, sms), (RAW_MMS, MMS, mms), (RAW_WAP, WAP, wap))
+"""Each feed of usage records, the table it fills, and how."""

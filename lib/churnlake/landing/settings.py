@@ -12,7 +12,8 @@ class LandingSettings(Model):
     three digits; ``phs_prefixes`` the first digits of home local numbers that are PHS. ``ip_prefixes`` are dialled before a
     number to have the call carried cheaply. A number of at most ``service_most_digits`` digits, or one that begins with one of
     ``service_prefixes``, is a service number. A number is beautiful by its end: the same digit ``repeated_least`` times,
-    ``sequence_least`` digits in a row, or one of ``lucky_endings``.
+    ``sequence_least`` digits in a row, or one of ``lucky_endings``. ``reprocess_feeds`` are those whose quarantine
+    is taken in again when asked for; none: all.
     """
 
     home_area: str
@@ -27,3 +28,4 @@ class LandingSettings(Model):
     repeated_least: int
     sequence_least: int
     lucky_endings: list[str]
+    reprocess_feeds: list[str]
