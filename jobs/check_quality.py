@@ -18,10 +18,12 @@ from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.quality import CheckResult, run_checks
+from churnlake.core.withdrawal import judged, released_slices, still_withdrawn
 from churnlake.quality.bands import learnt_checks, with_missing_days
 from churnlake.quality.checks import fixed_checks
 from churnlake.quality.profiles import profile_rows, profiles, reconciled
 from churnlake.quality.scores import Known, check_rows, results_by_day, score_rows, summary, told
+from churnlake.quality.withdrawal import wrong_days
 from churnlake.tables.churn import LABELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
@@ -42,7 +44,7 @@ def check_quality(lake: Lake, run: Run) -> None:
     """One row per day, table and measure; one per check of it; one per dimension."""
     settings, work, days = run.settings.quality, Path(run.settings.store.work).resolve(), run.days
     there = [table for table in (*JUDGED, *REFERENCES, FILES) if lake.has(table)]
-    frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in there}
+    frames = {table: lake.ledger(table) if table.ledger else lake.read(table, withdrawn=True) for table in there}
     # written by an earlier run only: what this run finds is added in memory
     before = lake.read(PROFILES).toPandas() if lake.has(PROFILES) else pd.DataFrame(columns=PROFILES.names)
     now = profile_rows(reconciled({name: frame.toPandas() for name, frame in profiles(frames, days, settings).items()}))
@@ -72,10 +74,12 @@ def check_quality(lake: Lake, run: Run) -> None:
     known = _known(lake, run, frames, by_day)
     lake.write(CHECKS, frame_of(lake.spark, CHECKS.schema, checked))
     lake.write(SCORES, frame_of(lake.spark, SCORES.schema, scores))
+    hidden = _withdraw(lake, by_day, seen) if settings.withdraw else []
     report = summary(by_day, scores, days, known)
+    report["withdrawn"] = still_withdrawn(lake)
     (work / "quality").mkdir(parents=True, exist_ok=True)
     (work / "quality" / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    run.facts["failed"] = [told(one) for one in report["failed"]]
+    run.facts["failed"] = [*(told(one) for one in report["failed"]), *hidden]
 
 
 def _known(lake: Lake, run: Run, frames: Mapping[Table, DataFrame], by_day: Mapping[dt.date, Sequence[CheckResult]]) -> Known:
@@ -94,8 +98,29 @@ def _known(lake: Lake, run: Run, frames: Mapping[Table, DataFrame], by_day: Mapp
     if ledgers and FILES in frames:
         for row in files_of_days(ledgers, frames[FILES], most=1).where(wanted).collect():
             files[f"clean.{row['feed']}", row["day"]] = {name: row[name] for name in ("path", "note", "rows", "bad_rows")}
-    steps = [([t.name for t in j.inputs], [t.name for t in j.writes]) for j in Lineage.of_package().jobs if not j.on_request]
-    return Known(since, files, {name: downstream(steps, name) for name, _ in failed})
+    return Known(since, files, {name: downstream(_steps(), name) for name, _ in failed})
+
+
+def _withdraw(lake: Lake, by_day: Mapping[dt.date, Sequence[CheckResult]], profiles: pd.DataFrame) -> list[str]:
+    """Hide the days that are wrong and show those that hold by now; a line for each table with some."""
+    released = released_slices(lake.log()) if lake.has_log() else {}
+    lines, wrong = [], wrong_days(by_day, profiles)
+    for table in (table for table in JUDGED if lake.has(table)):
+        days = wrong.get(table.name, {})
+        held = {day for day, results in by_day.items() if any(r.table_name == table.name for r in results)} - set(days)
+        # nor is a day hidden in what is made from a table whose day a person let through
+        above = [name for name in released if name == table.name or table.name in downstream(_steps(), name)]
+        hidden, shown = judged(lake, table, days, held, {name for one in above for name in released[one]})
+        if hidden:
+            release = f"python -m churnlake release --table {table.name} --slice {hidden[0]} --why TEXT"
+            lines.append(f"withdrawn from readers: {table.name} {', '.join(hidden)}; mend it or let it be seen: {release}")
+        if shown:
+            lines.append(f"seen again: {table.name} {', '.join(shown)}")
+    return lines
+
+
+def _steps() -> list[tuple[list[str], list[str]]]:
+    return [([t.name for t in j.inputs], [t.name for t in j.writes]) for j in Lineage.of_package().jobs if not j.on_request]
 
 
 if __name__ == "__main__":

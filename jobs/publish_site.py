@@ -7,6 +7,7 @@ from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
+from churnlake.core.visibility import CAN_BE_RELEASED
 from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
 from churnlake.site.pages import pages
@@ -35,9 +36,10 @@ def publish_site(lake: Lake, run: Run) -> None:
     evaluation = json.loads(evaluated.read_text(encoding="utf-8")) if evaluated.is_file() else None
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
+    held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in lake.hidden().items()}
     data = collect(
         frames, last, reveal=lake.key.decrypt, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
-        least=run.settings.privacy.least_shown,
+        least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
     )  # fmt: skip
     site = work / "site"
     site.mkdir(parents=True, exist_ok=True)

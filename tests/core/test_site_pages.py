@@ -275,6 +275,7 @@ def made_up() -> SiteData:
             ]
         ),
         evaluation={"planted": 118, "found": 104, "precision": 0.952, "recall": 0.839, "pr_auc": 0.287, "base_rate": 0.031},
+        held_back={"clean.sms": ["2005-06-29"]},
         docs_link="data-docs/2005-06-30/index.html",
     )
 
@@ -346,6 +347,7 @@ def test_the_quality_page_tells_what_is_wrong_since_when_whose_file_and_what_it_
     assert not [name for name in entries["clean.sms"]["touches"] if name.startswith("quality.")]
     assert page.count('class="error" title') == 4
     assert "hour above 23" in page
+    assert "python -m churnlake release --table clean.sms --slice 2005-06-29 --why TEXT" in page
     assert "<code>9{11},99 99:99,x</code>" in page
 
 

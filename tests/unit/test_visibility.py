@@ -19,6 +19,7 @@ from churnlake.core.landing import FILES
 from churnlake.core.release import release
 from churnlake.core.runs import Days
 from churnlake.core.settings import CoreSettings, load
+from churnlake.core.withdrawal import judged, released_slices
 from churnlake.settings import Settings
 
 RAW = Table(
@@ -137,7 +138,8 @@ def test_a_batch_that_fails_its_gate_is_taken_in_but_not_seen_until_released(inn
     assert report.days.each() == [day(3)]
     (told,) = report.left_out
     batch = told.split()[1]
-    assert told == f"clean.stays: {batch} withheld, release it or mend it"
+    release_it = f"python -m churnlake release --table clean.stays --slice {batch} --why TEXT"
+    assert told == f"clean.stays: {batch} withheld, mend it or let it be seen: {release_it}"
     with pytest.raises(MissingInputError, match=f"nonsense of clean.stays can not be released; held back are {batch}"):
         release(inn.spark, inn.settings, STAYS, ["nonsense"], "why not")
     assert release(inn.spark, inn.settings, STAYS, [batch], "switch fault, known") == [batch]
@@ -176,26 +178,44 @@ def test_a_batch_delivered_again_with_one_row_more_passes_its_gate(inn: Inn) -> 
     assert inn.seen(STAYS) == {day(1): 6, day(2): 4}
 
 
-def test_a_withdrawn_batch_is_skipped_and_its_days_made_again_without_it(inn: Inn) -> None:
+def test_a_withdrawn_day_is_hidden_in_every_batch_until_released_or_its_data_change(inn: Inn) -> None:
     inn.land("a.csv", day(1), {"a": (day(1), 1), "b": (day(2), 2)})
     inn.run(inn.take_in)
-    inn.land("b.csv", day(2), {"late": (day(1), 10), "c": (day(2), 20), "d": (day(2), 30)})
+    inn.land("b.csv", day(3), {"late": (day(1), 10), "c": (day(2), 20), "d": (day(3), 30)})
     inn.run(inn.take_in)
     inn.run(inn.sum_up)
+    wrong: dict[dt.date, str] = {day(2): "stays do not add up"}
 
     def judge(lake: Lake, run: Run) -> None:
-        run.facts["withdrawn"] = lake.withdraw(STAYS, [day(2)], "stays do not add up")
+        run.facts["judged"] = judged(
+            lake,
+            STAYS,
+            wrong,
+            [d for d in (day(1), day(2), day(3)) if d not in wrong],
+            released_slices(lake.log()).get(STAYS.name, ()),
+        )
+        run.facts["rows"] = lake.ledger(STAYS).count()
 
-    judge_job = declare(CoreSettings, reads=[STAYS])(judge)
-    (batch,) = inn.run(judge_job, Days(day(2), day(2))).facts["withdrawn"]
+    def verdict() -> Any:
+        return inn.run(declare(CoreSettings, reads=[STAYS])(judge), Days(day(1), day(3))).facts
+
+    assert verdict() == {"judged": (["2005-05-02"], []), "rows": 5}
     report = inn.run(inn.sum_up)
-    assert report.days.each() == [day(1), day(2)]
-    assert report.left_out == [f"clean.stays: {batch} withdrawn, release it or mend it"]
-    assert inn.seen() == {day(1): 1, day(2): 2}
-    assert inn.run(judge_job, Days(day(2), day(2))).facts["withdrawn"] != [batch], "withdrawn once"
-    release(inn.spark, inn.settings, STAYS, [batch], "they do add up")
-    inn.run(inn.sum_up)
-    assert inn.seen()[day(1)] == 11
+    assert report.days.each() == [day(2)]
+    release_it = "mend it or let it be seen: python -m churnlake release --table clean.stays --slice 2005-05-02 --why TEXT"
+    assert report.left_out == [f"clean.stays: 2005-05-02 withdrawn, {release_it}"]
+    assert inn.seen() == inn.seen(STAYS) == {day(1): 11, day(3): 30}, "its other days are seen, in whichever batch they came"
+    assert verdict() == {"judged": ([], []), "rows": 5}, "withdrawn once; who accounts for rows sees them all"
+    assert release(inn.spark, inn.settings, STAYS, ["2005-05-02"], "they do add up") == ["2005-05-02"]
+    assert inn.run(inn.sum_up).days.each() == [day(2)]
+    assert inn.seen()[day(2)] == 22
+    assert verdict()["judged"] == ([], []), "what a person released is not withdrawn again"
+    inn.land("c.csv", day(4), {"e": (day(2), 40)})
+    inn.run(inn.take_in)
+    assert verdict()["judged"] == (["2005-05-02"], []), "until its data change"
+    wrong.clear()
+    assert verdict()["judged"] == ([], ["2005-05-02"]), "seen again when it holds"
+    assert inn.seen(STAYS) == {day(1): 11, day(2): 62, day(3): 30}
 
 
 def test_a_full_disk_is_told_and_harms_nothing(inn: Inn) -> None:

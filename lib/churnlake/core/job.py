@@ -162,7 +162,7 @@ class Job:
                 run.left_out.append(f"{name}: {lake.why_skipped(name)}")
             passed = [w for w in lake.written if not w.withheld]
             report = Report(self.name, run.days, self._rows_in(lake), passed, run.left_out, run.facts, time.monotonic() - began)
-            for found, state in ((lake.written, "withheld"), (lake.withdrawn, "withdrawn")):
+            for found, state in ((lake.written, "withheld"), (lake.withdrawn, "withdrawn"), (lake.lifted, "released")):
                 for w in (w for w in found if w.withheld):
                     lake.append_log(self._entry(run, state, [w], message=w.withheld))
             lake.append_log(self._entry(run, "done", passed, report, lake.versions_read))

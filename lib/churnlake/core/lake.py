@@ -96,6 +96,7 @@ class Lake:
         self.landing = Landing(store)
         self.written: list[Written] = []
         self.withdrawn: list[Written] = []
+        self.lifted: list[Written] = []
         self.versions_read: dict[str, int] = {}
 
     # ---- reading
@@ -107,18 +108,26 @@ class Lake:
             return bool(self.landing.files(table))
         return self._exists(table)
 
-    def read(self, table: Table, first: dt.date | None = None, last: dt.date | None = None, as_of_run: bool = True) -> DataFrame:
+    def read(
+        self,
+        table: Table,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        as_of_run: bool = True,
+        withdrawn: bool = False,
+    ) -> DataFrame:
         """The table's declared columns: one row per what the table says, visible slices and good rows only.
 
         A table dated by ``at`` is cut at the run's last day (or ``last``, if earlier) and, when given, from ``first``.
         ``as_of_run=False`` lifts that cut for a table that is made anew as a whole, so that running an earlier day again does
-        not take back what later days added. A landing feed gives the canonical columns of this run's files, with their trace.
+        not take back what later days added. ``withdrawn=True`` gives withdrawn slices too, for who judges them.
+        A landing feed gives the canonical columns of this run's files, with their trace.
         Raises LineageError for a table the job did not declare, MissingInputError when it does not exist yet.
         """
         self._declared(table, reading=True)
         if not table.stored:
             return self.landing.read(self.spark, table)
-        rows = self.ledger(table) if table.ledger else self._stored(table)
+        rows = self._stored(table, withdrawn)
         if table.ledger:
             rows = rows.where("state = 'good'")
         if table.at and as_of_run:
@@ -129,9 +138,12 @@ class Lake:
         return rows.select(table.names)
 
     def ledger(self, table: Table) -> DataFrame:
-        """Every row that came in for a ledger table, with state and reasons: one row per row delivered; visible slices only."""
+        """Every row that came in for a ledger table, with state and reasons: one row per row delivered.
+
+        Visible batches only, but days withdrawn too: they are accounted for like others.
+        """
         self._declared(table, reading=True)
-        return self._stored(table)
+        return self._stored(table, withdrawn=True)
 
     def log(self) -> DataFrame:
         """The run log: one row per run and state it reached."""
@@ -141,7 +153,7 @@ class Lake:
         """Whether any run has been logged yet."""
         return self._exists(RUNS)
 
-    def _stored(self, table: Table) -> DataFrame:
+    def _stored(self, table: Table, withdrawn: bool = False) -> DataFrame:
         if not self._exists(table):
             maker = self._scope.makers.get(table.name)
             raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
@@ -153,12 +165,16 @@ class Lake:
         mine = {s: w.withheld for w in self.written if w.table == table for s in w.slices}
         hidden = {s: state for s, state in self.hidden().get(table.name, {}).items() if s not in mine}
         hidden |= {s: "withheld" for s, why in mine.items() if why}
+        if withdrawn:
+            hidden = {s: state for s, state in hidden.items() if state != "withdrawn"}
         if hidden:
             self.skipped[table.name] = hidden
         if WHOLE in hidden:
             raise MissingInputError(f"{table.name} can not be read: {self.why_skipped(table.name)}")
         if hidden and table.slice:
-            rows = rows.where(~F.col(table.slice).cast("string").isin(sorted(hidden)))
+            for by in {table.slice, table.at} if table.ledger and table.at else {table.slice}:
+                # a ledger's days may be hidden on their own; rows set aside have none
+                rows = rows.where(~F.coalesce(F.col(by).cast("string").isin(sorted(hidden)), F.lit(False)))
         return rows
 
     def hidden(self) -> dict[str, dict[str, str]]:
@@ -169,11 +185,11 @@ class Lake:
 
     def why_skipped(self, table_name: str) -> str:
         """Which slices of the table this run did not see, and what to do about it."""
-        return visibility.told(self.skipped[table_name], self._scope.makers.get(table_name, "that makes it"))
+        return visibility.told(table_name, self.skipped[table_name], self._scope.makers.get(table_name, "that makes it"))
 
     def days_in(self, table: Table, slices: list[str]) -> list[dt.date]:
         """The days that good rows of these slices are of, whether readers see them or not; sorted."""
-        if table.slice == "day":
+        if table.slice == "day" or (table.ledger and all(visibility.is_day(name) for name in slices)):
             return sorted(dt.date.fromisoformat(name) for name in slices)
         if table.at is None or not self._exists(table):
             return []
@@ -183,36 +199,10 @@ class Lake:
         rows = rows.where("state = 'good'") if table.ledger else rows
         return sorted(row["day"] for row in rows.select(F.col(table.at).alias("day")).distinct().collect() if row["day"])
 
-    def slices_holding(self, table: Table, days: list[dt.date]) -> list[str]:
-        """The slices that hold what was delivered on these days or most of the rows that are of one of them.
-
-        A day or month is its own slice. Of a table sliced by batch, a few rows of a day come late in other batches: withdrawing
-        those for it would hide other days.
-        """
-        if table.slice == "day":
-            return [str(day) for day in sorted(set(days))]
-        if table.slice != "batch":
-            return sorted({str(day.replace(day=1)) for day in days}) if table.slice == "month" else [WHOLE]
-        rows = self.spark.read.format("delta").load(self.path(table))
-        found: set[str] = set()
-        for by in sorted({table.at or "delivered_on", "delivered_on"} & set(table.names)):
-            counted = rows.where(F.col(by).isin(days)).groupBy(F.col(by), "batch").count()
-            most = counted.groupBy(by).agg(F.max_by("batch", F.struct("count", "batch")).alias("batch"))
-            found |= {row["batch"] for row in most.collect()}
-        return sorted(found)
-
     def withheld_batch(self, tables: tuple[Table, ...], registered: list[Any]) -> str | None:
         """The batch, delivered first of those a gate withholds from readers of these tables; None when there is none."""
         held = {s for t in tables for s, state in self.hidden().get(t.name, {}).items() if state == "withheld"}
         return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
-
-    def withdraw(self, table: Table, days: list[dt.date], why: str) -> list[str]:
-        """Hide, from the end of this run on, the slices that hold these days; ``why`` stands in the run log. The slices."""
-        self._declared(table, reading=True)
-        slices = [s for s in self.slices_holding(table, days) if s not in self.hidden().get(table.name, {})]
-        if slices:
-            self.withdrawn.append(Written(table, slices, self._version(table), 0, days=self.days_in(table, slices), withheld=why))
-        return slices
 
     # ---- writing
 

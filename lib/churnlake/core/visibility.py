@@ -1,12 +1,14 @@
 """What the run log says: which slices readers see, and which days a job has yet to take in.
 
 A slice is seen when its newest row in the log is done or released. It is open while a run writes it, failed when that run came to
-no end, withheld when its write did not pass a gate, withdrawn when a check found it wrong afterwards.
+no end, withheld when its write did not pass a gate, withdrawn when a check found it
+wrong afterwards; of a table sliced by batch it is days that are withdrawn.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -43,7 +45,12 @@ def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
     return found
 
 
-def told(slices: dict[str, str], job: str) -> str:
+def is_day(name: str) -> bool:
+    """Whether a slice is a day, written as 2005-05-01."""
+    return re.fullmatch(r"\d{4}-\d{2}-\d{2}", name) is not None
+
+
+def told(table: str, slices: dict[str, str], job: str) -> str:
     """Why a reader skips these slices of a table and what to do about it, in one line."""
     by_state: dict[str, list[str]] = {}
     for name, state in sorted(slices.items()):
@@ -51,7 +58,8 @@ def told(slices: dict[str, str], job: str) -> str:
     parts = []
     for state, names in sorted(by_state.items()):
         listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        remedy = "release it or mend it" if state in CAN_BE_RELEASED else f"run job {job} again"
+        release = f"python -m churnlake release --table {table} --slice {names[0]} --why TEXT"
+        remedy = f"mend it or let it be seen: {release}" if state in CAN_BE_RELEASED else f"run job {job} again"
         parts.append(f"{listed} {'half written' if state in ('open', 'failed') else state}, {remedy}")
     return "; ".join(parts)
 

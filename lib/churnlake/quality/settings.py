@@ -32,6 +32,7 @@ class QualitySettings(Model):
     most_gap_days: int
     error_weight: int
     keep_reports: int
+    withdraw: bool
     band_window_days: int
     band_least_days: int
     band_mads: float

@@ -281,6 +281,7 @@ def quality(data: SiteData) -> Context:
         "judged": max((check["day"] for check in checks), default=data.last),
         "wrong": health.wrong(data, failed),
         "strip": health.strip(data.states),
+        "held_back": data.held_back,
         "by_file": [{**row, "shapes": [samples.told(one) for one in row["shapes"] or ()]} for row in _records(data.by_file)],
         "account": _account(data),
         "figures": figures,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -80,6 +80,7 @@ class SiteData:
         by_file: feed, path, column, reason, rows, shapes; where rows were set aside in the last week judged, the most first.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
+        held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
         least: Persons that a figure must be over to be shown.
     """
 
@@ -110,6 +111,7 @@ class SiteData:
     by_file: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
+    held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
     least: int = 1
 
 
