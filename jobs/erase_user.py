@@ -1,6 +1,5 @@
 """Erase users named by privacy.erase_users or privacy.erase_file from every table, with proof; finish an erasure that was killed."""
 
-import contextlib
 from pathlib import Path
 
 from pyspark.sql.types import StructField, StructType
@@ -12,7 +11,7 @@ from churnlake.core.erasure import erase, own_times
 from churnlake.core.frames import frame_of
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
-from churnlake.core.leases import lease
+from churnlake.core.leases import leases
 from churnlake.landing.requests import meant, mentioned, requests
 from churnlake.tables.reference import LIVES
 from jobs import job
@@ -27,10 +26,9 @@ def erase_user(lake: Lake, run: Run) -> None:
 
     lineage, settings = Lineage.of_package(), run.settings
     asked = requests(lake.spark, settings.privacy.erase_users, settings.privacy.erase_file)
-    with contextlib.ExitStack() as held:
-        # what another job writes meanwhile would be lost, or bring the user back
-        for name in sorted(j.name for j in lineage.jobs if j.name != run.job and (j.inputs or j.writes)):
-            held.enter_context(lease(lake.spark, settings.store.lake, name, run.run_id))
+    # what another job writes meanwhile would be lost, or bring the user back
+    others = [j.name for j in lineage.jobs if j.name != run.job]
+    with leases(lake.spark, settings.store.lake, others, run.run_id):
         holders = own_times(lake.read(LIVES)) if lake.has(LIVES) else None
         marks = lake.read(ERASED) if lake.has(ERASED) else None
         zone = settings.store.city_zone

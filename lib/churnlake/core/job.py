@@ -289,7 +289,11 @@ class Job:
                 sys.stderr.write(
                     f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n"
                 )
-                for line in (*[f"left out: {one}" for one in report.left_out], *report.facts.get("failed", ())):
+                for line in (
+                    *[f"left out: {one}" for one in report.left_out],
+                    *report.facts.get("failed", ()),
+                    *report.facts.get("told", ()),
+                ):
                     sys.stderr.write(f"  {line}\n")
 
         return guarded(self.name, argument_parser(self.name, self.meaning), argv, body)

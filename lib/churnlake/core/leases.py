@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +61,15 @@ def lease(spark: SparkSession, root: str, job: str, run_id: str) -> Iterator[Non
         with contextlib.suppress(Exception):
             if _parsed(files.read(job)).get("run_id") == run_id:
                 files.remove(job)
+
+
+@contextlib.contextmanager
+def leases(spark: SparkSession, root: str, jobs: Iterable[str], run_id: str) -> Iterator[None]:
+    """Hold the leases of all these jobs, so that none of them starts meanwhile. Raises BusyError when one is at work."""
+    with contextlib.ExitStack() as held:
+        for name in sorted(jobs):
+            held.enter_context(lease(spark, root, name, run_id))
+        yield
 
 
 def _text(holder: dict[str, Any]) -> str:

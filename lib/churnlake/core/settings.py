@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from churnlake.core.errors import SettingsError
 
@@ -60,11 +60,23 @@ class TrackingSettings(Model):
     model_name: str
 
 
+class MaintenanceSettings(Model):
+    """How maintain_lake keeps tables, their history, set aside text and logs."""
+
+    file_megabytes: Annotated[int, Field(ge=1)]
+    most_files: Annotated[int, Field(ge=2)]
+    restore_days: Annotated[int, Field(ge=0)]
+    log_days: Annotated[int, Field(ge=1)]
+    raw_text_days: Annotated[int, Field(ge=0)]
+    work_days: Annotated[int, Field(ge=1)]
+
+
 class CoreSettings(Model):
     """The settings of the kernel."""
 
     spark: SparkSettings
     store: StoreSettings
+    maintenance: MaintenanceSettings
     tracking: TrackingSettings
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.core import rules
 from churnlake.core.contract import Table, sql_type
@@ -77,26 +77,49 @@ class Storage:
             self._sql(f"ALTER TABLE {self._name(table)} DROP CONSTRAINT IF EXISTS {name}")
             self._sql(f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {name} CHECK ({condition})")
 
+    def files(self, table: Table) -> DataFrame:
+        """One row per file of the table's newest version: partitionValues and size. Read from its log alone."""
+        jvm: Any = self.spark._jvm
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
+        snapshot = log.update(*[getattr(log, f"update$default${n}")() for n in (1, 2, 3)])
+        return DataFrame(snapshot.allFiles().toDF(), self.spark).select("partitionValues", "size")
+
+    def bytes_held(self, table: Table) -> int:
+        """Bytes of the files of every version of the table, its log left out."""
+        (whole, files), (log, _) = self._folder(self.path(table)), self._folder(f"{self.path(table)}/_delta_log")
+        return int(files.getContentSummary(whole).getLength() - files.getContentSummary(log).getLength())
+
+    def vacuum(self, table: Table, hours: int) -> None:
+        """Delete the files that only versions older than so many hours need; another writer at work may lose its files when they are few."""
+        # neither a refusal of few hours, nor two entries in the table's log for each vacuum
+        names = ("spark.databricks.delta.retentionDurationCheck.enabled", "spark.databricks.delta.vacuum.logging.enabled")
+        before = {name: self.spark.conf.get(name, "true") for name in names}
+        try:
+            for name in names:
+                self.spark.conf.set(name, "false")
+            self._sql(f"VACUUM {self._name(table)} RETAIN {hours} HOURS")
+        finally:
+            for name, value in before.items():
+                self.spark.conf.set(name, str(value))
+
+    def _folder(self, path: str) -> tuple[Any, Any]:
+        jvm: Any = self.spark._jvm
+        folder = jvm.org.apache.hadoop.fs.Path(path)
+        return folder, folder.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf())
+
     def forget(self, table: Table) -> None:
         """Delete every file and every entry of the log that only older versions of the table need; nobody reads those any more.
 
         Entries of the log tell the least and most of the columns a table is sorted by, and so may hold what was erased. The
         newest version is first written out whole. Running it again, after a kill too, does no harm; another writer at work would lose its files.
         """
-        retention = "spark.databricks.delta.retentionDurationCheck.enabled"
-        before = self.spark.conf.get(retention, "true")
-        self.spark.conf.set(retention, "false")
-        try:
-            self._sql(f"VACUUM {self._name(table)} RETAIN 0 HOURS")
-        finally:
-            self.spark.conf.set(retention, str(before))
+        self.vacuum(table, 0)
         # one entry more, so that the one that erased is old as well: it lists the files it removed
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ('churnlake.forgotten' = '{now}')")
         jvm: Any = self.spark._jvm
         jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
-        folder = jvm.org.apache.hadoop.fs.Path(f"{self.path(table)}/_delta_log")
-        files = folder.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf())
+        folder, files = self._folder(f"{self.path(table)}/_delta_log")
         entries = {str(entry.getPath().getName()): entry.getPath() for entry in files.listStatus(folder)}
         versions = {name: int(told[0]) for name in entries if (told := re.match(r"\d{20}", name))}
         whole = max(version for name, version in versions.items() if ".checkpoint." in name)
