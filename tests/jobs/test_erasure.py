@@ -155,7 +155,8 @@ def test_a_user_erased_leaves_no_trace_and_never_comes_back(
     assert again.facts == {"erased_before": 1, "rows": {}, "lines_exported": 0}
 
     # everything again under other names, with one record more of each side
-    hamlet.deliver_subscribers(3)
+    header, *lines_of_register = (tmp_path / "landing/subscribers/date=2005-05-01/all.csv").read_text().splitlines()
+    hamlet.deliver("subscribers", 3, "again.csv", "\n".join([header, *reversed(lines_of_register)]) + "\n")
     hamlet.deliver("sms", 3, "again.csv", sms(*GOOD, ("n", 3, 1, "0"), ("m", 3, 0, "1")) + BROKEN.replace("f,", "F,"))
     reports = hamlet.run(*JOBS)
     written = {w.table.name: w for r in reports.values() for w in r.written}
@@ -315,7 +316,9 @@ def test_a_lake_made_before_there_were_erasures_takes_one(spark: SparkSession, t
     spark.sql(f"ALTER TABLE delta.`{path}` DROP CONSTRAINT {STATE_KNOWN}")
     spark.sql(f"ALTER TABLE delta.`{path}` ADD CONSTRAINT {STATE_KNOWN} CHECK (state IN ('good', 'bad', 'duplicate'))")
     erase(hamlet, "user-0", "user-1")
-    assert properties(spark, path)[f"delta.constraints.{STATE_KNOWN}"] == checks(SMS)[STATE_KNOWN]
+    # an engine may set the blanks otherwise
+    told = properties(spark, path)[f"delta.constraints.{STATE_KNOWN}"]
+    assert "".join(told.split()) == "".join(checks(SMS)[STATE_KNOWN].split())
     assert where(hamlet, traces(hamlet, "user-0") | traces(hamlet, "user-1")) == set()
 
 
