@@ -14,7 +14,7 @@ from churnlake.core.runs import Days
 from churnlake.core.settings import conf_folder
 from churnlake.quality.bands import Asked, drift, learnt_checks, since, with_missing_days
 from churnlake.quality.checks import fixed_checks
-from churnlake.quality.scores import failures, results_by_day, told
+from churnlake.quality.scores import Known, failures, results_by_day, told
 from churnlake.quality.settings import QualitySettings
 from churnlake.tables.clean import SMS, VOICE, WAP
 
@@ -143,7 +143,7 @@ def test_a_failure_is_told_since_it_began(settings: QualitySettings) -> None:
     assert since({D1: True, D2: False, D3: False}, D3) == D2
     check = each_between("clean.sms", "few bad", "bad_share", "validity", most=0.1)
     by_day = results_by_day([Asked(day, check, value) for day, value in ((D1, 0.0), (D2, 0.5), (D3, 0.6))])
-    found = failures(by_day)
+    found = failures(by_day, Known())
     assert [(one["day"], one["since"], one["severity"]) for one in found] == [
         ("2005-05-03", "2005-05-02", "error"),
         ("2005-05-02", "2005-05-02", "error"),

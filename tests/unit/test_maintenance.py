@@ -71,7 +71,9 @@ def test_small_files_are_put_together_and_old_text_is_dropped(spark: SparkSessio
     versions = {table: after.storage.version(table) for table in (SMS, FILES)}
     again = maintain(hamlet, later, restore_days=0).facts["tables"]
     assert {table: after.storage.version(table) for table in versions} == versions, "a second time there is nothing to do"
-    assert all(one["texts_dropped"] == 0 and one["files_before"] == one["files_after"] for one in again.values())
+    # the run log grows with every run, also of this job
+    of_data = [again[table.name] for table in versions]
+    assert all(one["texts_dropped"] == 0 and one["files_before"] == one["files_after"] for one in of_data)
 
 
 def test_logs_nobody_writes_to_go(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def summary(hamlet: Hamlet) -> Any:
 def deliver(hamlet: Hamlet, day: dt.date, count: int, broken: int = 0, name: str = "a.csv") -> None:
     lines = [
         f"{day:%d}{name[0]}{i},{NUMBERS[f'user-{i % 5}']},{NUMBERS[f'user-{(i + 1) % 5}']},"
-        f"{day} {i % 24:02}:{i % 60:02}:00,{'out' if i >= broken else 'sent Wang'}"
+        f"{day} {i % 24:02}:{i % 60:02}:00,{'out' if i >= broken else 'sent 13901234560 Wang'}"
         for i in range(count)
     ]
     hamlet.deliver("sms", day.day, name, SMS + "\n".join(lines) + "\n")
@@ -75,7 +75,7 @@ def test_a_day_of_a_fifth_of_its_volume_is_hidden_until_released_and_not_hidden_
     run(hamlet, "publish_site")
     page = (hamlet.home / "work" / "site" / "quality.html").read_text(encoding="utf-8")
     assert release_it in page
-    assert "<code>99x99,9{11},9{11},9999-99-99 99:99:99,xxxx Xxxx</code>" in page, "30 lines are enough for a sample"
+    assert "<code>99x99,9{11},9{11},9999-99-99 99:99:99,xxxx 9{11} Xxxx</code>" in page, "30 lines are enough for a sample"
     assert page.count('<td class="shapes"><code>') == 1, "2 lines are not"
     assert leaks(hamlet.settings).hits == []
     release(hamlet.spark, hamlet.settings, SMS_TABLE, ["2005-05-13"], "a strike, known")

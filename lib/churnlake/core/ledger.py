@@ -42,9 +42,13 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
     said = f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))"
     errors = f"concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said}))"
     warnings = f"if({sound_sql(rules, 'warn')}, {NO_REASONS}, {reasons_sql(rules, 'warn')})"
-    return rows.withColumn("reasons", F.expr(f"if({is_sound}, null, {errors})")).withColumns(
+    marked = rows.withColumn("reasons", F.expr(f"if({is_sound}, null, {errors})")).withColumns(
         {"state": F.expr("if(reasons is null, 'good', 'bad')"), "reasons": F.expr(f"coalesce(reasons, {warnings})")}
     )
+    # where fields are shifted, a number may stand where a code should: it stays in the encrypted line only
+    codes = [c for c in table.columns if c.one_of]
+    known = [(F.col("state") == "good") | F.col(c.name).isin(*c.one_of) for c in codes]
+    return marked.withColumns({c.name: F.when(is_known, F.col(c.name)) for c, is_known in zip(codes, known, strict=True)})
 
 
 def dealt(table: Table, rows: DataFrame, count: int) -> DataFrame:
