@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from churnlake.core import dictionary, rules
+from churnlake.core import restore as going_back
 from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
 from churnlake.core.errors import ContractError, MissingInputError, SettingsError
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
+        "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         "lineage": (_lineage, "print which job makes what, in the order they run"),
         **evaluation.COMMANDS,
@@ -145,6 +147,37 @@ def _release(argv: list[str]) -> int:
         _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
 
     return guarded("release", parser, argv, body)
+
+
+def _restore(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake restore",
+        description="Take every table, the register of files and the run log back to where they stood when a run was done. What came "
+        "later is gone from them, and files taken in later are new again. Without --run: finish going back where that was "
+        "begun, else list the newest runs.",
+    )
+    parser.add_argument("--run", default=None, help="the run_id")
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        lineage = Lineage.of_package()
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        with session(settings.spark, logs) as spark:
+            if not arguments.run and not going_back.is_under_way(spark, settings):
+                for row in going_back.newest(spark, settings, 30):
+                    _say(
+                        f"{row['run_id']}  {row['at']:%Y-%m-%d %H:%M:%S}  {row['job']:<20} {row['first_day']}..{row['last_day']}\n"
+                    )
+                return
+            stored = [table for table in lineage.tables if table.stored]
+            back = going_back.restore(spark, settings, stored, [job.name for job in lineage.jobs], arguments.run)
+        _say("".join(f"{name:<24} version {now}, as it was at version {then}\n" for name, (now, then) in back.items()))
+        _say(f"{len(back)} tables went back; run the jobs as usual, files taken in later come in again\n")
+
+    return guarded("restore", parser, argv, body)
 
 
 def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:

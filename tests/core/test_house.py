@@ -117,9 +117,17 @@ def test_tables_are_overwritten_in_one_place_and_by_slices_only() -> None:
         )
         and p.parent.name not in ("city", "evaluate")
     ]
-    # jobs write by way of the lake alone; a new key, an erasure and compaction are no job's result and go over all tables there are;
+    # jobs write by way of the lake alone; a new key, a new contract, an erasure and compaction are no job's result and go over all tables there are;
     # a line repaired goes from one batch to another in one commit, which no write of a run's own slices can do
-    assert [p.name for p in found] == ["erased.py", "erasure.py", "lake.py", "maintenance.py", "repair.py", "rotation.py"]
+    assert [p.name for p in found] == [
+        "erased.py",
+        "erasure.py",
+        "lake.py",
+        "maintenance.py",
+        "migration.py",
+        "repair.py",
+        "rotation.py",
+    ]
     for path in found:
         assert path.read_text().count('mode("overwrite")') == path.read_text().count('"replaceWhere"')
 

@@ -21,6 +21,14 @@ def frame_of(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]
     return spark.createDataFrame(table, schema)
 
 
+def padded(table: Table, rows: DataFrame) -> DataFrame:
+    """The rows of a table on disk, with nulls for optional columns that its contract gained since."""
+    there = set(rows.columns)
+    return rows.withColumns(
+        {c.name: F.lit(None).cast(c.type) for c in table.stored_columns if c.optional and c.name not in there}
+    )
+
+
 def conform(table: Table, rows: DataFrame) -> DataFrame:
     """The rows with the table's columns on disk, in its types. Raises ContractError where one lacks or is of another kind."""
     found = {f.name: f.dataType for f in rows.schema.fields}

@@ -150,10 +150,7 @@ class Job:
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)
         scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
-        lake = Lake(
-            spark, settings.store, scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned)))
-        )
-        lake.landing = looking.landing
+        lake = looking.bound_to(scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
         try:
             self._body(lake, run)
             if self.lands:

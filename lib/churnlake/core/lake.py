@@ -19,8 +19,8 @@ from pyspark.sql import functions as F
 
 from churnlake.core import erased, ledger, rules, visibility
 from churnlake.core.contract import STATES, Table
-from churnlake.core.errors import LineageError, MissingInputError
-from churnlake.core.frames import conform, frame_of
+from churnlake.core.errors import ContractError, LineageError, MissingInputError
+from churnlake.core.frames import conform, frame_of, padded
 from churnlake.core.key_versions import KeyVersions
 from churnlake.core.landing import Landing
 from churnlake.core.pseudonyms import Key
@@ -82,9 +82,7 @@ class Lake:
         scope: Scope,
         on_first_write: Callable[[list[tuple[Table, list[str]]]], None] | None = None,
     ) -> None:
-        self.spark = spark
-        self._store = store
-        self._scope = scope
+        self.spark, self._store, self._scope, self.run_id = spark, store, scope, scope.run_id
         self._on_first_write = on_first_write
         self.announced = False
         self.begun: list[tuple[Table, list[str]]] = []
@@ -98,6 +96,12 @@ class Lake:
         self.withdrawn: list[Written] = []
         self.lifted: list[Written] = []
         self.versions_read: dict[str, int] = {}
+
+    def bound_to(self, scope: Scope, on_first_write: Callable[[list[tuple[Table, list[str]]]], None]) -> Lake:
+        """The same lake for another scope, with what was found out of it: files chosen, slices hidden, contracts and keys."""
+        other = Lake(self.spark, self._store, scope, on_first_write)
+        other.landing, other.storage, other.keys, other._hidden = self.landing, self.storage, self.keys, self._hidden
+        return other
 
     # ---- reading
 
@@ -147,6 +151,7 @@ class Lake:
 
     def log(self) -> DataFrame:
         """The run log: one row per run and state it reached."""
+        self.storage.check(RUNS)
         return self.spark.read.format("delta").load(self.path(RUNS))
 
     def has_log(self) -> bool:
@@ -157,8 +162,9 @@ class Lake:
         if not self._exists(table):
             maker = self._scope.makers.get(table.name)
             raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
+        self.storage.check(table)
         self.keys.check(table, self.path(table))
-        rows = self.spark.read.format("delta").load(self.path(table))
+        rows = padded(table, self.spark.read.format("delta").load(self.path(table)))
         if table.name not in self.versions_read:
             self.versions_read[table.name] = self._version(table)
         # what this run itself has written it may read, once past its gate
@@ -220,9 +226,10 @@ class Lake:
         if not slices:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
             return None
+        # a table under another contract stops the run before anything is hidden
+        self.create(table)
         self.announce()
         self.begun.append((table, slices))
-        self.create(table)
         if table.ledger:
             rows = self._judged(table, rows)
         rows = conform(table, rows)
@@ -264,13 +271,17 @@ class Lake:
         """Add one row to the run log."""
         self.create(RUNS)
         frame = frame_of(self.spark, RUNS.stored_schema, [row]).coalesce(1)
-        frame.write.format("delta").mode("append").save(self.path(RUNS))
+        told = json.dumps({"run_id": row["run_id"], "state": row["state"]})
+        frame.write.format("delta").mode("append").option("userMetadata", told).save(self.path(RUNS))
 
     def record_files(self, rows: list[dict[str, Any]], table: Table, batch: str) -> None:
         """Replace one batch's rows of the register of landing files."""
         self.create(table)
         frame = frame_of(self.spark, table.stored_schema, rows).coalesce(1)
-        frame.write.format("delta").mode("overwrite").option("replaceWhere", f"batch = '{batch}'").save(self.path(table))
+        (
+            frame.write.format("delta").mode("overwrite").option("replaceWhere", f"batch = '{batch}'")
+            .option("userMetadata", json.dumps({"run_id": self._scope.run_id})).save(self.path(table))
+        )  # fmt: skip
 
     def create(self, table: Table) -> None:
         """Create the table from its contract if it is not there. Raises ContractError when it is there under another, or another key."""
@@ -333,6 +344,8 @@ class Lake:
     def announce(self) -> None:
         """Log, before the first write, what the run will write: hidden from readers until it is done."""
         if not self.announced and self._on_first_write:
+            if visibility.GOING_BACK in {state for states in self.hidden().values() for state in states.values()}:
+                raise ContractError(f"the lake can not be written: {visibility.GO_ON_BACK}")
             self._on_first_write(self.planned())
         self.announced = True
 

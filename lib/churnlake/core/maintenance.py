@@ -38,9 +38,7 @@ def maintain(lake: Lake, tables: Sequence[Table], settings: MaintenanceSettings,
     for table in there:
         lake.keys.check(table, lake.path(table))
         if lake.storage.contract(table) != table.fingerprint:
-            raise ContractError(
-                f"{table.name} was made under another contract; run a job that writes it, then maintain_lake again"
-            )
+            raise ContractError(f"{table.name} was made under another contract; run job migrate_lake, then maintain_lake again")
     if ERASED in there and lake.spark.read.format("delta").load(lake.path(ERASED)).where("done_at IS NULL").head():
         raise ContractError("an erasure is under way; run job erase_user to finish it, then maintain_lake again")
     done = {}

@@ -102,10 +102,11 @@ def slices_sql(table: Table, slices: list[str]) -> str:
     return f"{table.slice} IN ({', '.join(f'date{day.isoformat()!r}' for day in dates)})"
 
 
-def ddl(table: Table, target: str, key_version: str = "") -> str:
+def ddl(table: Table, target: str, key_version: str = "", *, contract: str = "", location: str = "") -> str:
     """CREATE TABLE for the table at ``target`` (a quoted Delta path or a name), with NOT NULL, CHECKs and comments.
 
-    ``key_version`` tells the keys its pseudonyms are made with, where there are any and that is known.
+    ``key_version`` tells the keys its pseudonyms are made with, where there are any and that is known. With ``location`` the
+    table that lies there is replaced by an empty one; ``contract`` is what it then says of its contract.
     """
     strict = not table.ledger
     lines = [
@@ -113,7 +114,7 @@ def ddl(table: Table, target: str, key_version: str = "") -> str:
         for c in table.stored_columns
     ]
     properties = {f"delta.constraints.{name}": condition for name, condition in checks(table).items()}
-    properties["churnlake.contract"] = table.fingerprint
+    properties["churnlake.contract"] = contract or table.fingerprint
     if table.pseudonyms and key_version:
         properties["churnlake.key"] = key_version
     parts = partition_columns(table)
@@ -121,11 +122,12 @@ def ddl(table: Table, target: str, key_version: str = "") -> str:
     told = [name for name in dict.fromkeys((table.at, *table.sort)) if name and name not in parts]
     properties |= {"delta.dataSkippingStatsColumns": ",".join(told)} if told else {"delta.dataSkippingNumIndexedCols": "0"}
     return (
-        f"CREATE TABLE IF NOT EXISTS {target} (\n"
+        f"CREATE {'OR REPLACE TABLE' if location else 'TABLE IF NOT EXISTS'} {target} (\n"
         + ",\n".join(lines)
         + "\n)\nUSING delta\n"
         + (f"PARTITIONED BY ({', '.join(parts)})\n" if parts else "")
         + f"COMMENT {literal(table.meaning)}\n"
+        + (f"LOCATION {literal(location)}\n" if location else "")
         + "TBLPROPERTIES (\n"
         + ",\n".join(f"  {literal(k)} = {literal(v)}" for k, v in properties.items())
         + "\n)"

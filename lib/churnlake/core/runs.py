@@ -37,8 +37,8 @@ RUNS = Table(
             "state",
             STRING,
             "open: writing, its slices hidden; done: visible; failed: hidden until run again; "
-            "withheld, withdrawn: hidden until released or written again; released: visible.",
-            one_of=("open", "done", "failed", "withheld", "withdrawn", "released"),
+            "withheld, withdrawn: hidden until released or written again; released: visible; restoring: all hidden until back.",
+            one_of=("open", "done", "failed", "withheld", "withdrawn", "released", "restoring"),
         ),
         Column("at", TIMESTAMP, "When, UTC."),
         Column("first_day", DATE, "First day of the run's range."),
@@ -50,7 +50,10 @@ RUNS = Table(
         Column("seconds", DOUBLE, "Wall time.", optional=True),
         Column("revision", STRING, "git revision of the code, where known.", optional=True),
         Column(
-            "message", STRING, "On failed, withheld and withdrawn: what is wrong; on released: by whom and why.", optional=True
+            "message",
+            STRING,
+            "On failed, withheld and withdrawn: what is wrong; on released: by whom and why; on restoring: to which run.",
+            optional=True,
         ),
         Column("days", ArrayType(DATE), "The days of the run, where they are not all from first to last.", optional=True),
         Column(

@@ -19,6 +19,10 @@ from churnlake.core.contract import Table, sql_type
 from churnlake.core.errors import ContractError
 
 logger = logging.getLogger(__name__)
+HALF = "half"
+"""Begins what a table says of its contract while migrate_lake rewrites it: then come the version to rewrite and the contract's hash."""
+REPLACED = "churnlake_replaced"
+"""Name under which a table is replaced: Delta replaces no table that is named by its path."""
 
 
 def properties(spark: SparkSession, path: str) -> dict[str, str]:
@@ -33,6 +37,7 @@ class Storage:
         self.spark = spark
         self.root = root
         self.apart = dict(apart or {})
+        self._kept: set[str] = set()
 
     @property
     def is_local(self) -> bool:
@@ -131,6 +136,54 @@ class Storage:
         """The hash of the contract that the table on disk was made under; empty where it says none."""
         return properties(self.spark, self.path(table)).get("churnlake.contract", "")
 
+    def check(self, table: Table) -> None:
+        """Raise ContractError where the table on disk lies under another contract, but for optional columns that this one gained."""
+        if table.name not in self._kept:
+            found = self.contract(table)
+            if found != table.fingerprint and self._before(table, found) is None:
+                raise self._differs(table, found)
+            self._kept.add(table.name)
+
+    def _differs(self, table: Table, found: str) -> ContractError:
+        if found.startswith(HALF):
+            return ContractError(f"{table.name} is half way to another contract; run job migrate_lake, to finish it")
+        return ContractError(
+            f"{table.name} at {self.path(table)} was made under another contract, and they differ in more than added optional columns; "
+            "run job migrate_lake, which brings stored rows to this one, or run code that has the contract it was made under"
+        )
+
+    def replace(self, table: Table, before: int) -> None:
+        """Replace the table on disk by an empty one under its contract, which says of itself that version ``before`` is yet to be rewritten."""
+        key_version = properties(self.spark, self.path(table)).get("churnlake.key", "")
+        try:
+            self._sql(f"DROP TABLE IF EXISTS {REPLACED}")
+            self._sql(f"CREATE TABLE {REPLACED} USING delta LOCATION {rules.literal(self.path(table))}")
+            contract = f"{HALF} {before} {table.fingerprint}"
+            self._sql(rules.ddl(table, REPLACED, key_version, contract=contract, location=self.path(table)))
+        finally:
+            self._sql(f"DROP TABLE IF EXISTS {REPLACED}")
+
+    def tell_contract(self, table: Table) -> None:
+        """Write down that the rows on disk are all under the table's contract."""
+        self._sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ('churnlake.contract' = '{table.fingerprint}')")
+
+    def commits(self, table: Table) -> DataFrame:
+        """One row per commit that the table's log still tells: version, at (milliseconds since 1970) and userMetadata."""
+        told: DataFrame = self._sql(f"DESCRIBE HISTORY {self._name(table)}")
+        return told.selectExpr("version", "unix_millis(timestamp) as at", "userMetadata")
+
+    def lacking(self, table: Table, version: int) -> int:
+        """How many files of an older version are gone, of those the newest does not need too."""
+        newest = self.spark.read.format("delta").load(self.path(table)).inputFiles()
+        older = self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table)).inputFiles()
+        jvm: Any = self.spark._jvm
+        _, files = self._folder(self.path(table))
+        return sum(not files.exists(jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(name))) for name in set(older) - set(newest))
+
+    def restore(self, table: Table, version: int) -> None:
+        """Bring back an older version of the table, as a new commit."""
+        self._sql(f"RESTORE TABLE {self._name(table)} TO VERSION AS OF {version}")
+
     def create(self, table: Table, key_version: str = "") -> None:
         """Create the table from its contract if it is not there; optional columns that its contract gained are added.
 
@@ -146,10 +199,7 @@ class Storage:
             return
         before = self._before(table, found)
         if before is None:
-            raise ContractError(
-                f"{table.name} on disk was made under another contract, and they differ in more than added optional columns; "
-                f"move {self.path(table)} away and run the jobs that fill it again, or restore the contract"
-            )
+            raise self._differs(table, found)
         self._add(table, before)
 
     def _before(self, table: Table, found: str) -> Table | None:
@@ -177,7 +227,7 @@ class Storage:
         for name, condition in rules.checks(table).items():
             if name not in rules.checks(before) and f"delta.constraints.{name}" not in known:
                 self._sql(f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {name} CHECK ({condition})")
-        self._sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ('churnlake.contract' = '{table.fingerprint}')")
+        self.tell_contract(table)
         logger.info("%s: its contract gained optional columns: %s", table.name, ", ".join(c.name for c in new))
 
     def _name(self, table: Table) -> str:

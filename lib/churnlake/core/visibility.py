@@ -1,7 +1,7 @@
 """What the run log says: which slices readers see, and which days a job has yet to take in.
 
 A slice is seen when its newest row in the log is done or released. It is open while a run writes it, failed when that run came to
-no end, withheld when its write did not pass a gate, withdrawn when a check found it
+no end, restoring while all tables go back to an earlier run, withheld when its write did not pass a gate, withdrawn when a check found it
 wrong afterwards; of a table sliced by batch it is days that are withdrawn.
 """
 
@@ -15,6 +15,8 @@ from pyspark.sql import functions as F
 
 VISIBLE = ("done", "released")
 CAN_BE_RELEASED = ("withheld", "withdrawn")
+GOING_BACK = "restoring"
+GO_ON_BACK = "it is going back to an earlier run; python -m churnlake restore finishes that"
 
 
 def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
@@ -52,6 +54,8 @@ def is_day(name: str) -> bool:
 
 def told(table: str, slices: dict[str, str], job: str) -> str:
     """Why a reader skips these slices of a table and what to do about it, in one line."""
+    if GOING_BACK in slices.values():
+        return GO_ON_BACK
     by_state: dict[str, list[str]] = {}
     for name, state in sorted(slices.items()):
         by_state.setdefault(state, []).append(name)
