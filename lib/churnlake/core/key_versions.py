@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import SparkSession
 
 from churnlake.core.contract import Table
@@ -30,14 +32,14 @@ class KeyVersions:
         if not self.version:
             self.version, self._from = version, what
 
-    def check(self, table: Table, path: str) -> None:
+    def check(self, table: Table, path: str, told: Mapping[str, str] | None = None) -> None:
         """Raise ContractError where the table is being rewritten for a new key, or was made with another key than this run's.
 
-        A table that has no version yet is given this run's.
+        A table that has no version yet is given this run's. ``told`` are its properties, where they are known.
         """
         if not table.pseudonyms or path in self._seen:
             return
-        found = properties(self._spark, path).get(PROPERTY, "")
+        found = (properties(self._spark, path) if told is None else told).get(PROPERTY, "")
         if UNDER_WAY in found:
             raise ContractError(f"{table.name} is half way to a new key; {REMEDY}, to finish it")
         if found:

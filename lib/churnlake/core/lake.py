@@ -162,8 +162,7 @@ class Lake:
         if not self._exists(table):
             maker = self._scope.makers.get(table.name)
             raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
-        self.storage.check(table)
-        self.keys.check(table, self.path(table))
+        self.keys.check(table, self.path(table), self.storage.check(table))
         rows = padded(table, self.spark.read.format("delta").load(self.path(table)))
         if table.name not in self.versions_read:
             self.versions_read[table.name] = self._version(table)

@@ -37,7 +37,7 @@ class Storage:
         self.spark = spark
         self.root = root
         self.apart = dict(apart or {})
-        self._kept: set[str] = set()
+        self._kept: dict[str, dict[str, str]] = {}
 
     @property
     def is_local(self) -> bool:
@@ -136,13 +136,18 @@ class Storage:
         """The hash of the contract that the table on disk was made under; empty where it says none."""
         return properties(self.spark, self.path(table)).get("churnlake.contract", "")
 
-    def check(self, table: Table) -> None:
-        """Raise ContractError where the table on disk lies under another contract, but for optional columns that this one gained."""
+    def check(self, table: Table) -> dict[str, str]:
+        """The properties of the table on disk, asked for once.
+
+        Raises ContractError where it lies under another contract, but for optional columns that this one gained.
+        """
         if table.name not in self._kept:
-            found = self.contract(table)
+            told = properties(self.spark, self.path(table))
+            found = told.get("churnlake.contract", "")
             if found != table.fingerprint and self._before(table, found) is None:
                 raise self._differs(table, found)
-            self._kept.add(table.name)
+            self._kept[table.name] = told
+        return self._kept[table.name]
 
     def _differs(self, table: Table, found: str) -> ContractError:
         if found.startswith(HALF):
