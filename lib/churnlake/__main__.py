@@ -168,9 +168,7 @@ def _restore(argv: list[str]) -> int:
         with session(settings.spark, logs) as spark:
             if not arguments.run and not going_back.is_under_way(spark, settings):
                 for row in going_back.newest(spark, settings, 30):
-                    _say(
-                        f"{row['run_id']}  {row['at']:%Y-%m-%d %H:%M:%S}  {row['job']:<20} {row['first_day']}..{row['last_day']}\n"
-                    )
+                    _say(f"{row['run_id']}  {row['done_at']}  {row['job']:<20} {row['first_day']}..{row['last_day']}\n")
                 return
             stored = [table for table in lineage.tables if table.stored]
             back = going_back.restore(spark, settings, stored, [job.name for job in lineage.jobs], arguments.run)

@@ -38,12 +38,13 @@ STAYS = (ERASED, ERASURES, RUNS)
 
 
 def newest(spark: SparkSession, settings: CoreSettings, most: int) -> list[Any]:
-    """Rows run_id, job, at, first_day, last_day of the newest runs that were done, the newest first."""
+    """Rows run_id, job, done_at (UTC, as text), first_day, last_day of the newest runs that were done, the newest first."""
     lake = _lake(spark, settings, ())
     if not lake.has_log():
         return []
     done = lake.log().where((F.col("state") == "done") & (F.col("job") != NAME))
-    return done.orderBy(F.desc("at")).select("run_id", "job", "at", "first_day", "last_day").limit(most).collect()
+    told = F.date_format("at", "yyyy-MM-dd HH:mm:ss").alias("done_at")
+    return done.orderBy(F.desc("at")).select("run_id", "job", told, "first_day", "last_day").limit(most).collect()
 
 
 def is_under_way(spark: SparkSession, settings: CoreSettings) -> bool:
