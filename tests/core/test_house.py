@@ -124,9 +124,8 @@ def test_tables_are_overwritten_in_one_place_and_by_slices_only() -> None:
         "erasure.py",
         "lake.py",
         "maintenance.py",
-        "migration.py",
         "repair.py",
-        "rotation.py",
+        "rewriting.py",
     ]
     for path in found:
         assert path.read_text().count('mode("overwrite")') == path.read_text().count('"replaceWhere"')

@@ -203,6 +203,13 @@ def hand_on(lake: Lake, begun: DataFrame) -> int:
     return count
 
 
+def is_under_way(lake: Lake) -> bool:
+    """Whether an erasure was begun and has not come to its end."""
+    if not lake.storage.exists(ERASED):
+        return False
+    return not lake.spark.read.format("delta").load(lake.path(ERASED)).where("done_at IS NULL").isEmpty()
+
+
 def rewrite(lake: Lake, marks: DataFrame) -> None:
     """Replace privacy.erased, which is small, by these rows in one commit."""
     lake.create(ERASED)

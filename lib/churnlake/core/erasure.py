@@ -37,10 +37,9 @@ from churnlake.core.erased import (
 from churnlake.core.errors import ContractError
 from churnlake.core.frames import frame_of
 from churnlake.core.lake import WHOLE, Lake
+from churnlake.core.rewriting import SLICES_AT_ONCE
 
 logger = logging.getLogger(__name__)
-SLICES_AT_ONCE = 31
-"""Slices rewritten in one commit: a kill costs at most so many."""
 PERSON = ("user_id", "number_key", "own_from", "own_to")
 OWN, WHO = "is_own", "erased_hashes"
 Mentioned = Callable[[DataFrame], DataFrame]

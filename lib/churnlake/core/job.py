@@ -143,6 +143,8 @@ class Job:
             settings.store,
             Scope(run_id, days or EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
         )
+        # every job, whatever it touches, stops where the lake is on its way back
+        looking.hidden()
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
             again = looking.withheld_batch(self.writes, registered) if restate else None

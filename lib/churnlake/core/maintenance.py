@@ -12,18 +12,16 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from churnlake.core import rules
+from churnlake.core import erased, rules
 from churnlake.core.contract import Table
-from churnlake.core.erased import ERASED
 from churnlake.core.errors import ContractError
 from churnlake.core.lake import WHOLE, Lake
 from churnlake.core.landing import FILES
+from churnlake.core.rewriting import SLICES_AT_ONCE
 from churnlake.core.settings import MaintenanceSettings
 from churnlake.core.storage import properties
 
 logger = logging.getLogger(__name__)
-SLICES_AT_ONCE = 31
-"""Slices rewritten in one commit: a kill costs at most so many."""
 NOTE = "maintained"
 """Stands in the commits made here, which change no row that readers see."""
 
@@ -39,7 +37,7 @@ def maintain(lake: Lake, tables: Sequence[Table], settings: MaintenanceSettings,
         lake.keys.check(table, lake.path(table))
         if lake.storage.contract(table) != table.fingerprint:
             raise ContractError(f"{table.name} was made under another contract; run job migrate_lake, then maintain_lake again")
-    if ERASED in there and lake.spark.read.format("delta").load(lake.path(ERASED)).where("done_at IS NULL").head():
+    if erased.is_under_way(lake):
         raise ContractError("an erasure is under way; run job erase_user to finish it, then maintain_lake again")
     done = {}
     for table in there:

@@ -8,7 +8,6 @@ or writes it.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -16,16 +15,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType
 
-from churnlake.core import rules
+from churnlake.core import erased, rules
 from churnlake.core.contract import Table, sql_type
-from churnlake.core.erased import ERASED
 from churnlake.core.errors import ContractError
 from churnlake.core.lake import WHOLE, Lake
+from churnlake.core.rewriting import SLICES_AT_ONCE, done_before, rewrite, slices_of
 from churnlake.core.storage import HALF
 
 logger = logging.getLogger(__name__)
-SLICES_AT_ONCE = 31
-"""Slices rewritten in one commit: a kill costs at most so many."""
 
 
 def migrate(lake: Lake, tables: Sequence[Table], makers: Mapping[str, str]) -> dict[str, list[str]]:
@@ -40,12 +37,14 @@ def migrate(lake: Lake, tables: Sequence[Table], makers: Mapping[str, str]) -> d
     there = [table for table in tables if lake.storage.exists(table)]
     for table in there:
         lake.keys.check(table, lake.path(table))
-    if ERASED in there and lake.spark.read.format("delta").load(lake.path(ERASED)).where("done_at IS NULL").head():
+    if erased.is_under_way(lake):
         raise ContractError(
             "an erasure is under way; run job erase_user with the code it was begun with, then migrate_lake again"
         )
     due = {table: found for table in there if (found := lake.storage.contract(table)) != table.fingerprint}
-    wrong = [f"{table.name}: {why}" for table, found in due.items() for why in _refused(lake, table, found)]
+    # half way to this contract or to another: what is to be rewritten is what lay there first
+    rows_of = {table: _at(lake, table, _before(lake, table, found)) for table, found in due.items()}
+    wrong = [f"{table.name}: {why}" for table, rows in rows_of.items() for why in _refused(table, rows)]
     if wrong:
         named = sorted({makers[name] for one in wrong if (name := one.partition(":")[0]) in makers})
         raise ContractError(
@@ -54,13 +53,9 @@ def migrate(lake: Lake, tables: Sequence[Table], makers: Mapping[str, str]) -> d
         )
     lost = {}
     for table, found in due.items():
-        if found.startswith(HALF) and found.split()[-1] == table.fingerprint:
-            before = int(found.split()[1])
-        else:
-            # half way to a third contract: what is to be rewritten is still what lay there first
-            before = int(found.split()[1]) if found.startswith(HALF) else lake.storage.version(table)
+        before, rows = _before(lake, table, found), rows_of[table]
+        if not (found.startswith(HALF) and found.split()[-1] == table.fingerprint):
             lake.storage.replace(table, before)
-        rows = lake.spark.read.format("delta").option("versionAsOf", before).load(lake.path(table))
         lost[table.name] = sorted(set(rows.columns) - {c.name for c in table.stored_columns})
         changed = _changed_days(table, rows)
         _rewrite(lake, table, _judged(table, _cast(table, rows)), before)
@@ -71,15 +66,17 @@ def migrate(lake: Lake, tables: Sequence[Table], makers: Mapping[str, str]) -> d
     return lost
 
 
-def _there(lake: Lake, table: Table, found: str) -> DataFrame:
-    """The rows to be rewritten."""
-    reader = lake.spark.read.format("delta")
-    return (reader.option("versionAsOf", int(found.split()[1])) if found.startswith(HALF) else reader).load(lake.path(table))
+def _before(lake: Lake, table: Table, found: str) -> int:
+    """The version that holds the rows to be rewritten, by what the table says of its contract."""
+    return int(found.split()[1]) if found.startswith(HALF) else lake.storage.version(table)
 
 
-def _refused(lake: Lake, table: Table, found: str) -> list[str]:
+def _at(lake: Lake, table: Table, version: int) -> DataFrame:
+    return lake.spark.read.format("delta").option("versionAsOf", version).load(lake.path(table))
+
+
+def _refused(table: Table, rows: DataFrame) -> list[str]:
     """Why the rows on disk can not be brought to the table's contract, one text a column or rule; empty where they can."""
-    rows = _there(lake, table, found)
     types = {f.name: f.dataType for f in rows.schema}
     new = [c.name for c in table.stored_columns if c.name not in types and not c.optional]
     if new:
@@ -142,21 +139,9 @@ def _changed_days(table: Table, rows: DataFrame) -> list[dt.date]:
 
 def _rewrite(lake: Lake, table: Table, rows: DataFrame, before: int) -> None:
     """Write the slices that no commit since the table was replaced tells to be done, some at once."""
-    noted = (
-        lake.storage.commits(table).where(F.col("userMetadata").contains('"migrated"') & (F.col("version") > before)).collect()
-    )
-    told = [json.loads(row["userMetadata"]) for row in noted]
-    done = {name for one in told if one["migrated"] == table.fingerprint for name in one["slices"]}
-    text = F.col(table.slice).cast("string") if table.slice else F.lit(WHOLE)
-    slices = sorted({row["slice"] for row in rows.select(text.alias("slice")).distinct().collect()} - done)
-    order = [*rules.partition_columns(table), *table.sort]
+    note = {"migrated": table.fingerprint}
+    done = done_before(lake, table, note, since=before)
+    slices = [name for name in slices_of(table, rows) if name not in done]
     for some in (slices[i : i + SLICES_AT_ONCE] for i in range(0, len(slices), SLICES_AT_ONCE)):
-        condition = rules.slices_sql(table, some)
-        again = rows.where(condition)
-        if order:
-            again = again.repartitionByRange(*order).sortWithinPartitions(*order)
-        (
-            again.write.format("delta").mode("overwrite").option("replaceWhere", condition)
-            .option("userMetadata", json.dumps({"migrated": table.fingerprint, "slices": some})).save(lake.path(table))
-        )  # fmt: skip
+        rewrite(lake, table, rows, some, note)
         logger.info("%s: %s slices brought to its contract", table.name, len(some))

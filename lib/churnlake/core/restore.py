@@ -18,7 +18,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.core import visibility
+from churnlake.core import erased, visibility
 from churnlake.core.contract import Table
 from churnlake.core.erased import ERASED, ERASURES
 from churnlake.core.errors import ContractError, MissingInputError
@@ -129,7 +129,7 @@ def _require_way(lake: Lake, run: Any, there: Sequence[Table]) -> None:
             f"run {run['run_id']} was done before {behind['job']} ({behind['run_id']}), which nothing may bring back from behind; "
             "choose a later run"
         )
-    if lake.storage.exists(ERASED) and lake.spark.read.format("delta").load(lake.path(ERASED)).where("done_at IS NULL").head():
+    if erased.is_under_way(lake):
         raise ContractError("an erasure is under way; run job erase_user to finish it, then choose a run after it")
     for table in there:
         lake.keys.check(table, lake.path(table))

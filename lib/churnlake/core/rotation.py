@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 
@@ -10,17 +9,15 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.core import rules
 from churnlake.core.contract import CIPHER, Table
 from churnlake.core.errors import ContractError
 from churnlake.core.key_versions import PROPERTY, UNDER_WAY
-from churnlake.core.lake import WHOLE, Lake
+from churnlake.core.lake import Lake
 from churnlake.core.pseudonyms import Key
+from churnlake.core.rewriting import SLICES_AT_ONCE, done_before, rewrite, slices_of
 from churnlake.core.storage import properties
 
 logger = logging.getLogger(__name__)
-SLICES_AT_ONCE = 31
-"""Slices rewritten in one commit: a kill costs at most so many."""
 
 
 def renewed(table: Table, rows: DataFrame, key: Key, since: int) -> DataFrame:
@@ -70,35 +67,15 @@ def _tell(lake: Lake, table: Table, told: str) -> None:
 
 def _rewrite(lake: Lake, table: Table, key: Key, since: int) -> int:
     """Rewrite the slices that no commit tells to be done, some at once; how many those were."""
-    count = 0
+    count, note = 0, {"key": key.version}
     while True:
-        # what is read and what is told to be done are of one version: no slice is renewed twice, even by two runs at once
-        version, done = _done(lake, table, key.version)
+        # read at a version not newer than what is told to be done: no slice is renewed twice, even by two runs at once
+        version = lake.storage.version(table)
         rows = lake.spark.read.format("delta").option("versionAsOf", version).load(lake.path(table))
-        text = F.col(table.slice).cast("string") if table.slice else F.lit(WHOLE)
-        there = sorted(row["slice"] for row in rows.select(text.alias("slice")).distinct().collect())
-        slices = [s for s in there if s not in done][:SLICES_AT_ONCE]
+        done = done_before(lake, table, note)
+        slices = [name for name in slices_of(table, rows) if name not in done][:SLICES_AT_ONCE]
         if not slices:
             return count
-        condition = rules.slices_sql(table, slices)
-        again = renewed(table, rows.where(condition), key, since)
-        order = [*rules.partition_columns(table), *table.sort]
-        if order:
-            again = again.repartitionByRange(*order).sortWithinPartitions(*order)
-        (
-            again.write.format("delta").mode("overwrite").option("replaceWhere", condition)
-            .option("userMetadata", json.dumps({"key": key.version, "slices": slices})).save(lake.path(table))
-        )  # fmt: skip
+        rewrite(lake, table, renewed(table, rows, key, since), slices, note)
         logger.info("%s: %s slices brought to the newest key", table.name, len(slices))
         count += len(slices)
-
-
-def _done(lake: Lake, table: Table, new: str) -> tuple[int, set[str]]:
-    """The newest version of the table, and the slices that commits up to it brought to the key."""
-    from delta.tables import DeltaTable
-
-    history = DeltaTable.forPath(lake.spark, lake.path(table)).history()
-    noted = history.where(F.col("userMetadata").contains(f'"key": "{new}"')).select("userMetadata").collect()
-    newest = history.agg(F.max("version")).first()
-    done = {s for row in noted for s in json.loads(row["userMetadata"])["slices"]}
-    return (int(newest[0]) if newest else -1), done

@@ -13,6 +13,8 @@ import re
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.errors import MissingInputError
+
 VISIBLE = ("done", "released")
 CAN_BE_RELEASED = ("withheld", "withdrawn")
 GOING_BACK = "restoring"
@@ -20,7 +22,10 @@ GO_ON_BACK = "it is going back to an earlier run; python -m churnlake restore fi
 
 
 def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
-    """By table, the slices that readers must not see, each with the state that hides it."""
+    """By table, the slices that readers must not see, each with the state that hides it.
+
+    Raises MissingInputError while the lake is going back to an earlier run: then nothing is to be read or written.
+    """
     # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
     ended = log.where("state <> 'open'").select("run_id", F.lit(True).alias("has_ended")).distinct()
     newest = (
@@ -43,6 +48,8 @@ def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
     )
     found: dict[str, dict[str, str]] = {}
     for row in newest.collect():
+        if row["state"] == GOING_BACK:
+            raise MissingInputError(f"the lake can not be used: {GO_ON_BACK}")
         found.setdefault(row["table_name"], {})[row["slice"]] = row["state"]
     return found
 
@@ -54,8 +61,6 @@ def is_day(name: str) -> bool:
 
 def told(table: str, slices: dict[str, str], job: str) -> str:
     """Why a reader skips these slices of a table and what to do about it, in one line."""
-    if GOING_BACK in slices.values():
-        return GO_ON_BACK
     by_state: dict[str, list[str]] = {}
     for name, state in sorted(slices.items()):
         by_state.setdefault(state, []).append(name)
