@@ -1,4 +1,4 @@
-"""One shared Spark session for all tests: 2 shuffle partitions, no UI."""
+"""One shared Spark session for all tests of a worker: 2 shuffle partitions, no UI."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ from churnlake.evaluate.content import content
 from churnlake.settings import Settings
 
 DATA = Path(os.environ.get("CHURNLAKE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers, a session each: what uses the city, or the noisy one, is for one of them, and so is each file."""
+    for item in items:
+        shared = next((name for name in ("city", "noisy") if name in getattr(item, "fixturenames", ())), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
