@@ -65,6 +65,8 @@ def test_lines_set_aside_for_a_wrong_feed_file_come_in_once_it_is_mended(
         hamlet.run(JOB)
     monkeypatch.setattr(Lake, "append_log", logs)
     assert hamlet.lake().read(SMS).count() == 1, "committed, and not seen"
+    with pytest.raises(MissingInputError, match="reprocess_quarantine was cut short; run it again first"):
+        hamlet.run("ingest_usage", restate=True)
     report = hamlet.run(JOB)[JOB]
     assert states(hamlet) == {"good": 3, "bad": 1, "duplicate": 2}
     files = hamlet.lake().read(FILES)

@@ -147,7 +147,8 @@ class Job:
         looking.hidden()
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
-            again = looking.withheld_batch(self.writes, registered) if restate else None
+            hidden, written = looking.hidden(), [table.name for table in self.writes]
+            again = visibility.withheld_batch(hidden, written, registered) if restate else None
             looking.landing.choose(self.lands, registered, days.last if days else None, again)
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)

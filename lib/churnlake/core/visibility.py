@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,32 +28,45 @@ def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
 
     Raises MissingInputError while the lake is going back to an earlier run: then nothing is to be read or written.
     """
-    # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
-    ended = log.where("state <> 'open'").select("run_id", F.lit(True).alias("has_ended")).distinct()
     newest = (
-        log.join(ended, on="run_id", how="left")
-        .select("state", "at", "has_ended", F.explode("written").alias("w"))
-        .select("state", "at", "has_ended", "w.table_name", F.explode("w.slices").alias("slice"))
+        log.select("run_id", "state", "at", F.explode("written").alias("w"))
+        .select("run_id", "state", "at", "w.table_name", F.explode("w.slices").alias("slice"))
         .groupBy("table_name", "slice")
         .agg(
             F.expr("max(at) filter (where state = 'open')").alias("opened_at"),
-            F.expr("max_by(has_ended, at) filter (where state = 'open')").alias("has_ended"),
+            F.expr("max_by(run_id, at) filter (where state = 'open')").alias("opened_by"),
             F.expr("max(at) filter (where state <> 'open')").alias("judged_at"),
             F.expr("max_by(state, at) filter (where state <> 'open')").alias("judged"),
         )
-        .selectExpr(
-            "table_name",
-            "slice",
-            "if(has_ended is null and opened_at is not null and (judged_at is null or judged_at < opened_at), 'open', judged) as state",
-        )
-        .where(F.col("state").isNotNull() & ~F.col("state").isin(*VISIBLE))
+        .withColumn("is_open", F.expr("opened_at is not null and (judged_at is null or judged_at < opened_at)"))
+        .where(F.col("is_open") | ~F.col("judged").isin(*VISIBLE))
+        .collect()
     )
+    # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
+    opened = {row["opened_by"] for row in newest if row["is_open"]}
+    ended = log.where(F.col("run_id").isin(*opened) & (F.col("state") != "open")).select("run_id").distinct() if opened else None
+    over = {row["run_id"] for row in ended.collect()} if ended is not None else set()
     found: dict[str, dict[str, str]] = {}
-    for row in newest.collect():
-        if row["state"] == GOING_BACK:
+    for row in newest:
+        state = "open" if row["is_open"] and row["opened_by"] not in over else row["judged"]
+        if state == GOING_BACK:
             raise MissingInputError(f"the lake can not be used: {GO_ON_BACK}")
-        found.setdefault(row["table_name"], {})[row["slice"]] = row["state"]
+        if state is not None and state not in VISIBLE:
+            found.setdefault(row["table_name"], {})[row["slice"]] = state
     return found
+
+
+def withheld_batch(hidden: Mapping[str, Mapping[str, str]], tables: Iterable[str], registered: Sequence[Any]) -> str | None:
+    """The batch, delivered first of those a gate withholds from readers of these tables; None when there is none.
+
+    Raises MissingInputError where a repair was cut short: what it moved would come in again.
+    """
+    states = {name: state for table in tables for name, state in hidden.get(table, {}).items()}
+    known = {row["batch"] for row in registered}
+    if any(state in ("open", "failed") and name not in known for name, state in states.items()):
+        raise MissingInputError("reprocess_quarantine was cut short; run it again first, then this with --restate")
+    held = {name for name, state in states.items() if state == "withheld"}
+    return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
 
 
 def is_day(name: str) -> bool:
