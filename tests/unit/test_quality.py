@@ -28,6 +28,7 @@ from churnlake.quality.profiles import (
     reconciled,
     record_days,
     score_months,
+    subscriber_days,
     usage_days,
     with_accounting,
 )
@@ -41,7 +42,7 @@ from churnlake.tables.features import MONTHLY
 from churnlake.tables.quality import CHECKS, PROFILES, SCORES
 from churnlake.tables.raw import FILES
 from churnlake.tables.reentry import JOINERS, MATCHES
-from churnlake.tables.reference import LIVES
+from churnlake.tables.reference import LIVES, SUBSCRIBERS
 
 D1, D2, D3 = dt.date(2005, 5, 1), dt.date(2005, 5, 2), dt.date(2005, 5, 3)
 
@@ -154,6 +155,24 @@ def test_usage_that_lost_a_record_or_knows_a_stranger_is_seen(spark: SparkSessio
     clean = pd.DataFrame({"day": [D1, D2], "rows": [4, 0], "countable_rows": [3, 0]})
     day = reconciled({"daily.usage": days, "clean.sms": clean})["daily.usage"].iloc[0]
     assert (day["sms_excess"], day["stranger_share"], day["repeated_keys"], day["broken_rows"]) == (-1, 0.5, 0, 0)
+
+
+def test_a_sim_that_stands_for_several_users_at_once_is_seen(spark: SparkSession, settings: QualitySettings) -> None:
+    gone = dt.datetime(2005, 5, 1)
+    register = rows(
+        spark,
+        SUBSCRIBERS,
+        *({"user_id": user, "delivered_on": D1, "imsi_key": 7} for user in (1, 2, 3)),
+        {"user_id": 4, "delivered_on": D1, "imsi_key": 7, "valid_to": gone},
+        {"user_id": 5, "delivered_on": D1},
+        {"user_id": 6, "delivered_on": D1, "imsi_key": 7},
+        *({"user_id": user, "delivered_on": D2, "imsi_key": 7} for user in (1, 9)),
+    ).withColumn("state", F.expr("if(user_id = 6, 'bad', 'good')"))
+    days = subscriber_days(register).toPandas().sort_values("delivered_on")
+    assert days[["rows", "users_per_imsi"]].to_numpy().tolist() == [[5, 3], [2, 2]]
+    seen = profile_rows({SUBSCRIBERS.name: days})
+    found = fixed_checks(seen, {SUBSCRIBERS.name: SUBSCRIBERS}, Days(D1, D2), settings, [])
+    assert {a.day: a.has_passed for a in found if a.check.column_name == "users_per_imsi"} == {D1: False, D2: True}
 
 
 def test_profile_counts_repeated_keys_and_broken_rows(spark: SparkSession) -> None:

@@ -8,6 +8,8 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+Step = tuple[Sequence[str], Sequence[str]]
+"""Names of the tables a job reads and of those it writes."""
 CHECK_KEY = ("table_name", "check_name", "column_name")
 
 
@@ -50,7 +52,7 @@ def files_of_days(ledgers: Mapping[str, DataFrame], files: DataFrame, most: int)
     return ranked.where(F.col("place") <= most).select("feed", "day", "place", "path", "note", "rows", "bad_rows", "files")
 
 
-def downstream(steps: Iterable[tuple[Sequence[str], Sequence[str]]], table: str) -> list[str]:
+def downstream(steps: Iterable[Step], table: str) -> list[str]:
     """Every table made from this one, directly or by way of others, in the order they are made; not what judges it.
 
     Args:

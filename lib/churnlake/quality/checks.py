@@ -116,6 +116,11 @@ def _of_edges(name: str, s: QualitySettings) -> list[Check]:
     ]
 
 
+def _of_subscribers(name: str, s: QualitySettings) -> list[Check]:
+    _, warn = _asking(name)
+    return [warn("few users on one SIM", "users_per_imsi", "uniqueness", most=s.most_users_per_imsi)]
+
+
 def _strangers(name: str, s: QualitySettings) -> Check:
     must, _ = _asking(name)
     return must("users are in reference.lives", "stranger_share", "consistency", most=s.most_stranger_share)
@@ -155,6 +160,7 @@ def _of_nothing(name: str, s: QualitySettings) -> list[Check]:
 _OTHERS = {
     "daily.usage": _of_usage,
     "daily.edges": _of_edges,
+    "reference.subscribers": _of_subscribers,
     "features.monthly": _of_features,
     "churn.scores": _of_scores,
     "reentry.matches": _of_matches,

@@ -20,7 +20,7 @@ from churnlake.tables.clean import ACCOUNT_DAY, RECORDS, VOICE
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.raw import FILES
 from churnlake.tables.reentry import JOINERS, MATCHES
-from churnlake.tables.reference import CELLS, HANDSETS, LIVES
+from churnlake.tables.reference import CELLS, HANDSETS, LIVES, SUBSCRIBERS
 
 USAGE_OF: Mapping[str, tuple[str, ...]] = {
     "clean.voice": ("voice_out_calls", "voice_in_calls", "voice_in_missed_calls", "voice_forwarded_calls"),
@@ -57,6 +57,8 @@ def profiles(frames: Mapping[Table, DataFrame], days: Days, settings: QualitySet
             found[table.name] = usage_days(rows.where(_within("day", days)), frames.get(LIVES))
         elif table == EDGES:
             found[table.name] = edge_days(rows.where(_within("day", days)), frames.get(LIVES))
+        elif table == SUBSCRIBERS:
+            found[table.name] = subscriber_days(rows.where(_within("delivered_on", days)))
         elif table == MATCHES:
             # an old user matched before is one matched twice: earlier matches count
             found[table.name] = match_days(rows, frames.get(JOINERS)).where(_within("known_on", days))
@@ -237,6 +239,16 @@ def edge_days(edges: DataFrame, lives: DataFrame | None) -> DataFrame:
     days = profile(EDGES, edges, "day", *on_net)
     days = days.withColumn("on_net_skew", F.expr("abs(voice_out_calls / nullif(voice_in_calls, 0) - 1)"))
     return _with_strangers(days, edges.select("day", "user_id").distinct(), lives)
+
+
+def subscriber_days(register: DataFrame) -> DataFrame:
+    """One row per delivery day of reference.subscribers: good rows, and the most users that one SIM stands for at that time."""
+    good = register.where("state = 'good'")
+    days = good.groupBy("delivered_on").agg(F.count(F.lit(1)).alias("rows"))
+    held = good.where("imsi_key is not null and (valid_to is null or to_date(valid_to) > delivered_on)")
+    on_one = held.groupBy("delivered_on", "imsi_key").agg(F.countDistinct("user_id").alias("users"))
+    most = on_one.groupBy("delivered_on").agg(F.max("users").alias("users_per_imsi"))
+    return days.join(most, on="delivered_on", how="left")
 
 
 def feature_months(table: Table, features: DataFrame, usage: DataFrame | None) -> DataFrame:

@@ -7,9 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Table
+from churnlake.core.incidents import Step, downstream, failing_since, files_of_days
+from churnlake.core.lake import Lake
+from churnlake.core.landing import FILES
 from churnlake.core.quality import DIMENSIONS, CheckResult, value_result
 from churnlake.core.runs import Days
 from churnlake.quality.bands import Asked, since
+from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
+from churnlake.tables.quality import CHECKS
 
 CheckKey = tuple[str, str, str]
 """Table, check, column."""
@@ -74,6 +83,39 @@ class Known:
     since: Mapping[CheckKey, dt.date] = field(default_factory=dict)
     files: Mapping[tuple[str, dt.date], Mapping[str, Any]] = field(default_factory=dict)
     touches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def known_of(
+    lake: Lake,
+    first: dt.date,
+    frames: Mapping[Table, DataFrame],
+    by_day: Mapping[dt.date, Sequence[CheckResult]],
+    steps: Sequence[Step],
+) -> Known:
+    """Since when checks fail, whose file it is and what it touches; asked of days and tables with a failed check alone.
+
+    Args:
+        lake: Of the run that judges.
+        first: First day judged.
+        frames: Ledgers and the register of files, as far as they are there.
+        by_day: The verdicts.
+        steps: Of each job, in the order they run, names of the tables it reads and of those it writes.
+    """
+    failed = {(r.table_name, day) for day, results in by_day.items() for r in results if not r.has_passed}
+    since, files = {}, {}
+    if lake.has(CHECKS):
+        earlier = failing_since(lake.read(CHECKS, last=first - dt.timedelta(days=1))).collect()
+        since = {(row["table_name"], row["check_name"], row["column_name"]): row["since"] for row in earlier}
+    wanted = F.col("day").isin(sorted({day for _, day in failed}))
+    ledgers = {
+        name.partition(".")[2]: rows.withColumn("day", F.expr(ACCOUNT_DAY)).where(wanted)
+        for table, rows in frames.items()
+        if (name := table.name) in {table for table, _ in failed} and table in RECORDS
+    }
+    if ledgers and FILES in frames:
+        for row in files_of_days(ledgers, frames[FILES], most=1).where(wanted).collect():
+            files[f"clean.{row['feed']}", row["day"]] = {name: row[name] for name in ("path", "note", "rows", "bad_rows")}
+    return Known(since, files, {name: downstream(steps, name) for name, _ in failed})
 
 
 def failures(by_day: Mapping[dt.date, Sequence[CheckResult]], known: Known) -> list[dict[str, Any]]:

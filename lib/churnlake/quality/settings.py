@@ -19,6 +19,7 @@ class QualitySettings(Model):
     least_median_seconds: float
     most_median_seconds: float
     most_users_per_imei: int
+    most_users_per_imsi: int
     most_top_imei_share: float
     most_on_net_skew: float
     late_days: int
