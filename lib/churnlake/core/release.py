@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 import uuid
 from collections.abc import Sequence
@@ -12,9 +11,8 @@ from pyspark.sql import SparkSession
 from churnlake.core import visibility
 from churnlake.core.contract import Table
 from churnlake.core.errors import MissingInputError
-from churnlake.core.job import revision
 from churnlake.core.lake import Lake, Scope, Written
-from churnlake.core.runs import EVER
+from churnlake.core.runs import EVER, said
 from churnlake.core.settings import CoreSettings
 
 
@@ -32,14 +30,9 @@ def release(spark: SparkSession, settings: CoreSettings, table: Table, slices: S
         what = f"{', '.join(wrong)} of {table.name} can not be released" if wrong else f"say which slices of {table.name}"
         raise MissingInputError(f"{what}; held back are {', '.join(waiting) or 'none'}")
     days = lake.days_in(table, list(slices))
-    today = dt.datetime.now(dt.UTC).date()
     written = Written(table, sorted(slices), lake.storage.version(table), 0, days=days)
-    lake.append_log(
-        {
-            "run_id": uuid.uuid4().hex[:12], "job": "release", "state": "released", "at": dt.datetime.now(dt.UTC),
-            "first_day": days[0] if days else today, "last_day": days[-1] if days else today, "written": [written.entry()],
-            "versions_read": [], "left_out": [], "revision": revision(), "message": f"{getpass.getuser()}: {why}",
-            "touched": [(table.name, days)] if table.ledger else [],
-        }
-    )  # fmt: skip
+    of_days = {"first_day": days[0], "last_day": days[-1]} if days else {}
+    touched = [(table.name, days)] if table.ledger else []
+    message = f"{getpass.getuser()}: {why}"
+    lake.append_log(said(uuid.uuid4().hex[:12], "release", "released", [written.entry()], message, touched=touched, **of_days))
     return written.slices

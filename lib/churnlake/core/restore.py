@@ -7,7 +7,6 @@ shut or whole, and restoring again finishes.
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 import json
 import logging
@@ -22,11 +21,11 @@ from churnlake.core import erased, visibility
 from churnlake.core.contract import Table
 from churnlake.core.erased import ERASED, ERASURES
 from churnlake.core.errors import ContractError, MissingInputError
-from churnlake.core.job import planned_rows, revision
+from churnlake.core.job import planned_rows
 from churnlake.core.lake import WHOLE, Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.leases import leases
-from churnlake.core.runs import EVER, RUNS
+from churnlake.core.runs import EVER, RUNS, said
 from churnlake.core.settings import CoreSettings
 
 logger = logging.getLogger(__name__)
@@ -93,14 +92,8 @@ def _lake(spark: SparkSession, settings: CoreSettings, tables: Sequence[Table]) 
 
 
 def _log(lake: Lake, state: str, message: str, tables: Sequence[Table]) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    lake.append_log(
-        {
-            "run_id": lake.run_id, "job": NAME, "state": state, "at": dt.datetime.now(dt.UTC), "first_day": today, "last_day": today,
-            "written": [w.entry() for w in planned_rows([(table, [WHOLE]) for table in tables])],
-            "versions_read": [], "left_out": [], "revision": revision(), "message": message,
-        }
-    )  # fmt: skip
+    written = [w.entry() for w in planned_rows([(table, [WHOLE]) for table in tables])]
+    lake.append_log(said(lake.run_id, NAME, state, written, message))
 
 
 def _run(lake: Lake, run_id: str | None) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from churnlake.core.contract import DATE, DOUBLE, LONG, STRING, TEXTS, TIMESTAMP, Column, Table
 from churnlake.core.errors import SettingsError
+from churnlake.core.logs import revision
 
 WRITTEN = ArrayType(
     StructType(
@@ -67,6 +69,15 @@ RUNS = Table(
         ),
     ),
 )
+
+
+def said(run_id: str, what: str, state: str, written: Sequence[Mapping[str, Any]], message: str, **more: Any) -> dict[str, Any]:
+    """A row of the log for what a person decided, of today unless ``more`` of its columns say otherwise."""
+    now = dt.datetime.now(dt.UTC)
+    return {
+        "run_id": run_id, "job": what, "state": state, "at": now, "first_day": now.date(), "last_day": now.date(),
+        "written": list(written), "versions_read": [], "left_out": [], "revision": revision(), "message": message, **more,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     builder = builder.config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
     builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
     quiet = log_folder is not None and not submitted
-    with _errors_to(log_folder / "jvm.log") if quiet and log_folder else nullcontext():
+    with _output_to(log_folder / "jvm.log") if quiet and log_folder else nullcontext():
         return builder.getOrCreate(), True
 
 
@@ -89,16 +89,19 @@ def session(settings: SparkSettings, log_folder: Path | None = None) -> Iterator
 
 
 @contextmanager
-def _errors_to(path: Path) -> Iterator[None]:
-    """Let a process that is started meanwhile write its errors to a file: the JVM greets with warnings nobody can act on."""
-    kept = os.dup(2)
+def _output_to(path: Path) -> Iterator[None]:
+    """Let a process that is started meanwhile write to a file: the JVM greets with warnings nobody can act on, and Delta tells of vacuums."""
+    sys.stdout.flush()
+    kept = {place: os.dup(place) for place in (1, 2)}
     with path.open("ab") as log:
-        os.dup2(log.fileno(), 2)
+        for place in kept:
+            os.dup2(log.fileno(), place)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for place, was in kept.items():
+            os.dup2(was, place)
+            os.close(was)
 
 
 def require_java() -> None:
