@@ -25,10 +25,14 @@ def build_daily(lake: Lake, run: Run) -> None:
     events, zone = daily.events(records), run.settings.store.city_zone
     if lives is not None:
         events = daily.held(events, lives, run.days)
-    lake.write(USAGE, daily.usage(events, lives, zone))
-    lake.write(EDGES, daily.edges(events, lives, zone))
-    lake.write(PLACES, daily.places(events, run.settings.usage, lives, zone))
-    lake.write(DEVICES, daily.devices(events, lives, zone))
+    lake.write_all(
+        {
+            USAGE: daily.usage(events, lives, zone),
+            EDGES: daily.edges(events, lives, zone),
+            PLACES: daily.places(events, run.settings.usage, lives, zone),
+            DEVICES: daily.devices(events, lives, zone),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -46,15 +46,14 @@ FEEDS = (
 @job(may_read=tuple(raw for raw, _, _ in FEEDS), writes=(*(table for _, table, _ in FEEDS), LIVES, NUMBERS))
 def ingest_reference(lake: Lake, run: Run) -> None:
     """One row per row delivered, into the reference tables; one row per user in reference.lives, one per number in the vault."""
-    for raw, table, cleaned in FEEDS:
-        if lake.has(raw):
-            opaque = lake.landing.feed(raw).numbers == "opaque"
-            lake.write(table, cleaned(lake.read(raw), lake.key, run.settings.landing, run.settings.store.city_zone, opaque))
+    settings, zone = run.settings.landing, run.settings.store.city_zone
+    came = [(raw, table, cleaned) for raw, table, cleaned in FEEDS if lake.has(raw)]
+    opaque = {raw: lake.landing.feed(raw).numbers == "opaque" for raw, _, _ in came}
+    lake.write_all({table: cleaned(lake.read(raw), lake.key, settings, zone, opaque[raw]) for raw, table, cleaned in came})
     if lake.has(RAW_SUBSCRIBERS):
         registered = lake.read(SUBSCRIBERS, as_of_run=False)
         lake.write(LIVES, lives(registered))
-        opaque = lake.landing.feed(RAW_SUBSCRIBERS).numbers == "opaque"
-        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, run.settings.landing, opaque)
+        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, settings, opaque[RAW_SUBSCRIBERS])
         good = vault.of_good(told, registered.where(F.col("batch") == lake.landing.batch), lake.key)
         hand_on(lake, good)
         lake.write(NUMBERS, vault.numbers(good, lake.read(NUMBERS) if lake.has(NUMBERS) else None, lake.key, lake.landing.batch))

@@ -12,11 +12,13 @@ from jobs import job
 def ingest_usage(lake: Lake, run: Run) -> None:
     """One row per record delivered, into the clean tables."""
     store = run.settings.store
-    for raw, table, cleaned in clean.FEEDS:
+    cleaned = {}
+    for raw, table, clean_of in clean.FEEDS:
         if lake.has(raw):
             opaque = lake.landing.feed(raw).numbers == "opaque"
-            rows = cleaned(lake.read(raw), lake.key, run.settings.landing, store.city_zone, opaque)
-            lake.write(table, clean.in_time(rows, store.looks_back_days))
+            rows = clean_of(lake.read(raw), lake.key, run.settings.landing, store.city_zone, opaque)
+            cleaned[table] = clean.in_time(rows, store.looks_back_days)
+    lake.write_all(cleaned)
 
 
 if __name__ == "__main__":

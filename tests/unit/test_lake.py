@@ -85,6 +85,35 @@ def test_a_write_replaces_its_slices_and_no_other(spark: SparkSession, settings:
     assert max(r[0] for r in seen["rows"]) == day(2)
 
 
+def test_of_tables_written_side_by_side_one_that_fails_takes_no_other_with_it(
+    spark: SparkSession, settings: CoreSettings
+) -> None:
+    broken = {"now": True}
+
+    def write(lake: Lake, run: Run) -> None:
+        wrong = rows_of(spark, VERDICTS, {"day": day(1), "shop": 1}).selectExpr("day", "'x' as shop")
+        right = rows_of(spark, VERDICTS, {"day": day(1), "shop": 1})
+        done = lake.write_all({VERDICTS: wrong if broken["now"] else right, VISITS: visits(spark, (1, 2, 6), (1, 1, 5))})
+        assert [w.table for w in done] == [VERDICTS, VISITS]
+
+    writer, found = job(write, writes=(VISITS, VERDICTS)), {}
+
+    def read(lake: Lake, run: Run) -> None:
+        found["visits"], found["skipped"] = sorted(r.shop for r in lake.read(VISITS).collect()), dict(lake.skipped)
+
+    reader = job(read, reads=(VISITS,))
+    with pytest.raises(ContractError, match=r"daily\.verdicts: shop is string, not bigint"):
+        writer.run(spark, settings, Days(day(1), day(1)))
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert found == {"visits": [], "skipped": {VISITS.name: {str(day(1)): "failed"}}}, (
+        "written, and hidden with the run that failed"
+    )
+    broken["now"] = False
+    assert [w.rows for w in writer.run(spark, settings, Days(day(1), day(1))).written] == [1, 2]
+    reader.run(spark, settings, Days(day(1), day(1)))
+    assert found == {"visits": [1, 2], "skipped": {}}
+
+
 def test_slices_of_a_run_that_died_are_hidden_until_it_is_run_again(spark: SparkSession, settings: CoreSettings) -> None:
     dies = {"now": False}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DecimalType
 
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
@@ -39,6 +40,14 @@ def lives(spark: SparkSession) -> DataFrame:
         {"number_key": 10, "user_id": 2, "valid_from": at(20, 0), "valid_to": never},
         {"number_key": 30, "user_id": 3, "valid_from": at(1, 0), "valid_to": never},
     )  # fmt: skip
+
+
+def test_daily_sums_of_money_are_of_one_machine_word(spark: SparkSession) -> None:
+    """A sum of more than 18 digits is of big integers: five times the work."""
+    usage = daily.usage(daily.events({VOICE.name: rows(spark, VOICE, {"number_key": 1})}))
+    fees = {f.name: f.dataType.precision for f in usage.schema.fields if isinstance(f.dataType, DecimalType)}
+    assert len(fees) == 4
+    assert max(fees.values()) <= 18
 
 
 def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives: DataFrame) -> None:

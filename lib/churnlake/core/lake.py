@@ -10,17 +10,21 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from churnlake.core import erased, ledger, rules, visibility
+from churnlake.core import rules, visibility
 from churnlake.core.contract import STATES, Table
 from churnlake.core.errors import LineageError, MissingInputError
 from churnlake.core.frames import conform, frame_of, padded
+from churnlake.core.judging import judged
 from churnlake.core.key_versions import KeyVersions
 from churnlake.core.landing import Landing
 from churnlake.core.pseudonyms import Key
@@ -30,6 +34,8 @@ from churnlake.core.storage import Storage
 
 logger = logging.getLogger(__name__)
 WHOLE = "all"
+TABLE_WRITTEN = "churnlake.table"
+"""Local property of a Spark job that names the table it writes."""
 
 
 @dataclass
@@ -82,7 +88,7 @@ class Lake:
         scope: Scope,
         on_first_write: Callable[[list[tuple[Table, list[str]]]], None] | None = None,
     ) -> None:
-        self.spark, self._store, self._scope, self.run_id = spark, store, scope, scope.run_id
+        self.spark, self.store, self._scope, self.run_id = spark, store, scope, scope.run_id
         self._on_first_write = on_first_write
         self.announced = False
         self.begun: list[tuple[Table, list[str]]] = []
@@ -99,7 +105,7 @@ class Lake:
 
     def bound_to(self, scope: Scope, on_first_write: Callable[[list[tuple[Table, list[str]]]], None]) -> Lake:
         """The same lake for another scope, with what was found out of it: files chosen, slices hidden, contracts and keys."""
-        other = Lake(self.spark, self._store, scope, on_first_write)
+        other = Lake(self.spark, self.store, scope, on_first_write)
         other.landing, other.storage, other.keys, other._hidden = self.landing, self.storage, self.keys, self._hidden
         return other
 
@@ -208,11 +214,6 @@ class Lake:
         rows = rows.where("state = 'good'") if table.ledger else rows
         return sorted(row["day"] for row in rows.select(F.col(table.at).alias("day")).distinct().collect() if row["day"])
 
-    def withheld_batch(self, tables: tuple[Table, ...], registered: list[Any]) -> str | None:
-        """The batch, delivered first of those a gate withholds from readers of these tables; None when there is none."""
-        held = {s for t in tables for s, state in self.hidden().get(t.name, {}).items() if state == "withheld"}
-        return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
-
     # ---- writing
 
     def write(self, table: Table, rows: DataFrame) -> Written | None:
@@ -223,18 +224,43 @@ class Lake:
         A ledger slice with too few good rows is withheld: committed, but not seen by readers until released.
         Raises ContractError when the columns are not the contract's.
         """
-        began = time.time()
+        return next(iter(self.write_all({table: rows})), None)
+
+    def write_all(self, made: Mapping[Table, DataFrame]) -> list[Written]:
+        """Write several tables as ``write`` does, side by side: while one is planned or committed, another has the cores.
+
+        None of the frames may read what another of them writes. Where one fails, the others are written to their end first.
+        """
+        due = [(table, rows, slices) for table, rows in made.items() if (slices := self._begun(table))]
+        if any(table.ledger for table, _, _ in due):
+            # loaded once, not by each of them
+            _ = self.key
+        with ThreadPoolExecutor(max(len(due), 1)) as pool:
+            writing = [pool.submit(inheritable_thread_target(self.spark)(partial(self._committed, *one))) for one in due]
+        self.written += (done := [one.result() for one in writing if not one.exception()])
+        for one in writing:
+            one.result()
+        return done
+
+    def _begun(self, table: Table) -> list[str]:
+        """The slices of the table that the run is to write, said in the log before they are."""
         self._declared(table, reading=False)
         slices = self._slices_to_write(table)
         if not slices:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
-            return None
+            return []
         # a table under another contract stops the run before anything is hidden
         self.create(table)
         self.announce()
         self.begun.append((table, slices))
+        return slices
+
+    def _committed(self, table: Table, rows: DataFrame, slices: list[str]) -> Written:
+        began = time.time()
+        # of this thread: tells in Spark's event log what each of its jobs is for
+        self.spark.sparkContext.setLocalProperty(TABLE_WRITTEN, table.name)
         if table.ledger:
-            rows = self._judged(table, rows)
+            rows = judged(self, table, rows)
         rows = conform(table, rows)
         condition = rules.slices_sql(table, slices)
         if table.slice:
@@ -242,7 +268,8 @@ class Lake:
         if table.slice and len(slices) > 1:
             # by slice, but a slice of millions of rows to several tasks and files, small ones to one task
             rows = rows.hint("rebalance", F.col(table.slice))
-        sort = [*rules.partition_columns(table), *table.sort]
+        # of one slice the slice is no order, and rows sorted by a number alone are sorted by its bits
+        sort = [*(rules.partition_columns(table) if len(slices) > 1 else []), *table.sort]
         if sort and not table.ledger:
             rows = rows.sortWithinPartitions(*sort)
         (
@@ -252,7 +279,6 @@ class Lake:
         report = self.counted(table, slices, condition)
         report.ended = time.time()
         report.seconds = report.ended - began
-        self.written.append(report)
         logger.info(
             "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
         )
@@ -288,40 +314,7 @@ class Lake:
 
     def create(self, table: Table) -> None:
         """Create the table from its contract if it is not there. Raises ContractError when it is there under another, or another key."""
-        self.storage.create(table, self.keys.version)
-        self.keys.check(table, self.path(table))
-
-    def _judged(self, table: Table, rows: DataFrame) -> DataFrame:
-        """Every row with its state, dealt out and sorted as the table is."""
-        batch = F.lit(self.landing.batch)
-        rows = erased.told(self, table, rows, self._store.city_zone)
-        if len(self.key.ring) > 1:
-            made = [c.name for c in table.columns if c.pseudonym]
-            rows = rows.withColumns({name: self.key.renewed(F.col(name)) for name in made})
-        # a constant need not be dealt out: it is given back at the end
-        marked = erased.suppressed(table, ledger.mark(table, rows.withColumn("batch", batch)).drop("batch"))
-        # before rows are moved: a line is as long as all that was read from it, and no text in clear leaves the task
-        marked = marked.withColumn("raw_text", F.when(F.col("state") == "bad", self.key.encrypt(F.col("raw_text"))))
-        dealt = ledger.dealt(table, marked, self.landing.rows_in(table))
-        return ledger.set_repeats_aside(table, dealt, self._already_there(table, rows)).withColumn("batch", batch)
-
-    def _already_there(self, table: Table, rows: DataFrame) -> DataFrame | None:
-        """One row per key of these rows that an earlier batch has: the key, its content and file. None when no row is late enough to matter."""
-        at, newest = table.at, self.landing.delivered_before(table)
-        if at is None or newest is None:
-            return None
-        stored = (
-            self.spark.read.format("delta")
-            .load(self.path(table))
-            .where(F.col("batch") != self.landing.batch)
-            .where("state = 'good'")
-        )
-        late = rows.where(F.col(at) <= F.lit(newest)).select(*table.key).distinct()
-        oldest = self.landing.first_day() - dt.timedelta(days=self._store.looks_back_days + 7)
-        there = stored.where(F.col(at) >= F.lit(oldest)).join(F.broadcast(late), on=list(table.key), how="left_semi")
-        return there.groupBy(*table.key).agg(
-            F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content")
-        )
+        self.keys.check(table, self.path(table), self.storage.create(table, self.keys.version))
 
     def _slices_to_write(self, table: Table) -> list[str]:
         days = self._scope.days
@@ -373,7 +366,7 @@ class Lake:
     def key(self) -> Key:
         """The key that pseudonyms and quarantined lines are made with."""
         if self._key is None:
-            self._key = Key.load(self.spark, self._store.key_file, self._store.allow_demo_key)
+            self._key = Key.load(self.spark, self.store.key_file, self.store.allow_demo_key)
             self.keys.use(self._key.version, "store.key_file")
         return self._key
 

@@ -189,8 +189,8 @@ class Storage:
         """Bring back an older version of the table, as a new commit."""
         self._sql(f"RESTORE TABLE {self._name(table)} TO VERSION AS OF {version}")
 
-    def create(self, table: Table, key_version: str = "") -> None:
-        """Create the table from its contract if it is not there; optional columns that its contract gained are added.
+    def create(self, table: Table, key_version: str = "") -> dict[str, str]:
+        """Create the table from its contract if it is not there; optional columns that its contract gained are added. Its properties.
 
         ``key_version`` tells the keys its pseudonyms are made with. Raises ContractError when it is there under a contract that differs in anything else.
         """
@@ -198,14 +198,14 @@ class Storage:
             if "://" not in self.path(table):
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
             self._sql(rules.ddl(table, self._name(table), key_version))
-            return
-        found = self.contract(table)
-        if found == table.fingerprint:
-            return
-        before = self._before(table, found)
-        if before is None:
-            raise self._differs(table, found)
-        self._add(table, before)
+        told = properties(self.spark, self.path(table))
+        found = told.get("churnlake.contract", "")
+        if found != table.fingerprint:
+            before = self._before(table, found)
+            if before is None:
+                raise self._differs(table, found)
+            self._add(table, before)
+        return told
 
     def _before(self, table: Table, found: str) -> Table | None:
         """The contract on disk, where it is this one less some optional columns."""

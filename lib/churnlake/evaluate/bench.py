@@ -8,8 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from churnlake.core.console import Console
 from churnlake.core.contract import STATES
 from churnlake.core.errors import SettingsError
 from churnlake.core.job import Report, log_to
+from churnlake.core.lake import TABLE_WRITTEN
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import Days, parse_days
 from churnlake.core.session import peak_memory_mb, session
@@ -126,46 +126,50 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     settings = settings.model_copy(update={"store": store, "spark": spark_settings})
     log_to(logs)
     days = parse_days(asked["days"])
-    marks: list[tuple[str, float, float]] = []
+    reports: list[Report] = []
     with session(settings.spark, logs) as spark:
         lineage = Lineage.of_package()
         jobs = {job.name: job for job in lineage.jobs}
         jobs["ingest_reference"].run(spark, settings, days, makers=lineage.makers)
-        for name in ("ingest_usage", "build_daily"):
-            began = time.time()
-            report = jobs[name].run(spark, settings, days, makers=lineage.makers)
-            marks += _marks(report, began)
+        reports = [jobs[name].run(spark, settings, days, makers=lineage.makers) for name in ("ingest_usage", "build_daily")]
         peak = peak_memory_mb()
         held = results(spark, settings, days)
-    shuffled = _shuffled(next(iter(sorted(events.iterdir()))), marks)
-    steps = [{"name": name, "seconds": end - start, "shuffle_bytes": shuffled[name]} for name, start, end in marks]
+    tasks = _tasks(next(iter(sorted(events.iterdir()))))
+    steps = [step for report in reports for step in _steps(report, tasks)]
     return {"steps": steps, "results": held, "peak_memory_mb": peak}
 
 
-def _marks(report: Report, began: float) -> list[tuple[str, float, float]]:
-    """By step, when it began and ended: a job's tables, and before them, as one step, what else it took (finding, hashing, counting files)."""
-    besides = report.seconds - sum(written.seconds for written in report.written)
-    tables = [(written.table.name, written.ended - written.seconds, written.ended) for written in report.written]
-    return [(report.job, began, began + besides), *tables]
+def _steps(report: Report, tasks: dict[str, tuple[float, int]]) -> list[dict[str, Any]]:
+    """A job's tables as steps, and before them, as one step, what else it took (finding, hashing, counting files).
+
+    Tables are written side by side; each is given its part, by the time of its tasks, of the seconds they took together.
+    """
+    writing = max(w.ended for w in report.written) - min(w.ended - w.seconds for w in report.written)
+    worked = sum(tasks[w.table.name][0] for w in report.written)
+    besides = {"name": report.job, "seconds": report.seconds - writing, "shuffle_bytes": 0}
+    parts = [(w.table.name, *tasks[w.table.name]) for w in report.written]
+    return [
+        besides,
+        *({"name": name, "seconds": writing * seconds / worked, "shuffle_bytes": size} for name, seconds, size in parts),
+    ]
 
 
-def _shuffled(log: Path, marks: list[tuple[str, float, float]]) -> dict[str, int]:
-    """Shuffle bytes written by tasks that ended within each step, from Spark's event log."""
-    found = dict.fromkeys((name for name, _, _ in marks), 0)
-    for event in _tasks(log):
-        ended = event["Task Info"]["Finish Time"] / 1000
-        size = event.get("Task Metrics", {}).get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
-        for name, start, end in marks:
-            if start <= ended <= end and "." in name:
-                found[name] += size
-    return found
-
-
-def _tasks(log: Path) -> Iterator[dict[str, Any]]:
+def _tasks(log: Path) -> dict[str, tuple[float, int]]:
+    """By table that a job wrote, the seconds its tasks ran and the shuffle bytes they wrote, from Spark's event log."""
+    tables: dict[int, str] = {}
+    found: dict[str, tuple[float, int]] = {}
     with log.open(encoding="utf-8") as lines:
         for line in lines:
-            if line.startswith('{"Event":"SparkListenerTaskEnd"'):
-                yield json.loads(line)
+            if line.startswith('{"Event":"SparkListenerJobStart"'):
+                job = json.loads(line)
+                tables |= dict.fromkeys(job["Stage IDs"], job.get("Properties", {}).get(TABLE_WRITTEN, ""))
+            elif line.startswith('{"Event":"SparkListenerTaskEnd"'):
+                task = json.loads(line)
+                table, info = tables.get(task["Stage ID"], ""), task["Task Info"]
+                size = task.get("Task Metrics", {}).get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
+                seconds, before = found.get(table, (0.0, 0))
+                found[table] = (seconds + (info["Finish Time"] - info["Launch Time"]) / 1000, before + size)
+    return found
 
 
 def results(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:

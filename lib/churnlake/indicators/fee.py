@@ -3,12 +3,13 @@
 from churnlake.core.contract import MONEY, SHARE, Indicator
 
 FEE = (
+    # null, not 0: an integer beside it makes the fee a decimal too long to be summed as one machine word
     Indicator("usage_fee_yuan", MONEY, "Fees of all records.", daily="coalesce(sum(fee_yuan), 0)"),
-    Indicator("voice_fee_yuan", MONEY, "Fees of voice calls.", daily="coalesce(sum(if(service = 'voice', fee_yuan, 0)), 0)"),
+    Indicator("voice_fee_yuan", MONEY, "Fees of voice calls.", daily="coalesce(sum(if(service = 'voice', fee_yuan, null)), 0)"),
     Indicator(
-        "message_fee_yuan", MONEY, "Fees of SMS and MMS.", daily="coalesce(sum(if(service in ('sms', 'mms'), fee_yuan, 0)), 0)"
+        "message_fee_yuan", MONEY, "Fees of SMS and MMS.", daily="coalesce(sum(if(service in ('sms', 'mms'), fee_yuan, null)), 0)"
     ),
-    Indicator("wap_fee_yuan", MONEY, "Fees of WAP sessions.", daily="coalesce(sum(if(service = 'wap', fee_yuan, 0)), 0)"),
+    Indicator("wap_fee_yuan", MONEY, "Fees of WAP sessions.", daily="coalesce(sum(if(service = 'wap', fee_yuan, null)), 0)"),
     Indicator(
         "fee_mean_3m_yuan",
         MONEY,
