@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from market_town import make_joiners, make_town
 from pyspark.sql import DataFrame, SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from churnlake.city.generate import generate, scenario
 from churnlake.city.settings import CityScenario
@@ -28,11 +30,18 @@ from churnlake.settings import Settings
 DATA = Path(os.environ.get("CHURNLAKE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers, a session each: what uses the city, or the noisy one, is for one of them, and so is each file."""
-    for item in items:
-        shared = next((name for name in ("city", "noisy") if name in getattr(item, "fixturenames", ())), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(shared))
+class ByFile(LoadScopeScheduling):
+    """Two workers, a session each: a file is for one of them, and so are all that share a made city."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.partition("::")[0]
+        text = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+        return next((made for made in ("city: City", "noisy: NoisyCity") if made in text), name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """How tests are dealt out, where there are workers."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
