@@ -25,14 +25,7 @@ def build_daily(lake: Lake, run: Run) -> None:
     events, zone = daily.events(records), run.settings.store.city_zone
     if lives is not None:
         events = daily.held(events, lives, run.days)
-    lake.write_all(
-        {
-            USAGE: daily.usage(events, lives, zone),
-            EDGES: daily.edges(events, lives, zone),
-            PLACES: daily.places(events, run.settings.usage, lives, zone),
-            DEVICES: daily.devices(events, lives, zone),
-        }
-    )
+    lake.write_all(daily.partials(events, run.settings.usage, lives, zone))
 
 
 if __name__ == "__main__":

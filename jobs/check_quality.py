@@ -62,7 +62,8 @@ def check_quality(lake: Lake, run: Run) -> None:
     kept = seen[[days.first <= day <= days.last for day in seen["day"]]]
     checked = [row for day, results in by_day.items() for row in check_rows(results, day)]
     scores = [row for day, results in by_day.items() for row in score_rows(results, day, settings.error_weight)]
-    known = known_of(lake, days.first, frames, by_day, _steps())
+    steps = [([t.name for t in j.inputs], [t.name for t in j.writes]) for j in Lineage.of_package().jobs if not j.on_request]
+    known = known_of(lake, days.first, frames, by_day, steps)
     profiled = [{str(name): value for name, value in row.items()} for row in kept.to_dict("records")]
     lake.write_all(
         {
@@ -70,16 +71,12 @@ def check_quality(lake: Lake, run: Run) -> None:
             for table, rows in ((PROFILES, profiled), (CHECKS, checked), (SCORES, scores))
         }
     )
-    hidden = withdraw(lake, JUDGED, by_day, seen, _steps()) if settings.withdraw else []
+    hidden = withdraw(lake, JUDGED, by_day, seen, steps) if settings.withdraw else []
     report = summary(by_day, scores, days, known)
     report["withdrawn"] = still_withdrawn(lake)
     (work / "quality").mkdir(parents=True, exist_ok=True)
     (work / "quality" / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     run.facts["failed"] = [*(told(one) for one in report["failed"]), *hidden]
-
-
-def _steps() -> list[tuple[list[str], list[str]]]:
-    return [([t.name for t in j.inputs], [t.name for t in j.writes]) for j in Lineage.of_package().jobs if not j.on_request]
 
 
 if __name__ == "__main__":

@@ -47,13 +47,17 @@ FEEDS = (
 def ingest_reference(lake: Lake, run: Run) -> None:
     """One row per row delivered, into the reference tables; one row per user in reference.lives, one per number in the vault."""
     settings, zone = run.settings.landing, run.settings.store.city_zone
-    came = [(raw, table, cleaned) for raw, table, cleaned in FEEDS if lake.has(raw)]
-    opaque = {raw: lake.landing.feed(raw).numbers == "opaque" for raw, _, _ in came}
-    lake.write_all({table: cleaned(lake.read(raw), lake.key, settings, zone, opaque[raw]) for raw, table, cleaned in came})
+    lake.write_all(
+        {
+            table: cleaned(lake.read(raw), lake.key, settings, zone, lake.landing.feed(raw).is_opaque)
+            for raw, table, cleaned in FEEDS
+            if lake.has(raw)
+        }
+    )
     if lake.has(RAW_SUBSCRIBERS):
         registered = lake.read(SUBSCRIBERS, as_of_run=False)
         lake.write(LIVES, lives(registered))
-        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, settings, opaque[RAW_SUBSCRIBERS])
+        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, settings, lake.landing.feed(RAW_SUBSCRIBERS).is_opaque)
         good = vault.of_good(told, registered.where(F.col("batch") == lake.landing.batch), lake.key)
         hand_on(lake, good)
         lake.write(NUMBERS, vault.numbers(good, lake.read(NUMBERS) if lake.has(NUMBERS) else None, lake.key, lake.landing.batch))

@@ -15,7 +15,7 @@ def ingest_usage(lake: Lake, run: Run) -> None:
     cleaned = {}
     for raw, table, clean_of in clean.FEEDS:
         if lake.has(raw):
-            opaque = lake.landing.feed(raw).numbers == "opaque"
+            opaque = lake.landing.feed(raw).is_opaque
             rows = clean_of(lake.read(raw), lake.key, run.settings.landing, store.city_zone, opaque)
             cleaned[table] = clean.in_time(rows, store.looks_back_days)
     lake.write_all(cleaned)

@@ -41,7 +41,7 @@ def reprocess_quarantine(lake: Lake, run: Run) -> None:
 
 def _repair(lake: Lake, run: Run, raw: Table, table: Table, cleaned: Callable[..., DataFrame], files: list[Any]) -> None:
     settings, store = run.settings, run.settings.store
-    opaque = lake.landing.feed(raw).numbers == "opaque"
+    opaque = lake.landing.feed(raw).is_opaque
 
     def made(rows: DataFrame) -> DataFrame:
         return clean.in_time(cleaned(rows, lake.key, settings.landing, store.city_zone, opaque), store.looks_back_days)

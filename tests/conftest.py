@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,14 @@ class ByFile(LoadScopeScheduling):
     """Two workers, a session each: a file is for one of them, and so are all that share a made city."""
 
     def _split_scope(self, nodeid: str) -> str:
-        name = nodeid.partition("::")[0]
-        text = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
-        return next((made for made in ("city: City", "noisy: NoisyCity") if made in text), name)
+        return _shared(nodeid.partition("::")[0])
+
+
+@cache
+def _shared(file: str) -> str:
+    """The made city that tests of the file use, else the file itself."""
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    return next((made for made in ("city: City", "noisy: NoisyCity") if made in text), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

@@ -19,6 +19,7 @@ from churnlake.core.landing import FILES
 from churnlake.core.release import release
 from churnlake.core.runs import Days
 from churnlake.core.settings import CoreSettings, load
+from churnlake.core.visibility import withheld_batch
 from churnlake.core.withdrawal import judged, released_slices
 from churnlake.settings import Settings
 
@@ -149,6 +150,15 @@ def test_a_batch_that_fails_its_gate_is_taken_in_but_not_seen_until_released(inn
     (row,) = inn.spark.read.format("delta").load(f"{inn.home}/lake/quality/runs").where("state = 'released'").collect()
     assert row.message.endswith(": switch fault, known")
     assert not row.message.startswith(":"), "it says who"
+
+
+def test_a_batch_withheld_in_one_table_is_found_whatever_became_of_it_in_others() -> None:
+    registered = [{"batch": "b", "delivered_on": dt.date(2005, 5, 2)}, {"batch": "a", "delivered_on": dt.date(2005, 5, 3)}]
+    hidden = {"clean.voice": {"a": "withheld", "b": "withheld"}, "clean.sms": {"a": "failed", "b": "failed"}}
+    assert withheld_batch(hidden, ["clean.voice", "clean.sms"], registered) == "b"
+    assert withheld_batch(hidden, ["clean.sms"], registered) is None
+    with pytest.raises(MissingInputError, match="cut short"):
+        withheld_batch({"clean.sms": {"r": "open"}}, ["clean.sms"], registered)
 
 
 def test_a_withheld_batch_is_taken_in_again_after_the_feed_file_was_mended(inn: Inn) -> None:

@@ -110,6 +110,11 @@ class Feed(Model):
         return self
 
     @property
+    def is_opaque(self) -> bool:
+        """Whether its identifiers are ids that stand for themselves."""
+        return self.numbers == "opaque"
+
+    @property
     def has_record_id(self) -> bool:
         """Whether the operator's own record ids are delivered."""
         return any("record_id" in entry for entry in self.rows)

@@ -144,11 +144,10 @@ class Job:
             Scope(run_id, days or EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
         )
         # every job, whatever it touches, stops where the lake is on its way back
-        looking.hidden()
+        hidden = looking.hidden()
         if self.lands:
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
-            hidden, written = looking.hidden(), [table.name for table in self.writes]
-            again = visibility.withheld_batch(hidden, written, registered) if restate else None
+            again = visibility.withheld_batch(hidden, [t.name for t in self.writes], registered) if restate else None
             looking.landing.choose(self.lands, registered, days.last if days else None, again)
         days = days or self._days_by_default(looking, makers)
         run = Run(run_id, self.name, days, settings)

@@ -44,8 +44,10 @@ def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
     )
     # A run announces all it might write. Once it has come to an end, what it did not write is as it was before.
     opened = {row["opened_by"] for row in newest if row["is_open"]}
-    ended = log.where(F.col("run_id").isin(*opened) & (F.col("state") != "open")).select("run_id").distinct() if opened else None
-    over = {row["run_id"] for row in ended.collect()} if ended is not None else set()
+    over = set()
+    if opened:
+        ended = log.where(F.col("run_id").isin(*opened) & (F.col("state") != "open")).select("run_id").distinct()
+        over = {row["run_id"] for row in ended.collect()}
     found: dict[str, dict[str, str]] = {}
     for row in newest:
         state = "open" if row["is_open"] and row["opened_by"] not in over else row["judged"]
@@ -61,11 +63,12 @@ def withheld_batch(hidden: Mapping[str, Mapping[str, str]], tables: Iterable[str
 
     Raises MissingInputError where a repair was cut short: what it moved would come in again.
     """
-    states = {name: state for table in tables for name, state in hidden.get(table, {}).items()}
+    # a batch has its slice in several tables, and may be withheld in one of them alone
+    found = {(name, state) for table in tables for name, state in hidden.get(table, {}).items()}
     known = {row["batch"] for row in registered}
-    if any(state in ("open", "failed") and name not in known for name, state in states.items()):
+    if any(state in ("open", "failed") and name not in known for name, state in found):
         raise MissingInputError("reprocess_quarantine was cut short; run it again first, then this with --restate")
-    held = {name for name, state in states.items() if state == "withheld"}
+    held = {name for name, state in found if state == "withheld"}
     return min(((row["delivered_on"], row["batch"]) for row in registered if row["batch"] in held), default=(None, None))[1]
 
 

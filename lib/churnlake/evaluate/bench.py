@@ -126,7 +126,6 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     settings = settings.model_copy(update={"store": store, "spark": spark_settings})
     log_to(logs)
     days = parse_days(asked["days"])
-    reports: list[Report] = []
     with session(settings.spark, logs) as spark:
         lineage = Lineage.of_package()
         jobs = {job.name: job for job in lineage.jobs}

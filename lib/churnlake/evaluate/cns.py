@@ -53,14 +53,7 @@ def split_daily(lake: Lake, run: Run) -> None:
     """Daily partials of the split people."""
     whole = _events(lake)
     events = lake.checkpoint(probe.split_events(whole, probe.halves(whole)))
-    lake.write_all(
-        {
-            USAGE: daily.usage(events),
-            EDGES: daily.edges(events),
-            PLACES: daily.places(events, run.settings.usage),
-            DEVICES: daily.devices(events),
-        }
-    )
+    lake.write_all(daily.partials(events, run.settings.usage))
 
 
 SPLIT: Job = declare(Settings, may_read=(VOICE, SMS), writes=(USAGE, EDGES, PLACES, DEVICES))(split_daily)

@@ -244,11 +244,12 @@ def edge_days(edges: DataFrame, lives: DataFrame | None) -> DataFrame:
 def subscriber_days(register: DataFrame) -> DataFrame:
     """One row per delivery day of reference.subscribers: good rows, and the most users that one SIM stands for at that time."""
     good = register.where("state = 'good'")
-    days = good.groupBy("delivered_on").agg(F.count(F.lit(1)).alias("rows"))
-    held = good.where("imsi_key is not null and (valid_to is null or to_date(valid_to) > delivered_on)")
-    on_one = held.groupBy("delivered_on", "imsi_key").agg(F.countDistinct("user_id").alias("users"))
-    most = on_one.groupBy("delivered_on").agg(F.max("users").alias("users_per_imsi"))
-    return days.join(most, on="delivered_on", how="left")
+    # of a user there is one good row a delivery
+    sims = good.groupBy("delivered_on", "imsi_key").agg(
+        F.count(F.lit(1)).alias("n"), F.expr("count_if(valid_to is null or to_date(valid_to) > delivered_on) as held")
+    )
+    most = F.expr("nullif(max(if(imsi_key is null, 0, held)), 0) as users_per_imsi")
+    return sims.groupBy("delivered_on").agg(F.sum("n").alias("rows"), most)
 
 
 def feature_months(table: Table, features: DataFrame, usage: DataFrame | None) -> DataFrame:

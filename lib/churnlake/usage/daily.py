@@ -10,11 +10,11 @@ from pyspark.sql import Column as SqlColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.core.contract import Column
+from churnlake.core.contract import Column, Table
 from churnlake.core.runs import Days
 from churnlake.indicators import DAILY
 from churnlake.tables.clean import MMS, NETWORKS, SMS, VOICE, WAP
-from churnlake.tables.daily import CONTACTS
+from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
 
 EVENT = {
@@ -86,6 +86,18 @@ def _believed(column: Column) -> SqlColumn:
     bounds = [f"{column.name} >= {column.least}"] if column.least is not None else []
     bounds += [f"{column.name} <= {column.most}"] if column.most is not None else []
     return F.expr(f"if({' AND '.join(bounds)}, {column.name}, null)") if bounds else F.col(column.name)
+
+
+def partials(
+    all_events: DataFrame, settings: UsageSettings, lives: DataFrame | None = None, zone: str = "UTC"
+) -> dict[Table, DataFrame]:
+    """The daily tables made of the events, by table."""
+    return {
+        USAGE: usage(all_events, lives, zone),
+        EDGES: edges(all_events, lives, zone),
+        PLACES: places(all_events, settings, lives, zone),
+        DEVICES: devices(all_events, lives, zone),
+    }
 
 
 def usage(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
