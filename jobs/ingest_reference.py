@@ -57,10 +57,13 @@ def ingest_reference(lake: Lake, run: Run) -> None:
     if lake.has(RAW_SUBSCRIBERS):
         registered = lake.read(SUBSCRIBERS, as_of_run=False)
         lake.write(LIVES, lives(registered))
-        told = vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, settings, lake.landing.feed(RAW_SUBSCRIBERS).is_opaque)
+        # cut from the plan of its reading: a filter or join on it would pull every formula down to the lines, several times in each other
+        told = lake.checkpoint(
+            vault.told(lake.read(RAW_SUBSCRIBERS), lake.key, settings, lake.landing.feed(RAW_SUBSCRIBERS).is_opaque)
+        )
         good = vault.of_good(told, registered.where(F.col("batch") == lake.landing.batch), lake.key)
         hand_on(lake, good)
-        lake.write(NUMBERS, vault.numbers(good, lake.read(NUMBERS) if lake.has(NUMBERS) else None, lake.key, lake.landing.batch))
+        lake.write(NUMBERS, vault.numbers(good, lake.read(NUMBERS) if lake.has(NUMBERS) else None, lake.landing.batch))
 
 
 if __name__ == "__main__":

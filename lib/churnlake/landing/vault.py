@@ -11,10 +11,9 @@ from churnlake.landing.settings import LandingSettings
 
 
 def told(raw: DataFrame, key: Key, settings: LandingSettings, opaque: bool) -> DataFrame:
-    """One row per row of raw.subscribers with a number: number in clear, its pseudonym under the oldest key, valid_from."""
-    own = with_own(raw, "number", settings, opaque)
-    return own.where("own IS NOT NULL").select(
-        F.col("own").alias("number"), key.pseudonym(F.col("own"), "number").alias("number_key"), "valid_from"
+    """One row per row of raw.subscribers: number encrypted, its pseudonym under the oldest key, valid_from; null where it has none."""
+    return with_own(raw, "number", settings, opaque).select(
+        key.encrypt(F.col("own")).alias("number"), key.pseudonym(F.col("own"), "number").alias("number_key"), "valid_from"
     )
 
 
@@ -25,10 +24,10 @@ def of_good(rows: DataFrame, good: DataFrame, key: Key) -> DataFrame:
     return renewed.join(known, on=["renewed_key", "valid_from"], how="left_semi")
 
 
-def numbers(good: DataFrame, known: DataFrame | None, key: Key, batch: str) -> DataFrame:
+def numbers(good: DataFrame, known: DataFrame | None, batch: str) -> DataFrame:
     """One row per number that no other batch brought, as vault.numbers keeps it; ``good`` is what ``of_good`` gives, ``known`` the vault."""
     new = good.groupBy(F.col("renewed_key").alias("number_key")).agg(F.min("number").alias("number"))
     if known is not None:
         before = known.where(F.col("batch") != batch).select("number_key")
         new = new.join(before, on="number_key", how="left_anti")
-    return new.select(F.lit(batch).alias("batch"), "number_key", key.encrypt(F.col("number")).alias("number"))
+    return new.select(F.lit(batch).alias("batch"), "number_key", "number")
