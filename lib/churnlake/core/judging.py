@@ -14,6 +14,9 @@ from churnlake.core.contract import Table
 if TYPE_CHECKING:
     from churnlake.core.lake import Lake
 
+FEW = 1_000_000
+"""Keys that every task is given all of; 8 bytes each, some 30 MB as a table to look into."""
+
 
 def judged(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
     """One row per row of the batch: judged by the contract's rules, those of erased users made tombstones, repeats set aside."""
@@ -31,15 +34,37 @@ def judged(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
 
 
 def _already_there(lake: Lake, table: Table, rows: DataFrame) -> DataFrame | None:
-    """One row per key of these rows that an earlier batch has: the key, its content and file. None when no row is late enough to matter."""
-    at, newest = table.at, lake.landing.delivered_before(table)
-    if at is None or newest is None:
+    """One row per key of these rows that an earlier batch has: the key, its content and file. None when there is none.
+
+    Only rows of a day that an earlier batch has rows of are looked up, and of what is stored first nothing but the keys: nearly
+    none is there, and only of batches with one is the rest read.
+    """
+    at, key = table.at, list(table.key)
+    if at is None or lake.landing.delivered_before(table) is None:
         return None
     stored = lake.spark.read.format("delta").load(lake.path(table))
     stored = stored.where(F.col("batch") != lake.landing.batch).where("state = 'good'")
-    late = rows.where(F.col(at) <= F.lit(newest)).select(*table.key).distinct()
+    is_late = F.col(at) <= F.lit(_newest(stored, at, lake.landing.first_day()))
+    # a filter would pull the formula of the day down to the lines, several times in itself: half a million characters of plan
+    late = lake.checkpoint(rows.select(F.inline(F.when(is_late, F.array(F.struct(*key))))).distinct())
     oldest = lake.landing.first_day() - dt.timedelta(days=lake.store.looks_back_days + 7)
-    there = stored.where(F.col(at) >= F.lit(oldest)).join(F.broadcast(late), on=list(table.key), how="left_semi")
-    return there.groupBy(*table.key).agg(
-        F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content")
-    )
+    there = stored.where(F.col(at) >= F.lit(oldest))
+    met = lake.checkpoint(there.select("batch", *key).join(_hinted(late), on=key, how="left_semi"))
+    batches = [row["batch"] for row in met.select("batch").distinct().collect()]
+    if not batches:
+        return None
+    again = there.where(F.col("batch").isin(batches)).join(_hinted(met), on=["batch", *key], how="left_semi")
+    known = again.groupBy(*key).agg(F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content"))
+    return F.broadcast(known) if met.count() <= FEW else known
+
+
+def _newest(stored: DataFrame, at: str, first_day: dt.date) -> dt.date:
+    """The newest day that stored rows are of, or an earlier one, that of them none is of a later: asked only of files near the batch."""
+    near = first_day - dt.timedelta(days=2)
+    found = stored.where(F.col(at) >= F.lit(near)).agg(F.max(at).alias("day")).first()
+    return found["day"] if found and found["day"] else near - dt.timedelta(days=1)
+
+
+def _hinted(keys: DataFrame) -> DataFrame:
+    """Keys to look up, sent to every task where they are few: a whole day delivered again has tens of millions."""
+    return F.broadcast(keys) if keys.count() <= FEW else keys

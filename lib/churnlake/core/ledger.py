@@ -74,7 +74,7 @@ def set_repeats_aside(table: Table, marked: DataFrame, known: DataFrame | None) 
     # of plain columns: Spark then takes the first row's without evaluating anything row by row
     rows = rows.withColumns({f"first_{name}": F.first(name).over(so_far) for name in ("content", "file_id")})
     if known is not None:
-        rows = rows.join(F.broadcast(known), on=list(table.key), how="left")
+        rows = rows.join(known, on=list(table.key), how="left")
         rows = rows.withColumn("first_content", F.expr("coalesce(known_content, first_content)"))
         rows = rows.withColumn("first_file_id", F.expr("coalesce(known_file, first_file_id)"))
         rows = rows.withColumn("turn", F.expr("if(known_content is not null, turn + 1, turn)"))

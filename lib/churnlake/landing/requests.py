@@ -89,6 +89,8 @@ def meant(
         key.pseudonym(F.col("user"), "user").alias("user_key"),
         key.pseudonym(F.coalesce("own", "number"), "number").alias("number_key"),
     )
+    # cut from the plan of its making: joins would pull the long formula of a number down, several times in itself
+    told = told.localCheckpoint(eager=True)
     now = told.withColumns({"asked_id": key.renewed(F.col("user_key")), "asked_key": key.renewed(F.col("number_key"))})
     found = _of_register(now.select("line", "held_on", "asked_id", "asked_key"), holders, zone).localCheckpoint(eager=True)
     candidates = found.select("line", key.mark(F.col("user_id")).alias("user_hash"))

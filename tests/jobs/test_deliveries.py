@@ -1,0 +1,64 @@
+"""Delivery after delivery: what an earlier batch has is found again, and plans stay small enough to be read, kept and compiled."""
+
+from pathlib import Path
+
+import pytest
+from hamlet import Hamlet, key_files, sms
+from pyspark.sql import SparkSession
+
+from churnlake.core import judging
+from churnlake.core.ledger import OTHER_CONTENT
+from churnlake.tables.clean import SMS
+
+LONGEST_PLAN = 200_000
+"""Characters. A filter pulled down through the reading of lines once made one of ten million, and half a minute of planning."""
+
+
+def longest_plan(spark: SparkSession, since: int) -> int:
+    """Characters of the longest plan that was run after so many."""
+    store = spark._jsparkSession.sharedState().statusStore()
+    count = store.executionsCount() - since
+    plans = store.executionsList(since, count)
+    return max(len(plans.apply(place).physicalPlanDescription()) for place in range(plans.size()))
+
+
+@pytest.mark.parametrize("few", [judging.FEW, 0], ids=["few", "many"])
+def test_what_an_earlier_batch_has_is_a_repeat_however_much_of_it_there_is(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(judging, "FEW", few)
+    hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
+    # delivered the day after they were made, as operators do
+    hamlet.deliver("sms", 2, "one.csv", sms(("a", 1, 0, "1"), ("b", 1, 1, "0"), ("c", 1, 2, "0")))
+    hamlet.run("ingest_usage")
+    hamlet.deliver("sms", 3, "two.csv", sms(("d", 2, 0, "1"), ("e", 2, 1, "0"), ("b", 1, 1, "0"), ("c", 1, 2, "4"), ("f", 1, 3, "0")))
+    hamlet.run("ingest_usage")
+    # nothing of a day that was there before, and then everything again in another order
+    hamlet.deliver("sms", 4, "three.csv", sms(("g", 3, 0, "1")))
+    report = hamlet.run("ingest_usage")["ingest_usage"]
+    assert (report.rows_in, report.rows_out) == (1, 1)
+    hamlet.deliver("sms", 4, "four.csv", sms(("e", 2, 1, "0"), ("d", 2, 0, "1"), ("f", 1, 3, "0"), ("a", 1, 0, "1"), ("g", 3, 0, "1")))
+    hamlet.run("ingest_usage")
+    rows = hamlet.lake().ledger(SMS).select("delivered_on", "day", "state", "reasons", "kept_in").collect()
+    told = sorted((r["delivered_on"].day, r["day"].day, r["state"], *r["reasons"]) for r in rows)
+    assert told == sorted(
+        [(2, 1, "good")] * 3
+        + [(3, 2, "good")] * 2
+        + [(3, 1, "duplicate"), (3, 1, "bad", OTHER_CONTENT), (3, 1, "good"), (4, 3, "good")]
+        + [(4, 2, "duplicate")] * 2
+        + [(4, 1, "duplicate")] * 2
+        + [(4, 3, "duplicate")]
+    )
+    assert all((r["kept_in"] is not None) == (r["state"] == "duplicate") for r in rows)
+
+
+def test_plans_of_an_intake_stay_small(spark: SparkSession, tmp_path: Path) -> None:
+    hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
+    since = spark._jsparkSession.sharedState().statusStore().executionsCount()
+    hamlet.deliver_subscribers(1)
+    hamlet.deliver("sms", 1, "one.csv", sms(("a", 1, 0, "1")))
+    hamlet.run("ingest_reference", "ingest_usage")
+    hamlet.deliver_subscribers(2, leave_out=("user-4",))
+    hamlet.deliver("sms", 2, "two.csv", sms(("a", 1, 0, "1"), ("b", 2, 0, "1")))
+    hamlet.run("ingest_reference", "ingest_usage", "build_daily")
+    assert longest_plan(spark, since) < LONGEST_PLAN
