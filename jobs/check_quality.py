@@ -39,6 +39,8 @@ def check_quality(lake: Lake, run: Run) -> None:
     settings, work, days = run.settings.quality, Path(run.settings.store.work).resolve(), run.days
     there = [table for table in (*JUDGED, *REFERENCES, FILES) if lake.has(table)]
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table, withdrawn=True) for table in there}
+    if FILES in frames:
+        frames[FILES] = frames[FILES].where("same_as IS NULL")
     # written by an earlier run only: what this run finds is added in memory
     before = lake.read(PROFILES).toPandas() if lake.has(PROFILES) else pd.DataFrame(columns=PROFILES.names)
     now = profile_rows(reconciled({name: frame.toPandas() for name, frame in profiles(frames, days, settings).items()}))

@@ -29,6 +29,8 @@ def publish_site(lake: Lake, run: Run) -> None:
     """One HTML file a page, in the work folder's site/."""
     work, last = Path(run.settings.store.work).resolve(), run.days.last
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
+    if FILES in frames:
+        frames[FILES] = frames[FILES].where("same_as IS NULL")
     lineage = Lineage.of_package()
     steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
     # figures against planted truth exist for a synthetic city only; who made them left them in a file

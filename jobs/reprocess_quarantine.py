@@ -23,7 +23,7 @@ def reprocess_quarantine(lake: Lake, run: Run) -> None:
     names = {_noun(table): table for _, table, _ in clean.FEEDS}
     asked = known_feeds(run.settings.landing.reprocess_feeds, list(names))
     with lease(lake.spark, run.settings.store.lake, "ingest_usage", run.run_id):
-        registered = lake.read(FILES).collect()
+        registered = lake.read(FILES).where("same_as IS NULL").collect()
         files = {noun: files_of(run.days, registered, noun) for noun in asked}
         if not any(files.values()):
             raise MissingInputError(f"no file of {', '.join(asked)} delivered on {run.days} was taken in; give --dates")

@@ -146,6 +146,12 @@ BROKEN = {
     "other.csv": (b"X,Y\na,b\n", "none of the columns WHO, WHEN, N"),
     "latin.csv": (b"WHO,\xff\n", "the header is not UTF-8 ('utf-8' codec can't decode"),
     "other.csv.zip": (b"PK", "deliver it plain or as .gz"),
+    "OTHER.CSV.ZIP": (b"PK", "deliver it plain or as .gz"),
+    "mac.csv": (HEADER.replace(b"\n", b"\r") + b"a,b,1\r", "lines end with CR alone"),
+    "endless.csv": (b"x" * 200_000, "its first line is no header"),
+    "10:00:00.csv": (HEADER + b"a,b,1\n", "its name holds :"),
+    "a[1]*.csv": (HEADER + b"a,b,1\n", "its name holds * [ ]"),
+    "back\\slash.csv": (HEADER + b"a,b,1\n", "give it another name"),
 }
 
 
@@ -162,6 +168,12 @@ def test_a_file_that_can_not_be_read_is_reported_and_stops_no_other(tmp_path: Pa
         assert why in (found[name].note or ""), name
         assert (found[name].lines, found[name].bytes) == (0, len(content))
         assert found[name].file_id == hashlib.sha256(content).hexdigest()[:32]
+
+
+def test_a_folder_within_a_day_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "visits" / "date=2005-05-01" / "hour=01").mkdir(parents=True)
+    with pytest.raises(SettingsError, match="holds a folder, hour=01; put its files into date=2005-05-01 itself"):
+        landing_files(tmp_path / "visits", Feed.model_validate(FEED))
 
 
 @pytest.mark.parametrize("name", ["date=2005-5-1", "date=2005-02-30", "20050501", "date=20050501"])

@@ -12,7 +12,7 @@ import pytest
 from churnlake.core import landing_files
 from churnlake.core.errors import MissingInputError
 from churnlake.core.landing import Landing
-from churnlake.core.settings import load
+from churnlake.core.settings import conf_folder, load
 from churnlake.settings import Settings
 from churnlake.tables.raw import RAW_MMS, RAW_SMS
 
@@ -26,8 +26,8 @@ def put(root: Path, path: str, content: bytes) -> None:
     (root / path).write_bytes(content)
 
 
-def chosen(root: Path, registered: list[dict[str, Any]]) -> Landing:
-    store = load(Settings, "local").store.model_copy(update={"landing": str(root)})
+def chosen(root: Path, registered: list[dict[str, Any]], feeds: str = "city") -> Landing:
+    store = load(Settings, "local").store.model_copy(update={"landing": str(root), "feeds": feeds})
     landing = Landing(store)
     landing.mapped(FEEDS)
     landing.choose(FEEDS, registered, None)  # type: ignore[arg-type]
@@ -70,14 +70,47 @@ def test_files_without_a_line_are_each_registered_once_though_they_are_alike(tmp
     assert chosen(tmp_path, registered).batch == ""
 
 
+def test_a_file_that_could_not_be_read_is_taken_in_once_it_is_mended(tmp_path: Path) -> None:
+    path = "sms/date=2005-05-01/a.csv"
+    put(tmp_path, path, HEADER.replace(b",", b"|") + LINE.replace(b",", b"|"))
+    age(tmp_path / path)
+    registered = chosen(tmp_path, []).register(FEEDS, "done")
+    assert "mend the file or the feed file" in registered[0]["note"]
+    assert chosen(tmp_path, registered).batch == "", "still as it was: registered once"
+    feeds = tmp_path / "feeds" / "piped"
+    feeds.mkdir(parents=True)
+    text = (conf_folder() / "feeds" / "city" / "sms.yaml").read_text()
+    (feeds / "sms.yaml").write_text(text.replace('delimiter: ","', 'delimiter: "|"'))
+    mended = chosen(tmp_path, registered, str(feeds))
+    assert (paths(mended), mended.mended, mended.rows_in()) == ([path], [path], 1)
+
+
+def test_a_file_delivered_twice_is_registered_with_the_one_it_is_a_copy_of(tmp_path: Path) -> None:
+    put(tmp_path, "sms/date=2005-05-01/a.csv", HEADER + LINE)
+    put(tmp_path, "sms/date=2005-05-01/b.csv", HEADER + LINE)
+    first = chosen(tmp_path, [])
+    told = {row["path"]: (row["lines"], row["same_as"]) for row in first.register(FEEDS, "open")}
+    assert told == {"sms/date=2005-05-01/a.csv": (1, None), "sms/date=2005-05-01/b.csv": (0, "sms/date=2005-05-01/a.csv")}
+    assert first.left_out() == ["sms/date=2005-05-01/b.csv: has the content of sms/date=2005-05-01/a.csv, which is taken in once"]
+    put(tmp_path, "sms/date=2005-05-02/c.csv", HEADER + LINE)
+    again = chosen(tmp_path, first.register(FEEDS, "open"))
+    assert (again.batch, paths(again)) == (first.batch, paths(first)), "finished with exactly that list"
+    later = chosen(tmp_path, registered := again.register(FEEDS, "done"))
+    assert [(row["path"], row["lines"], row["same_as"]) for row in later.register(FEEDS, "done")] == [
+        ("sms/date=2005-05-02/c.csv", 0, "sms/date=2005-05-01/a.csv")
+    ]
+    assert chosen(tmp_path, [*registered, *later.register(FEEDS, "done")]).batch == ""
+
+
 def test_a_file_in_the_wrong_feed_does_not_hide_the_right_one(tmp_path: Path) -> None:
     put(tmp_path, "mms/date=2005-05-01/m.csv", HEADER + LINE)
     misled = chosen(tmp_path, [])
     put(tmp_path, "sms/date=2005-05-01/s.csv", HEADER + LINE)
     put(tmp_path, "sms/date=2005-05-02/again.csv", HEADER + LINE)
     after = chosen(tmp_path, misled.register(FEEDS, "done"))
-    assert paths(after) == ["sms/date=2005-05-01/s.csv"]
-    assert after.seen_before == 2
+    assert [row["path"] for row in after.register(FEEDS, "done") if not row["same_as"]] == ["sms/date=2005-05-01/s.csv"]
+    assert [(f.name, f.same_as) for f in after.copies] == [("sms/date=2005-05-02/again.csv", "sms/date=2005-05-01/s.csv")]
+    assert after.seen_before == 1
     assert after.batch != misled.batch
 
 
@@ -100,7 +133,8 @@ def test_files_taken_in_before_are_not_looked_into_again_until_they_change(
     monkeypatch.setattr(landing_files, "_seen", lambda path, *rest: opened.append(path.name) or whole(path, *rest))
     put(tmp_path, "sms/date=2005-05-02/new.csv", HEADER + LINE.replace(b"A1", b"N1"))
     again = chosen(tmp_path, registered)
-    assert (opened, paths(again), again.seen_before) == (["new.csv"], ["sms/date=2005-05-02/new.csv"], 300)
+    # but for those that could not be read: their feed file may have been mended
+    assert (opened, paths(again), again.seen_before) == (["broken.csv.gz", "new.csv"], ["sms/date=2005-05-02/new.csv"], 300)
     # another size, and another time with the same size: both are looked into, and what is new is taken in
     put(tmp_path, "sms/date=2005-05-01/007.csv", HEADER + LINE + LINE)
     put(tmp_path, "sms/date=2005-05-01/008.csv", HEADER + LINE.replace(b"A1", b"B8"))

@@ -35,6 +35,13 @@ def test_nothing_after_the_equals_sign_is_an_empty_text() -> None:
         ("reentri.x=1", "unknown setting 'reentri'; there are .*reentry"),
         ("reentry.hub_users=many", "setting 'reentry.hub_users': .*integer"),
         ("nonsense", "write it as key=value"),
+        ("store.looks_back_days=-3", "setting 'store.looks_back_days': .*greater than or equal to 0"),
+        ("store.city_zone=Asia/Nowhere", "setting 'store.city_zone': there is no time zone 'Asia/Nowhere'"),
+        ("store.landing=s3://x/y", "setting 'store.landing': .*give a local or mounted folder"),
+        ("store.lake=", "setting 'store.lake': .*at least 1 character"),
+        ("quality.most_bad_share=7", "setting 'quality.most_bad_share': .*less than or equal to 1"),
+        ("circles.weekly_decay=5", "setting 'circles.weekly_decay': .*less than or equal to 1"),
+        ("landing.own_prefixes=[]", "setting 'landing.own_prefixes': .*at least 1 item"),
     ],
 )
 def test_a_wrong_setting_is_named(override: str, told: str) -> None:

@@ -7,6 +7,7 @@ from hamlet import Hamlet, key_files, sms
 from pyspark.sql import SparkSession
 
 from churnlake.core import judging
+from churnlake.core.landing import FILES
 from churnlake.core.ledger import OTHER_CONTENT
 from churnlake.tables.clean import SMS
 
@@ -31,13 +32,17 @@ def test_what_an_earlier_batch_has_is_a_repeat_however_much_of_it_there_is(
     # delivered the day after they were made, as operators do
     hamlet.deliver("sms", 2, "one.csv", sms(("a", 1, 0, "1"), ("b", 1, 1, "0"), ("c", 1, 2, "0")))
     hamlet.run("ingest_usage")
-    hamlet.deliver("sms", 3, "two.csv", sms(("d", 2, 0, "1"), ("e", 2, 1, "0"), ("b", 1, 1, "0"), ("c", 1, 2, "4"), ("f", 1, 3, "0")))
+    hamlet.deliver(
+        "sms", 3, "two.csv", sms(("d", 2, 0, "1"), ("e", 2, 1, "0"), ("b", 1, 1, "0"), ("c", 1, 2, "4"), ("f", 1, 3, "0"))
+    )
     hamlet.run("ingest_usage")
     # nothing of a day that was there before, and then everything again in another order
     hamlet.deliver("sms", 4, "three.csv", sms(("g", 3, 0, "1")))
     report = hamlet.run("ingest_usage")["ingest_usage"]
     assert (report.rows_in, report.rows_out) == (1, 1)
-    hamlet.deliver("sms", 4, "four.csv", sms(("e", 2, 1, "0"), ("d", 2, 0, "1"), ("f", 1, 3, "0"), ("a", 1, 0, "1"), ("g", 3, 0, "1")))
+    hamlet.deliver(
+        "sms", 4, "four.csv", sms(("e", 2, 1, "0"), ("d", 2, 0, "1"), ("f", 1, 3, "0"), ("a", 1, 0, "1"), ("g", 3, 0, "1"))
+    )
     hamlet.run("ingest_usage")
     rows = hamlet.lake().ledger(SMS).select("delivered_on", "day", "state", "reasons", "kept_in").collect()
     told = sorted((r["delivered_on"].day, r["day"].day, r["state"], *r["reasons"]) for r in rows)
@@ -50,6 +55,31 @@ def test_what_an_earlier_batch_has_is_a_repeat_however_much_of_it_there_is(
         + [(4, 3, "duplicate")]
     )
     assert all((r["kept_in"] is not None) == (r["state"] == "duplicate") for r in rows)
+
+
+def test_files_not_taken_in_are_told_and_one_mended_leaves_no_trace_of_its_fault(spark: SparkSession, tmp_path: Path) -> None:
+    hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
+    whole = sms(("a", 1, 0, "1"), ("b", 1, 1, "0"))
+    hamlet.deliver("sms", 1, "one.csv", whole)
+    hamlet.deliver("sms", 1, "two.csv", "")
+    hamlet.deliver("sms", 1, "twice.csv", whole)
+    (tmp_path / "landing" / "smss").mkdir()
+    report = hamlet.run("ingest_usage")["ingest_usage"]
+    assert report.facts["told"] == ["clean.sms: 2 good, 0 bad, 0 duplicate, 0 suppressed"]
+    assert [line.split(":")[0] for line in report.left_out if not line.startswith("raw.")] == [
+        "sms/date=2005-05-01/two.csv",
+        "sms/date=2005-05-01/twice.csv",
+        "folder smss",
+    ]
+    assert hamlet.run("ingest_usage")["ingest_usage"].facts["told"] == ["no new file; 2 taken in before"]
+    hamlet.deliver("sms", 1, "two.csv", sms(("c", 1, 2, "0")))
+    assert hamlet.run("ingest_usage")["ingest_usage"].rows_in == 1
+    rows = hamlet.lake().read(FILES).select("path", "lines", "note", "same_as").collect()
+    assert sorted((r["path"][-8:], r["lines"], r["note"], r["same_as"]) for r in rows) == [
+        ("/one.csv", 2, None, None),
+        ("/two.csv", 1, None, None),
+        ("wice.csv", 0, None, "sms/date=2005-05-01/one.csv"),
+    ]
 
 
 def test_plans_of_an_intake_stay_small(spark: SparkSession, tmp_path: Path) -> None:

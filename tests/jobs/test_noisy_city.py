@@ -109,7 +109,7 @@ def taken(spark: SparkSession, noisy: NoisyCity, tmp_path_factory: pytest.TempPa
     lake = Lake(spark, settings.store, Scope("test", days, TABLES, ()))
     key = Key.load(spark, settings.store.key_file, True)
     registered = {row["path"]: row for row in lake.read(FILES).collect()}
-    path_of = {(row["feed"], row["file_id"]): path for path, row in registered.items()}
+    path_of = {(row["feed"], row["file_id"]): path for path, row in registered.items() if not row["same_as"]}
     rows: dict[str, list[Any]] = {path: [] for path in registered}
     for table in RECORDS:
         told = lake.ledger(table).select("state", "reasons", "file_id", "day", key.decrypt(F.col("raw_text")).alias("text"))
@@ -126,8 +126,10 @@ def test_no_file_stops_another_and_those_not_read_are_noted(spark: SparkSession,
     landing = noisy.folder / "landing"
     incidents = {row["kind"]: row for row in _truth(spark, noisy, "incidents")}
     on_disk = {str(path.relative_to(landing)) for path in landing.glob("*/date=*/*")}
-    left_alone = {incidents[kind]["file"] for kind in ("duplicate_delivery", "unfinished_file")}
-    assert set(taken.registered) == on_disk - left_alone
+    assert set(taken.registered) == on_disk - {incidents["unfinished_file"]["file"]}
+    copies = {path: row["same_as"] for path, row in taken.registered.items() if row["same_as"]}
+    assert set(copies) == {incidents["duplicate_delivery"]["file"]}
+    assert all((landing / path).read_bytes() == (landing / first).read_bytes() for path, first in copies.items())
     noted = {path: row["note"] for path, row in taken.registered.items() if row["note"]}
     unreadable = {incidents[kind.name]["file"]: kind.name for kind in INCIDENTS.values() if kind.outcome == "unreadable"}
     assert set(noted) == set(unreadable)
@@ -141,7 +143,7 @@ def test_no_file_stops_another_and_those_not_read_are_noted(spark: SparkSession,
 
 def test_lines_counted_are_good_bad_or_duplicates_file_by_file(noisy: NoisyCity, taken: Taken) -> None:
     for path, row in taken.registered.items():
-        if row["note"] or row["feed"] not in ("voice", "sms", "mms", "wap"):
+        if row["note"] or row["same_as"] or row["feed"] not in ("voice", "sms", "mms", "wap"):
             continue
         packed = (noisy.folder / "landing" / path).read_bytes()
         text = gzip.decompress(packed) if path.endswith(".gz") else packed

@@ -85,3 +85,22 @@ def test_lines_set_aside_for_a_wrong_feed_file_come_in_once_it_is_mended(
     assert hamlet.run(JOB)[JOB].written == []
     assert hamlet.lake().storage.version(SMS) == version
     assert (told(hamlet), hamlet.lake().hidden()) == (mended, {})
+
+
+def test_lines_in_another_encoding_than_was_thought_come_in_once_the_feed_file_says_which(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
+    text = sms(("a", 1, 0, "1"), ("b", 1, 1, "0"), ("c", 1, 2, "0"), ("d", 1, 3, "0"))
+    hamlet.deliver("sms", 1, "chinese.csv", "")
+    path = tmp_path / "landing" / "sms" / "date=2005-05-01" / "chinese.csv"
+    # a header of plain letters tells nothing of the encoding; two lines say their direction in Chinese
+    path.write_bytes(text.replace("10:00:00,out", "10:00:00,主叫", 2).encode("gb18030"))
+    feed = tmp_path / "feeds" / "sms.yaml"
+    right = feed.read_text().replace("direction: way", "direction: {column: way, codes: {主叫: out, out: out}}")
+    feed.write_text(right)
+    hamlet.run("ingest_usage")
+    assert states(hamlet) == {"good": 2, "bad": 2}
+    feed.write_text(right + "encoding: GB18030\n")
+    report = hamlet.run(JOB)[JOB]
+    assert (states(hamlet), report.left_out) == ({"good": 4}, [])

@@ -13,7 +13,9 @@ from pyspark.sql import functions as F
 
 from churnlake.core import ledger
 from churnlake.core.contract import TRACE, Table
-from churnlake.core.feeds import landing_files, load_feed, read_feed, read_schema
+from churnlake.core.feed_rows import read_feed, read_schema
+from churnlake.core.feeds import load_feed
+from churnlake.core.landing_files import landing_files
 from churnlake.core.pseudonyms import Key
 from churnlake.core.settings import conf_folder
 from churnlake.core.testing import rows

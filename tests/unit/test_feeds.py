@@ -13,7 +13,9 @@ from pyspark.sql import functions as F
 
 from churnlake.core import texts
 from churnlake.core.contract import DATE, INT, MONEY, STRING, TIMESTAMP, Column, Table
-from churnlake.core.feeds import WRONG_FIELDS, Feed, landing_files, read_feed, read_schema
+from churnlake.core.feed_rows import WRONG_FIELDS, read_feed, read_schema
+from churnlake.core.feeds import Feed
+from churnlake.core.landing_files import landing_files
 
 STAYS = Table(
     "raw.stays",
@@ -174,8 +176,10 @@ def test_spark_reads_as_many_lines_as_were_counted(landed: Landed, tmp_path: Pat
 def test_other_encodings_and_delimiters(landed: Landed) -> None:
     for encoding in ("GBK", "ISO-8859-1"):
         guest = "李伟" if encoding == "GBK" else "Zoë"
-        content = HEADER.replace(",", "|") + f"r1|{guest}|20050501000000|1|1|1\n"
-        row = by_id(landed({"a.csv": content.encode(encoding)}, encoding=encoding, delimiter="|"))["r1"]
+        content = HEADER.replace(",", "|") + f"r1|{guest}|20050501000000|1|1|1\nr2|a\x01b|20050501000000|1|1|1\n"
+        found = by_id(landed({"a.csv": content.encode(encoding)}, encoding=encoding, delimiter="|"))
+        row = found["r1"]
+        assert (found["r2"].guest, found["r2"].unreadable) == ("a\x01b", [])
         assert (row.guest, row.nights, row.unreadable) == (guest, 1, [])
         assert row.raw_text == f"r1|{guest}|20050501000000|1|1|1"
 

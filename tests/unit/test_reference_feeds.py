@@ -12,7 +12,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.core.feeds import landing_files, load_feed, read_feed
+from churnlake.core.feed_rows import read_feed
+from churnlake.core.feeds import load_feed
+from churnlake.core.landing_files import landing_files
 from churnlake.core.ledger import mark, set_repeats_aside
 from churnlake.core.pseudonyms import Key
 from churnlake.core.settings import conf_folder, load

@@ -146,6 +146,8 @@ class Job:
         # every job, whatever it touches, stops where the lake is on its way back
         hidden = looking.hidden()
         if self.lands:
+            # a key that is missing or wrong stops the run even where there is nothing to take in
+            _ = looking.key
             registered = looking.read(FILES).collect() if looking.has(FILES) else []
             again = visibility.withheld_batch(hidden, [t.name for t in self.writes], registered) if restate else None
             looking.landing.choose(self.lands, registered, days.last if days else None, again)
@@ -157,6 +159,10 @@ class Job:
             self._body(lake, run)
             if self.lands:
                 run.days = self._days_touched(lake) or days
+                run.left_out += lake.landing.left_out()
+                run.facts.setdefault("told", []).extend(w.states() for w in lake.written if w.table.ledger)
+                for line in run.left_out:
+                    logger.warning("%s: left out: %s", self.name, line)
             for name in lake.skipped:
                 run.left_out.append(f"{name}: {lake.why_skipped(name)}")
             passed = [w for w in lake.written if not w.withheld]
@@ -189,7 +195,7 @@ class Job:
             if not lake.landing.feed_file(feed).is_file():
                 run.leaves_out(f"{feed.name} records", feed)
         if not lake.landing.batch:
-            logger.info("%s: no new file (%s taken in before)", self.name, lake.landing.seen_before)
+            run.facts["told"] = [f"no new file; {lake.landing.seen_before:,} taken in before"]
             return
         batch = lake.landing.batch
         lake.record_files(lake.landing.register(self.lands, "open"), FILES, batch)
@@ -209,7 +215,7 @@ class Job:
             if written.table.ledger:
                 rows = lake.ledger(written.table).where(F.col("batch") == lake.landing.batch)
                 found |= {row["file_id"]: int(row["count"]) for row in rows.groupBy("file_id").count().collect()}
-        listed = [row for row in lake.landing.register(self.lands, "open") if row["note"] is None]
+        listed = [row for row in lake.landing.register(self.lands, "open") if not (row["note"] or row["same_as"])]
         wrong = [
             f"{row['path']} ({row['lines'] * row['rows_per_line']} counted, {found.get(row['file_id'], 0)} committed)"
             for row in listed

@@ -59,6 +59,11 @@ class Written:
         """Rows of every state: what came in, where it is a ledger."""
         return self.rows + self.bad + self.duplicates + self.suppressed
 
+    def states(self) -> str:
+        """In words, rows by state of what came in."""
+        counts = zip(STATES, (self.rows, self.bad, self.duplicates, self.suppressed), strict=True)
+        return f"{self.table.name}: " + ", ".join(f"{rows:,} {state}" for state, rows in counts)
+
     def entry(self) -> dict[str, Any]:
         """What the run log keeps of it."""
         counts = {"rows": self.rows, "bad": self.bad, "duplicates": self.duplicates}
@@ -107,6 +112,7 @@ class Lake:
         """The same lake for another scope, with what was found out of it: files chosen, slices hidden, contracts and keys."""
         other = Lake(self.spark, self.store, scope, on_first_write)
         other.landing, other.storage, other.keys, other._hidden = self.landing, self.storage, self.keys, self._hidden
+        other._key = self._key
         return other
 
     # ---- reading
@@ -304,11 +310,13 @@ class Lake:
         frame.write.format("delta").mode("append").option("userMetadata", told).save(self.path(RUNS))
 
     def record_files(self, rows: list[dict[str, Any]], table: Table, batch: str) -> None:
-        """Replace one batch's rows of the register of landing files."""
+        """Replace one batch's rows of the register of landing files, and those of files that an earlier run could not read."""
         self.create(table)
+        mended = ", ".join(rules.literal(path) for path in self.landing.mended)
+        condition = f"batch = '{batch}'" + (f" OR (note IS NOT NULL AND path IN ({mended}))" if mended else "")
         frame = frame_of(self.spark, table.stored_schema, rows).coalesce(1)
         (
-            frame.write.format("delta").mode("overwrite").option("replaceWhere", f"batch = '{batch}'")
+            frame.write.format("delta").mode("overwrite").option("replaceWhere", condition)
             .option("userMetadata", json.dumps({"run_id": self._scope.run_id})).save(self.path(table))
         )  # fmt: skip
 

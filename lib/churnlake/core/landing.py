@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.core.contract import DATE, INT, LONG, STRING, TIMESTAMP, Column, Table
 from churnlake.core.errors import MissingInputError
-from churnlake.core.feeds import Feed, LandingFile, load_feed, read_feed
-from churnlake.core.landing_files import Stamp, listed, looked_into
+from churnlake.core.feed_rows import read_feed
+from churnlake.core.feeds import Feed, load_feed
+from churnlake.core.landing_files import LandingFile, Stamp, listed, looked_into
 from churnlake.core.settings import StoreSettings, conf_folder
 
 FILES = Table(
@@ -26,7 +28,7 @@ FILES = Table(
         Column("path", STRING, "Path below the landing folder."),
         Column("delivered_on", DATE, "Delivery day: the date= folder the file landed in."),
         Column("bytes", LONG, "Size on disk.", least=0),
-        Column("lines", LONG, "Data lines, counted apart from Spark, header left out.", least=0),
+        Column("lines", LONG, "Data lines, counted apart from Spark, header left out; 0 where they are another file's.", least=0),
         Column("rows_per_line", INT, "Rows the feed file makes of one line (2 when a line is a call of two parties).", least=1),
         Column("batch", STRING, "Batch that took it in: hash of its files' hashes."),
         Column("batch_state", STRING, "open: being taken in; done.", one_of=("open", "done")),
@@ -38,8 +40,13 @@ FILES = Table(
             optional=True,
         ),
         Column("note", STRING, "Why the file could not be read, when so; its lines are not taken in.", optional=True),
+        Column(
+            "same_as", STRING, "Path of the file whose content it has, byte for byte: taken in there, not again.", optional=True
+        ),
     ),
 )
+MOST_TOLD = 10
+"""Files named on the screen; the register has them all."""
 
 
 class Landing:
@@ -53,6 +60,8 @@ class Landing:
         self._before: dict[str, dt.date] = {}
         self.batch = ""
         self.unreadable: list[LandingFile] = []
+        self.copies: list[LandingFile] = []
+        self.mended: list[str] = []
         self.seen_before = 0
 
     @property
@@ -91,9 +100,9 @@ class Landing:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
 
         ``registered`` are the rows of raw.files; a file of a done batch that has its name, size and time of change still is not
-        looked into again, unless its batch is the one to take in ``again``. There is no batch where none of these feeds is mapped or delivered while
-        others are. Raises MissingInputError when the landing folder or the operator's feed files are not there, or no file of
-        any feed was ever delivered.
+        looked into again, unless it could not be read then or its batch is the one to take in ``again``. There is no batch where
+        none of these feeds is mapped or delivered while others are. Raises MissingInputError when the landing folder or the
+        operator's feed files are not there, or no file of any feed was ever delivered.
         """
         mine = self.mapped(tables)
         if not self._root.is_dir():
@@ -107,18 +116,21 @@ class Landing:
         for row in registered:
             if row["batch_state"] == "done":
                 self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
-        stamps = {
-            stamp: row["note"] is None for row in registered if row["batch"] != again and (stamp := _stamp(row)) is not None
-        }
+        stamps = {stamp for row in registered if row["batch"] != again and row["note"] is None and (stamp := _stamp(row))}
         found: dict[tuple[str, str], tuple[Table, LandingFile]] = {}
         delivered = 0
         for noun, table in mine.items():
             there = listed(self._root / noun)
             delivered += len(there)
-            self.seen_before += sum(stamps.get(file.stamp, False) for file in there)
+            self.seen_before += sum(file.stamp in stamps for file in there)
             due = [f for f in there if f.stamp not in stamps and not (last_day and f.delivered_on > last_day)]
             for landed in looked_into(due, self.feed(table)):
-                told = _identity(noun, landed.file_id, str(landed.path.relative_to(self._root)), landed.lines)
+                told = _identity(noun, landed.file_id, landed.name, landed.lines)
+                is_known = told in known and told not in half_way
+                first = found[told][1].name if told in found else known[told]["path"] if is_known else landed.name
+                if first != landed.name:
+                    landed = replace(landed, lines=0, same_as=first)
+                    told = _identity(noun, landed.file_id, landed.name, landed.lines)
                 if told in found or (told in known and told not in half_way):
                     self.seen_before += landed.note is None
                 elif not half_way or told in half_way:
@@ -137,8 +149,12 @@ class Landing:
         for table, landed in found.values():
             if landed.note:
                 self.unreadable.append(landed)
+            elif landed.same_as:
+                self.copies.append(landed)
             else:
                 self._files.setdefault(table.name, []).append(landed)
+        noted = {row["path"] for row in registered if row["note"] is not None and row["batch_state"] == "done"}
+        self.mended = sorted(noted & {landed.name for _, landed in found.values()})
         ids = " ".join(" ".join(told) for told in sorted(found))
         self.batch = hashlib.sha256(ids.encode()).hexdigest()[:16] if ids else ""
 
@@ -172,16 +188,27 @@ class Landing:
         """Size of the batch's files as they lie."""
         return sum(f.bytes for files in self._files.values() for f in files)
 
+    def left_out(self) -> list[str]:
+        """A line for each file of this run that is not taken in, and why; and for folders that no feed file speaks of."""
+        lines = [f"{f.name}: {f.note}" for f in self.unreadable]
+        lines += [f"{f.name}: has the content of {f.same_as}, which is taken in once" for f in self.copies]
+        feeds = {path.stem for path in self.feed_folder.glob("*.yaml")}
+        strange = [
+            d.name for d in self._root.iterdir() if d.is_dir() and d.name not in feeds and not d.name.startswith((".", "_"))
+        ]
+        lines += [f"folder {name}: there is no feed file {self.feed_folder / name}.yaml" for name in sorted(strange)]
+        return lines[:MOST_TOLD] + ([f"and {len(lines) - MOST_TOLD} more; see raw.files"] if len(lines) > MOST_TOLD else [])
+
     def register(self, tables: tuple[Table, ...], state: str) -> list[dict[str, Any]]:
         """Rows of raw.files for the batch."""
         nouns = {table.name: _noun(table) for table in tables}
         listed = [(nouns[name], f, len(self._feeds[name].rows)) for name, files in self._files.items() for f in files]
-        listed += [(f.path.parent.parent.name, f, 1) for f in self.unreadable]
+        listed += [(f.path.parent.parent.name, f, 1) for f in (*self.unreadable, *self.copies)]
         return [
             {
-                "file_id": f.file_id, "feed": noun, "path": str(f.path.relative_to(self._root)), "delivered_on": f.delivered_on, "bytes": f.bytes,
+                "file_id": f.file_id, "feed": noun, "path": f.name, "delivered_on": f.delivered_on, "bytes": f.bytes,
                 "lines": f.lines, "modified_at": f.modified_at,
-                "rows_per_line": rows, "batch": self.batch, "batch_state": state, "note": f.note or None,
+                "rows_per_line": rows, "batch": self.batch, "batch_state": state, "note": f.note or None, "same_as": f.same_as,
                 "done_at": dt.datetime.now(dt.UTC) if state == "done" else None,
             }
             for noun, f, rows in listed

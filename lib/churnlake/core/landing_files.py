@@ -30,6 +30,8 @@ BLANK = bytes(range(33))
 STARTS_BLANK = re.compile(rb"\n[\x00-\x20]")
 Stamp = tuple[str, int, int]
 UNFINISHED = (".part", ".tmp")
+NOT_IN_NAMES = set(":\\[]{}*?")
+"""Signs that Hadoop takes in a path for others: a scheme, a pattern of names."""
 OTHER_PACKING = (".bz2", ".zip", ".zst", ".lz4", ".xz", ".snappy", ".deflate")
 
 
@@ -38,7 +40,8 @@ class LandingFile:
     """One delivered file: where it lies, what it holds, and why it can not be read where that is so.
 
     ``name`` is feed/date=YYYY-MM-DD/file; ``file_id`` the first 32 hex digits of the SHA-256 of its bytes; ``lines`` its
-    data lines: neither blank nor the header. ``note`` is None for a readable file.
+    data lines: neither blank nor the header. ``note`` is None for a readable file. ``same_as`` names another whose content it
+    has: its lines are that one's.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class LandingFile:
     header_line: str = ""
     note: str | None = None
     modified_at: dt.datetime | None = None
+    same_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def landing_files(folder: Path, feed: Feed) -> list[LandingFile]:
 def listed(folder: Path) -> list[Listed]:
     """The files in a feed's folder, by name. Those still being written (._ names, .part, .tmp) are left out.
 
-    Raises SettingsError where a folder is not named date=YYYY-MM-DD.
+    Raises SettingsError where a folder is not named date=YYYY-MM-DD, or has folders in it.
     """
     found: list[Listed] = []
     for day_folder in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -86,7 +90,12 @@ def listed(folder: Path) -> list[Listed]:
         delivered_on = _day(day_folder)
         with os.scandir(day_folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
-                if entry.is_file() and not entry.name.startswith((".", "_")) and not entry.name.endswith(UNFINISHED):
+                if entry.name.startswith((".", "_")) or entry.name.endswith(UNFINISHED):
+                    continue
+                if entry.is_dir():
+                    where = f"landing folder {folder.name}/{day_folder.name}"
+                    raise SettingsError(f"{where} holds a folder, {entry.name}; put its files into {day_folder.name} itself")
+                if entry.is_file():
                     name, told = f"{folder.name}/{day_folder.name}/{entry.name}", entry.stat()
                     found.append(Listed(Path(entry.path), name, delivered_on, told.st_size, told.st_mtime_ns))
     return found
@@ -143,16 +152,25 @@ class _Hashing(io.RawIOBase):
 def _seen(path: Path, name: str, delivered_on: dt.date, feed: Feed) -> LandingFile:
     header: tuple[str, ...] = ()
     lines, header_line, note = 0, "", None
-    with path.open("rb") as file:
+    try:
+        opened = path.open("rb")
+    except PermissionError as error:
+        file_id = hashlib.sha256(name.encode()).hexdigest()[:32]
+        return LandingFile(
+            path, name, delivered_on, file_id, path.stat().st_size, 0, note=f"{error.strerror}: let the job read it"
+        )
+    with opened as file:
         raw = _Hashing(file)
         try:
-            if path.suffix in OTHER_PACKING:
+            if odd := sorted(set(path.name) & NOT_IN_NAMES):
+                raise ValueError(f"its name holds {' '.join(odd)}, which Spark can not read; give it another name")
+            if path.suffix.lower() in OTHER_PACKING:
                 raise ValueError(f"{path.suffix} is not read; deliver it plain or as .gz")
             if feed.format == "parquet":
                 lines, header = _parquet(path)
             else:
                 lines, header, header_line = _csv(raw, path.suffix == ".gz", feed)
-        except (EOFError, OSError, zlib.error, ValueError) as error:
+        except (EOFError, OSError, zlib.error, ValueError, csv.Error) as error:
             lines, header, header_line, note = 0, (), "", _why(error, feed)
         while raw.read(CHUNK):
             pass
@@ -162,6 +180,8 @@ def _seen(path: Path, name: str, delivered_on: dt.date, feed: Feed) -> LandingFi
 def _why(error: Exception, feed: Feed) -> str:
     """Why a file can not be read, and what to do about it."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, csv.Error):
+        return f"its first line is no header ({text}); look whether it is text and its lines have ends"
     if isinstance(error, UnicodeDecodeError):
         return f"the header is not {feed.encoding} ({text}); have it delivered so, or set encoding: in the feed file"
     if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
@@ -176,11 +196,13 @@ def _csv(raw: _Hashing, is_gzip: bool, feed: Feed) -> tuple[int, tuple[str, ...]
     header_line, header_bytes, count = "", b"", 0
     for chunk in _whole_lines(cast("IO[bytes]", unpacked)):
         if not is_gzip and count == 0 and chunk.startswith(b"\x1f\x8b"):
-            raise ValueError("gzip content without the ending .gz")
+            raise ValueError("gzip content without the ending .gz (in small letters); give it that name")
         if not names:
             header_bytes = next((text for line in chunk.split(b"\n") if (text := _bare(line)).strip(BLANK)), b"")
             if not header_bytes:
                 continue
+            if b"\r" in header_bytes:
+                raise ValueError("its lines end with CR alone; have it delivered with LF or CRLF")
             header_line = header_bytes.decode(feed.encoding)
             names = tuple(name.strip() for name in next(csv.reader([header_line], delimiter=feed.delimiter)))
             if not set(names) & set(feed.columns):

@@ -40,7 +40,9 @@ def mark(table: Table, rows: DataFrame) -> DataFrame:
     )
     # a field that could not be read is null, as is its pseudonym, and would be called missing as well: say the truer of the two
     said = f"flatten(transform({fields}, field -> array(concat(field, ' missing'), concat(field, '_key missing'))))"
-    errors = f"concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said}))"
+    # nor is there anything to say of fields where a line has not so many
+    is_line = f"not exists({fields}, field -> field LIKE 'line:%')"
+    errors = f"if({is_line}, concat({unreadable}, array_except({reasons_sql(rules, 'error')}, {said})), {unreadable})"
     warnings = f"if({sound_sql(rules, 'warn')}, {NO_REASONS}, {reasons_sql(rules, 'warn')})"
     marked = rows.withColumn("reasons", F.expr(f"if({is_sound}, null, {errors})")).withColumns(
         {"state": F.expr("if(reasons is null, 'good', 'bad')"), "reasons": F.expr(f"coalesce(reasons, {warnings})")}

@@ -7,12 +7,19 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from churnlake.core.errors import SettingsError
+
 logger = logging.getLogger("churnlake")
 
 
 def log_to(folder: Path) -> None:
-    """Send the house's own log to churnlake.log in the folder; nothing to the screen."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Send the house's own log to churnlake.log in the folder; nothing to the screen. Raises SettingsError where it can not lie there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"no log can be written to {folder} ({error.strerror}); set store.work to a folder that can"
+        ) from error
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()

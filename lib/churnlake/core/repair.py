@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from churnlake.core import erased, ledger
 from churnlake.core.contract import Table
 from churnlake.core.errors import MissingInputError
-from churnlake.core.feeds import read_lines
+from churnlake.core.feed_rows import read_lines
 from churnlake.core.frames import conform
 from churnlake.core.lake import Lake, Written
 from churnlake.core.rules import literal

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from churnlake.core.errors import SettingsError
 
@@ -15,6 +16,11 @@ class Model(BaseModel):
     """Base of every settings model: frozen, and no key it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SparkSettings(Model):
@@ -34,16 +40,32 @@ class StoreSettings(Model):
     ``key_file`` is where the pseudonym key lies, or a list of keys, oldest first: a path, a URI, or env:NAME.
     """
 
-    landing: str
-    lake: str
+    landing: NonEmpty
+    lake: NonEmpty
     vault: str
-    exports: str
-    feeds: str
-    work: str
+    exports: NonEmpty
+    feeds: NonEmpty
+    work: NonEmpty
     key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str
-    looks_back_days: int
+    looks_back_days: Annotated[int, Field(ge=0)]
+
+    @field_validator("landing")
+    @classmethod
+    def _is_mounted(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("files are listed and hashed where they lie; give a local or mounted folder")
+        return value
+
+    @field_validator("city_zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone '{value}'") from error
+        return value
 
     @property
     def vault_folder(self) -> str:
@@ -159,4 +181,5 @@ def _explain(model: type[BaseModel], loc: tuple[int | str, ...], kind: str, mess
         return f"unknown setting '{key}'" + (f"; there are {', '.join(known)}" if known else "")
     if kind == "missing":
         return f"setting '{key}' is missing; give it in conf/base.yaml"
+    message = message.removeprefix("Value error, ")
     return f"setting '{key}': {message[0].lower()}{message[1:]}"

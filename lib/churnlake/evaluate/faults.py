@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -145,7 +144,6 @@ def _incidents(spark: SparkSession, lake: Lake, truth: Path, landing: Path, chec
         if not check["has_passed"]:
             failed[check["table_name"], str(check["day"])].append(check)
     files = {row["path"]: row for row in lake.read(FILES).collect()}
-    by_content = {row["file_id"]: path for path, row in files.items()}
     found = []
     for row in planted_incidents(spark, truth).orderBy("kind", "delivered_on").collect():
         kind, feed, path = INCIDENTS[row["kind"]], row["feed"], row["file"]
@@ -160,10 +158,8 @@ def _incidents(spark: SparkSession, lake: Lake, truth: Path, landing: Path, chec
         on_disk = landing / path if path else None
         if entry is not None and entry["note"]:
             by, right = [f"file note: {entry['note'].split(';')[0]}", *by[:1]], True
-        elif entry is None and on_disk is not None and on_disk.is_file() and kind.outcome == "duplicate":
-            # what was taken in under another name is not registered again
-            known = by_content.get(hashlib.sha256(on_disk.read_bytes()).hexdigest()[:32])
-            by, right = ([f"same content as {known}: not taken in again"], True) if known else (["taken for new"], False)
+        elif entry is not None and entry["same_as"]:
+            by, right = [f"same content as {entry['same_as']}: not taken in again"], kind.outcome == "duplicate"
         elif kind.name == "cut_last_line" and entry is not None and on_disk is not None:
             right = _is_aside(lake, feed, entry["file_id"], _last_line(on_disk))
             by = ["row rule: that line is set aside, wrong number of fields" if right else "that line is not set aside", *by]
@@ -180,7 +176,7 @@ def _lines(spark: SparkSession, lake: Lake, truth: Path) -> list[Caught]:
     planted = planted_faults(spark, truth)
     count = Counter({row["kind"]: int(row["count"]) for row in planted.groupBy("kind").count().collect()})
     spoiled = {row["file"] for row in planted_incidents(spark, truth).collect() if row["file"]}
-    files = [row["file_id"] for row in lake.read(FILES).collect() if row["path"] in spoiled]
+    files = [row["file_id"] for row in lake.read(FILES).collect() if row["path"] in spoiled and not row["same_as"]]
     aside: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     states: Counter[str] = Counter()

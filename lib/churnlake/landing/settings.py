@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from churnlake.core.settings import Model
 
 
@@ -18,14 +22,14 @@ class LandingSettings(Model):
 
     home_area: str
     country_code: str
-    own_prefixes: list[str]
+    own_prefixes: Annotated[list[str], Field(min_length=1)]
     unicom_gsm_prefixes: list[str]
     unicom_cdma_prefixes: list[str]
     phs_prefixes: list[str]
     ip_prefixes: list[str]
-    service_most_digits: int
+    service_most_digits: Annotated[int, Field(ge=1)]
     service_prefixes: list[str]
-    repeated_least: int
-    sequence_least: int
+    repeated_least: Annotated[int, Field(ge=2)]
+    sequence_least: Annotated[int, Field(ge=2)]
     lucky_endings: list[str]
     reprocess_feeds: list[str]
