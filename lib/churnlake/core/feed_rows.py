@@ -92,7 +92,14 @@ def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[L
         # Only the CSV reader decodes other encodings: it is given a field delimiter that no text holds, so a line is one field.
         # All of Java's encodings are meant, not only the Unicode ones that Spark 4 allows by default.
         spark.conf.set("spark.sql.legacy.javaCharsets", "true")
-        one_field = {"sep": "\u0001\u0002\u0001", "quote": "", "escape": "", "lineSep": "\n", "encoding": feed.encoding, "header": "false"}
+        one_field = {
+            "sep": "\u0001\u0002\u0001",
+            "quote": "",
+            "escape": "",
+            "lineSep": "\n",
+            "encoding": feed.encoding,
+            "header": "false",
+        }
         lines = spark.read.schema("value string").options(**one_field).csv(paths).select("value", _file_name())
     # The filter compares the text as it is: Spark pushes it below the projection, and would trim every line twice.
     heads = sorted({file.header_line for file in files})

@@ -237,28 +237,28 @@ class Lake:
 
         None of the frames may read what another of them writes. Where one fails, the others are written to their end first.
         """
-        due = [(table, rows, slices) for table, rows in made.items() if (slices := self._begun(table))]
-        if any(table.ledger for table, _, _ in due):
+        if not (due := [(table, rows, slices) for table, rows in made.items() if (slices := self._due(table))]):
+            return []
+        beside = inheritable_thread_target(self.spark)
+        with ThreadPoolExecutor(len(due)) as pool:
+            # a table under another contract stops the run before anything is hidden
+            list(pool.map(beside(self.create), [table for table, _, _ in due]))
+            self.announce()
+            self.begun += [(table, slices) for table, _, slices in due]
             # loaded once, not by each of them
-            _ = self.key
-        with ThreadPoolExecutor(max(len(due), 1)) as pool:
-            writing = [pool.submit(inheritable_thread_target(self.spark)(partial(self._committed, *one))) for one in due]
+            _ = any(table.ledger for table, _, _ in due) and self.key
+            writing = [pool.submit(beside(partial(self._committed, *one))) for one in due]
         self.written += (done := [one.result() for one in writing if not one.exception()])
         for one in writing:
             one.result()
         return done
 
-    def _begun(self, table: Table) -> list[str]:
-        """The slices of the table that the run is to write, said in the log before they are."""
+    def _due(self, table: Table) -> list[str]:
+        """The slices of the table that the run is to write."""
         self._declared(table, reading=False)
         slices = self._slices_to_write(table)
         if not slices:
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
-            return []
-        # a table under another contract stops the run before anything is hidden
-        self.create(table)
-        self.announce()
-        self.begun.append((table, slices))
         return slices
 
     def _committed(self, table: Table, rows: DataFrame, slices: list[str]) -> Written:

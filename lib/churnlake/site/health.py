@@ -84,7 +84,7 @@ def trend(frame: pd.DataFrame | None, dimensions: Sequence[str]) -> charts.Figur
         if name in wide.columns
     ]
     figure = {"data": lines, "layout": charts.base_layout(hovermode="x unified")}
-    return charts.titled(figure, y="share of checks that hold", yaxis={"tickformat": ".0%", "rangemode": "normal"})
+    return charts.titled(figure, y="share of checks that hold", yaxis={"tickformat": ".1%", "rangemode": "normal"})
 
 
 def _rows(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
