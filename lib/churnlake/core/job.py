@@ -159,9 +159,10 @@ class Job:
             self._body(lake, run)
             if self.lands:
                 run.days = self._days_touched(lake) or days
-                run.left_out += lake.landing.left_out()
+                not_taken = lake.landing.left_out()
+                run.left_out += not_taken
                 run.facts.setdefault("told", []).extend(w.states() for w in lake.written if w.table.ledger)
-                for line in run.left_out:
+                for line in not_taken:
                     logger.warning("%s: left out: %s", self.name, line)
             for name in lake.skipped:
                 run.left_out.append(f"{name}: {lake.why_skipped(name)}")
