@@ -1,5 +1,6 @@
 """Delivery after delivery: what an earlier batch has is found again, and plans stay small enough to be read, kept and compiled."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,12 @@ from hamlet import Hamlet, key_files, sms
 from pyspark.sql import SparkSession
 
 from churnlake.core import judging
+from churnlake.core.contract import Table
+from churnlake.core.lake import TABLE_WRITTEN, Lake
 from churnlake.core.landing import FILES
 from churnlake.core.ledger import OTHER_CONTENT
 from churnlake.tables.clean import SMS
+from churnlake.tables.daily import EDGES, USAGE
 
 LONGEST_PLAN = 200_000
 """Characters. A filter pulled down through the reading of lines once made one of ten million, and half a minute of planning."""
@@ -93,3 +97,19 @@ def test_plans_of_an_intake_stay_small(spark: SparkSession, tmp_path: Path) -> N
     later = [length for execution, length in plans(spark).items() if execution > before]
     assert later
     assert max(later) < LONGEST_PLAN
+
+
+def test_tables_written_side_by_side_do_not_share_local_properties(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, gate, seen = Hamlet(spark, tmp_path, key_files(tmp_path, 1)).lake(), threading.Barrier(2), {}
+
+    def named(lake: Lake, table: Table, *_: object) -> None:
+        lake.spark.sparkContext.setLocalProperty(TABLE_WRITTEN, table.name)
+        gate.wait(60)
+        seen[table.name] = lake.spark.sparkContext.getLocalProperty(TABLE_WRITTEN)
+
+    for name, instead in (("create", named), ("_committed", named), ("_due", lambda *_: ["2005-05-01"])):
+        monkeypatch.setattr(Lake, name, instead)
+    lake.write_all(dict.fromkeys((USAGE, EDGES), spark.range(1)))
+    assert seen == {USAGE.name: USAGE.name, EDGES.name: EDGES.name}

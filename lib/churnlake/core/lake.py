@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, SparkSession
@@ -237,27 +237,28 @@ class Lake:
 
         None of the frames may read what another of them writes. Where one fails, the others are written to their end first.
         """
-        if not (due := [(table, rows, slices) for table, rows in made.items() if (slices := self._due(table))]):
-            return []
-        beside = inheritable_thread_target(self.spark)
-        with ThreadPoolExecutor(len(due)) as pool:
+        due = [(table, rows, slices) for table, rows in made.items() if (slices := self._due(table))]
+        with ThreadPoolExecutor(max(len(due), 1)) as pool:
             # a table under another contract stops the run before anything is hidden
-            list(pool.map(beside(self.create), [table for table, _, _ in due]))
-            self.announce()
+            made_now = [pool.submit(self._apart(partial(self.create, table))) for table, _, _ in due]
+            if [one.result() for one in made_now]:
+                self.announce()
             self.begun += [(table, slices) for table, _, slices in due]
-            # loaded once, not by each of them
-            _ = any(table.ledger for table, _, _ in due) and self.key
-            writing = [pool.submit(beside(partial(self._committed, *one))) for one in due]
+            _ = any(table.ledger for table, _, _ in due) and self.key  # loaded once, not by each of them
+            writing = [pool.submit(self._apart(partial(self._committed, *one))) for one in due]
         self.written += (done := [one.result() for one in writing if not one.exception()])
         for one in writing:
             one.result()
         return done
 
+    def _apart(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        """To run in a thread, with a copy of Spark's local properties that no other thread has: they tell queries apart."""
+        return cast("Callable[..., Any]", inheritable_thread_target(self.spark)(work))
+
     def _due(self, table: Table) -> list[str]:
         """The slices of the table that the run is to write."""
         self._declared(table, reading=False)
-        slices = self._slices_to_write(table)
-        if not slices:
+        if not (slices := self._slices_to_write(table)):
             logger.info("%s: nothing to write in %s", table.name, self._scope.days)
         return slices
 
@@ -288,10 +289,9 @@ class Lake:
         logger.info(
             "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
         )
-        came = report.came
-        if table.ledger and came - report.bad < table.least_good * came:
+        if table.ledger and report.came - report.bad < table.least_good * report.came:
             report.withheld = (
-                f"{table.name}: only {report.rows} of {came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
+                f"{table.name}: only {report.rows} of {report.came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
                 f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
                 f"the slice as it is: python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
             )
