@@ -9,7 +9,6 @@ import codecs
 import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pyspark.sql.types import DataType, DateType, StringType, TimestampType
@@ -17,7 +16,7 @@ from pyspark.sql.types import DataType, DateType, StringType, TimestampType
 from churnlake.core import texts
 from churnlake.core.contract import Table
 from churnlake.core.errors import SettingsError
-from churnlake.core.settings import Model, read_yaml
+from churnlake.core.settings import Model, known_zone, read_yaml
 
 
 class Source(Model):
@@ -43,10 +42,7 @@ class Source(Model):
         if self.otherwise is not None and not self.codes:
             raise ValueError("otherwise: needs codes:")
         if self.zone is not None:
-            try:
-                ZoneInfo(self.zone)
-            except (KeyError, ValueError, OSError) as error:
-                raise ValueError(f"there is no time zone '{self.zone}'") from error
+            known_zone(self.zone)
         if self.epoch_from is not None and (self.format or not self.zone):
             raise ValueError("epoch_from: needs zone: and no format:")
         if self.epoch_from is not None:

@@ -49,13 +49,14 @@ def _already_there(lake: Lake, table: Table, rows: DataFrame) -> DataFrame | Non
     late = lake.checkpoint(rows.select(F.inline(F.when(is_late, F.array(F.struct(*key))))).distinct())
     oldest = lake.landing.first_day() - dt.timedelta(days=lake.store.looks_back_days + 7)
     there = stored.where(F.col(at) >= F.lit(oldest))
-    met = lake.checkpoint(there.select("batch", *key).join(_hinted(late), on=key, how="left_semi"))
+    met = lake.checkpoint(there.select("batch", *key).join(_hinted(late, late.count()), on=key, how="left_semi"))
     batches = [row["batch"] for row in met.select("batch").distinct().collect()]
     if not batches:
         return None
-    again = there.where(F.col("batch").isin(batches)).join(_hinted(met), on=["batch", *key], how="left_semi")
+    count = met.count()
+    again = there.where(F.col("batch").isin(batches)).join(_hinted(met, count), on=["batch", *key], how="left_semi")
     known = again.groupBy(*key).agg(F.min("file_id").alias("known_file"), F.min(ledger.content_key(table)).alias("known_content"))
-    return F.broadcast(known) if met.count() <= FEW else known
+    return _hinted(known, count)
 
 
 def _newest(stored: DataFrame, at: str, first_day: dt.date) -> dt.date:
@@ -65,6 +66,6 @@ def _newest(stored: DataFrame, at: str, first_day: dt.date) -> dt.date:
     return found["day"] if found and found["day"] else near - dt.timedelta(days=1)
 
 
-def _hinted(keys: DataFrame) -> DataFrame:
-    """Keys to look up, sent to every task where they are few: a whole day delivered again has tens of millions."""
-    return F.broadcast(keys) if keys.count() <= FEW else keys
+def _hinted(keys: DataFrame, count: int) -> DataFrame:
+    """Some ``count`` keys to look up, sent to every task where they are few: a whole day delivered again has tens of millions."""
+    return F.broadcast(keys) if count <= FEW else keys

@@ -23,6 +23,15 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+def known_zone(name: str) -> str:
+    """The name of a time zone. Raises ValueError where there is none of it."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone '{name}'") from error
+    return name
+
+
 class SparkSettings(Model):
     """How the session is built where none exists yet."""
 
@@ -49,7 +58,7 @@ class StoreSettings(Model):
     key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str
-    looks_back_days: Annotated[int, Field(ge=0)]
+    looks_back_days: Count
 
     @field_validator("landing")
     @classmethod
@@ -61,11 +70,7 @@ class StoreSettings(Model):
     @field_validator("city_zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone '{value}'") from error
-        return value
+        return known_zone(value)
 
     @property
     def vault_folder(self) -> str:
