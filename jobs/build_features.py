@@ -2,41 +2,42 @@
 
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
+from churnlake.indicators import ALL_ITEMS, INDICATORS
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.features import MONTHLY
-from churnlake.tables.reference import BILLS, HANDSETS, PLANS, RECHARGES, SUBSCRIBERS
-from churnlake.usage import features
+from churnlake.tables.features import ITEMS, MONTHLY
+from churnlake.tables.reference import BILLS, CELLS, HANDSETS, PLANS, RECHARGES, SUBSCRIBERS, SUBSCRIPTIONS, TOUCHES
+from churnlake.usage.features import features, first_day_needed
 from jobs import job
 
+DAILY = (USAGE, EDGES, PLACES, DEVICES)
 LEFT_OUT = {
-    SUBSCRIBERS: "basic indicators",
+    SUBSCRIBERS: "basic indicators and comparisons within a plan",
     PLANS: "plan fees",
     BILLS: "bills and arrears",
     RECHARGES: "recharge indicators",
+    SUBSCRIPTIONS: "services taken",
+    TOUCHES: "campaign contacts",
     HANDSETS: "handset makers and abilities",
+    CELLS: "distances between cells",
 }
 
 
-@job(reads=(USAGE, EDGES, PLACES, DEVICES, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY,))
+@job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS))
 def build_features(lake: Lake, run: Run) -> None:
     """One row per user and month that ends within the run."""
     months = run.days.months()
     if not months:
         return
-    since = features.first_day_needed(months)
-    given = {table: lake.read(table) if lake.has(table) else None for table in LEFT_OUT}
+    since = first_day_needed(months)
+    given = {table: lake.read(table, first=since) for table in DAILY} | {LEAVINGS: lake.read(LEAVINGS)}
     for table, what in LEFT_OUT.items():
-        if given[table] is None:
+        if lake.has(table):
+            given[table] = lake.read(table)
+        else:
             run.leaves_out(what, table)
-    rows = features.monthly(
-        months,
-        usage=lake.read(USAGE, first=since), edges=lake.read(EDGES, first=since), places=lake.read(PLACES, first=since),
-        devices=lake.read(DEVICES, first=since),
-        subscribers=given[SUBSCRIBERS], plans=given[PLANS], bills=given[BILLS],
-        recharges=given[RECHARGES], handsets=given[HANDSETS], leavings=lake.read(LEAVINGS),
-    )  # fmt: skip
-    lake.write(MONTHLY, rows)
+    home = run.settings.landing.home_area
+    lake.write_all({table: features(months, given, home, asked) for table, asked in ((MONTHLY, INDICATORS), (ITEMS, ALL_ITEMS))})
 
 
 if __name__ == "__main__":

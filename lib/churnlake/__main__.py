@@ -21,7 +21,9 @@ from churnlake.core.runs import EVER, RUNS, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
-from churnlake.indicators import INDICATORS, VIEWS
+from churnlake.indicators import ALL_ITEMS, INDICATORS, VIEWS
+from churnlake.indicators import ITEMS as ITEM_TYPES
+from churnlake.indicators.sources import tables_of
 from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
@@ -205,16 +207,36 @@ def _tables(argv: list[str]) -> int:
 
 
 def _indicators(argv: list[str]) -> int:
-    parser = _asked("indicators", "Count the indicators by view; with a view, list them.")
-    parser.add_argument("view", nargs="*", help="a view, for example call features")
-    view = " ".join(parser.parse_args(argv).view)
-    if not view:
-        _say("".join(f"{view:<28} {len(found):>4}\n" for view, found in VIEWS.items()) + f"{'all':<28} {len(INDICATORS):>4}\n")
-        return 0
-    if view not in VIEWS:
-        sys.stderr.write(f"indicators: no view '{view}'; there are {', '.join(VIEWS)}\n")
+    parser = _asked(
+        "indicators",
+        "Count the indicators by view and the items by type; with a view or type, list them; with an indicator, explain it.",
+    )
+    parser.add_argument(
+        "name", nargs="*", help="a view, a type of items or an indicator, for example call peers, or peer_entropy"
+    )
+    asked = " ".join(parser.parse_args(argv).name)
+    found = {i.name: i for i in (*INDICATORS, *ALL_ITEMS)}
+    views = {**VIEWS, **{f"items: {kind}": items for kind, items in ITEM_TYPES.items()}}
+    if not asked:
+        counts = {**{view: len(VIEWS[view]) for view in VIEWS}, "all of the ten views": len(INDICATORS)}
+        counts |= {**{view: len(views[view]) for view in views if view not in VIEWS}, "all items": len(ALL_ITEMS)}
+        _say("".join(f"{name:<28} {count:>4}\n" for name, count in counts.items()))
+    elif asked in views:
+        _say("".join(f"{i.name:<44} {i.unit.name:<16} {i.meaning}\n" for i in views[asked]))
+    elif asked in found:
+        one = found[asked]
+        facts = {
+            "view": one.view,
+            "unit": one.unit.name,
+            "meaning": one.meaning,
+            "formula": one.formula,
+            "over": one.over or ("clean records of a day" if one.daily else "the user's month"),
+            "source": ", ".join(tables_of(asked)),
+        }
+        _say("".join(f"{name:<8} {value}\n" for name, value in {"name": asked, **facts}.items()))
+    else:
+        sys.stderr.write(f"indicators: no view, type or indicator '{asked}'; the views and types are {', '.join(views)}\n")
         return 2
-    _say("".join(f"{i.name:<36} {i.meaning}\n" for i in VIEWS[view]))
     return 0
 
 
@@ -233,7 +255,9 @@ def pages() -> dict[Path, str]:
     lineage = Lineage.of_package()
     tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
     return {
-        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(tables, lineage.makers, INDICATORS, FEED_HELP),
+        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
+            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS), FEED_HELP
+        ),
         Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
     }
 

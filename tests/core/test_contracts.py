@@ -7,17 +7,18 @@ import sqlglot
 from sqlglot import exp
 
 from churnlake.core import rules
-from churnlake.core.contract import CIPHER, COUNT, INT, LEDGER, LONG, STRING, Column, Indicator, Table
+from churnlake.core.contract import CIPHER, INT, LEDGER, LONG, STRING, Column, Indicator, Source, Table
 from churnlake.core.errors import ContractError
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
-from churnlake.indicators import DAILY, INDICATORS, MONTHLY, VIEWS
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, ITEMS, VIEWS
+from churnlake.indicators.sources import SOURCES
+from churnlake.indicators.units import FLAG
+from churnlake.indicators.units import SHARE as SHARE_UNIT
 from churnlake.tables.raw import FILES
-from churnlake.usage.daily import EVENT
-from churnlake.usage.features import BEFORE
+from churnlake.usage.features import _levels
 
 TABLES = (FILES, *Lineage.of_package().tables, RUNS)
-UNITS = ("_calls", "_seconds", "_bytes", "_yuan", "_share", "_days", "_on", "_at")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
@@ -43,7 +44,7 @@ def test_one_column_name_has_one_unit() -> None:
         if not table.stored:
             continue
         for column in table.columns:
-            if column.name.endswith("_yuan"):
+            if column.name.endswith("_yuan") and column.name not in ("voice_minute_yuan", "own_event_yuan"):
                 assert column.type.simpleString() == "decimal(12,2)", (table.name, column.name)
             if column.name.endswith("_on"):
                 assert column.type.simpleString() == "date", (table.name, column.name)
@@ -54,40 +55,94 @@ def test_one_column_name_has_one_unit() -> None:
     assert not keys, "one key, two types: joins would fail or cast"
 
 
-def test_at_least_40_indicators_over_ten_views() -> None:
+EVERY = (*DAILY, *(i for i in (*INDICATORS, *ALL_ITEMS) if not i.daily))
+LAMBDA_NAMES = {"a", "c", "n", "x", "acc", "last", "gap"}
+UNIT_ENDS = {
+    "_yuan": {"yuan", "ratio"}, "_share": {"share, 0 to 1"}, "_ratio": {"ratio"}, "_days": {"days"}, "_hours": {"hours", "events"}, "_km": {"kilometres"},
+    "_bytes": {"bytes", "mean"}, "_seconds": {"seconds", "mean"}, "_calls": {"calls"}, "_entropy": {"nats"}, "_messages": {"messages"},
+}  # fmt: skip
+"""What the end of a name says, and the units it may say it of."""
+
+
+def test_200_indicators_in_ten_views_and_833_items_in_seven_types() -> None:
     assert len(VIEWS) == 10
-    assert all(VIEWS.values())
-    assert len(INDICATORS) >= 40
-    assert len({i.name for i in INDICATORS}) == len(INDICATORS)
+    assert min(map(len, VIEWS.values())) >= 10
+    assert len(INDICATORS) >= 200
+    assert len(ITEMS) == 7
+    assert len(ALL_ITEMS) == 833
+    names = [i.name for i in (*INDICATORS, *ALL_ITEMS)]
+    assert len(set(names)) == len(names), "one name, one definition"
+    assert len({(i.over, i.formula) for i in (*INDICATORS, *ALL_ITEMS)}) == len(names), "one definition, one name"
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=lambda s: s.name or "the user's month")
+def test_sources_are_made_of_tables_and_say_of_what_a_row_is(source: Source) -> None:
+    assert source.meaning.startswith("One row per ")
+    assert set(source.tables) <= {t.name for t in TABLES}
+    assert len(set(source.columns)) == len(source.columns)
+
+
+def test_units_are_told_and_fit_the_names() -> None:
+    for i in EVERY:
+        assert i.meaning.endswith("."), i.name
+        assert i.type == i.unit.type
+        for end, units in UNIT_ENDS.items():
+            if i.name.endswith(end):
+                assert i.unit.name in units, (i.name, i.unit.name)
+        if i.name.startswith(("is_", "has_")):
+            assert i.unit == FLAG, i.name
+
+
+def wrong_with(indicator: Indicator) -> list[str]:
+    """What a formula may not do: name what its source does not have, divide by what may be zero, take a logarithm of it."""
+    parsed = sqlglot.parse_one(indicator.formula, dialect="spark")
+    known = {*SOURCES["records" if indicator.daily else indicator.over].columns, *LAMBDA_NAMES}
+    found = [f"names {c.name}" for c in parsed.find_all(exp.Column) if c.name not in known]
+    for division in parsed.find_all(exp.Div):
+        below = division.expression.unnest()
+        if not (
+            isinstance(below, exp.Nullif)
+            or (isinstance(below, exp.Literal) and float(below.this.rstrip("D")) != 0)
+            or isinstance(below, exp.Cast)
+        ):
+            found.append(f"divides by {below.sql(dialect='spark')}")
+    if indicator.over == "" and not indicator.daily and indicator.name in {c.name for c in parsed.find_all(exp.Column)}:
+        found.append("names itself")
+    return found
+
+
+def test_no_formula_names_an_unknown_column_or_divides_by_zero() -> None:
+    assert {i.name: wrong for i in EVERY if (wrong := wrong_with(i))} == {}
+
+
+@pytest.mark.parametrize(
+    ("formula", "over", "told"),
+    [
+        ("voice_out_cals / nullif(own_events, 0)", "", "names voice_out_cals"),
+        ("voice_out_calls / own_events", "", "divides by own_events"),
+        ("sum(contacts) / sum(days_met)", "edges", "divides by SUM(days_met)"),
+        ("sum(own_events)", "edges", "names own_events"),
+        ("voice_out_calls / 0", "", "divides by 0"),
+    ],
+)
+def test_a_wrong_formula_is_found_without_spark(formula: str, over: str, told: str) -> None:
+    assert told in wrong_with(Indicator("x", SHARE_UNIT, "X.", monthly=formula, over=over))
 
 
 @pytest.mark.parametrize("indicator", DAILY, ids=lambda i: i.name)
-def test_daily_formulas_parse_name_event_fields_and_are_additive(indicator: Indicator) -> None:
-    parsed = sqlglot.parse_one(indicator.daily, dialect="spark")
-    assert {c.name for c in parsed.find_all(exp.Column)} <= {*EVENT, "weekday"}
-    # counts and sums of disjoint parts add up; a mean, a maximum or a distinct count does not
-    assert re.match(r"^(count_if\(|coalesce\(sum\()", indicator.daily)
+def test_daily_formulas_can_be_merged(indicator: Indicator) -> None:
+    # counts and sums of disjoint parts add up, least and greatest are of the parts'; a mean or a distinct count is not
+    begins = {"sum": r"count_if\(|coalesce\(sum\(", "min": r"min\(", "max": r"max\("}[indicator.merge]
+    assert re.match(begins, indicator.daily)
 
 
-OVER = {
-    "days": {"day", "month", "month_end", *(i.name for i in DAILY)},
-    "months": {"month", *(i.name for i in DAILY)},
-    "edges": {"contacts", "contacts_out", "peer_network", "peer_area", "seen_before", "has_left"},
-    "places": {"calls", "cell_id"},
-    "devices": {"calls", "tac", "last_seen", "seen_before", "maker", "has_mms"},
-    "recharges": {"day", "amount_yuan", "in_month", "month_end"},
-}
-
-
-@pytest.mark.parametrize("indicator", [i for i in MONTHLY if i.over in OVER or not i.over], ids=lambda i: i.name)
-def test_monthly_formulas_name_known_columns_and_never_divide_by_zero(indicator: Indicator) -> None:
-    parsed = sqlglot.parse_one(indicator.monthly, dialect="spark")
-    known = OVER.get(indicator.over) or {*(i.name for i in INDICATORS), *(BEFORE + i.name for i in DAILY)}
-    lambda_names = {"a", "c", "acc", "last", "gap"}
-    assert {c.name for c in parsed.find_all(exp.Column)} - lambda_names <= known
-    for division in parsed.find_all(exp.Div):
-        below = division.expression.sql(dialect="spark").upper()
-        assert below.startswith(("NULLIF(", "SUM(CONTACTS)", "SUM(CALLS)")), f"{indicator.name} can divide by zero: {below}"
+def test_no_indicator_over_others_is_made_of_itself() -> None:
+    formulas = [i for i in INDICATORS if i.monthly and not i.over]
+    levels = _levels(formulas)
+    assert sum(map(len, levels)) == len(formulas)
+    circle = [Indicator("x", SHARE_UNIT, "X.", monthly="y"), Indicator("y", SHARE_UNIT, "Y.", monthly="x")]
+    with pytest.raises(ValueError, match="made of each other: x, y"):
+        _levels(circle)
 
 
 def test_a_rule_that_names_no_column_or_a_table_that_names_one_twice_is_refused() -> None:
@@ -98,7 +153,7 @@ def test_a_rule_that_names_no_column_or_a_table_that_names_one_twice_is_refused(
     with pytest.raises(ContractError, match="not snake_case"):
         Column("X", INT, "X.")
     with pytest.raises(ContractError, match="exactly one"):
-        Indicator("x", COUNT, "X.")
+        Indicator("x", SHARE_UNIT, "X.")
 
 
 def test_ddl_of_a_small_table_is_this() -> None:

@@ -183,21 +183,40 @@ TRACE = ("file_id", "raw_text", "unreadable")
 
 
 @dataclass(frozen=True)
-class Indicator:
-    """One measure of a user: its name, type, meaning and SQL formula.
-
-    ``daily`` is an additive aggregate over one day's clean records; a month's value is the sum of its days.
-    ``monthly`` is a formula of the month: an aggregate over the rows of ``over`` (named where the sources are), or without
-    ``over`` a formula over the other indicators of the same user and month. ``view`` is the business view it belongs to.
-    """
+class Unit:
+    """What a number counts or measures, and the type that holds it."""
 
     name: str
     type: DataType
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that formulas are written over: one row per what, the columns there are, and the tables they are made of."""
+
+    name: str
+    meaning: str
+    columns: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One measure of a user: its name, unit, meaning and SQL formula.
+
+    ``daily`` is an aggregate over one day's clean records, from which a month's value is had by ``merge``: the sum, least or
+    greatest of its days. ``monthly`` is a formula of the month: an aggregate over the rows of the source named by ``over``, or
+    without ``over`` a formula over the other indicators of the same user and month. ``view`` is the business view it belongs to.
+    """
+
+    name: str
+    unit: Unit
     meaning: str
     daily: str = ""
     monthly: str = ""
     over: str = ""
     view: str = ""
+    merge: Literal["sum", "min", "max"] = "sum"
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):
@@ -206,9 +225,20 @@ class Indicator:
             raise ContractError(f"indicator '{self.name}' needs exactly one of daily= and monthly=")
 
     @property
+    def type(self) -> DataType:
+        """The type of its unit."""
+        return self.unit.type
+
+    @property
+    def formula(self) -> str:
+        """The formula, on one line."""
+        return " ".join((self.daily or self.monthly).split())
+
+    @property
     def column(self) -> Column:
-        """The column this indicator fills; a monthly one may be null where its formula has nothing to divide by."""
-        return Column(self.name, self.type, self.meaning, optional=bool(self.monthly), least=0 if self.daily else None)
+        """The column this indicator fills; only a daily sum is never null: others may have nothing to divide by or to look at."""
+        adds_up = bool(self.daily) and self.merge == "sum"
+        return Column(self.name, self.type, self.meaning, optional=not adds_up, least=0 if adds_up else None)
 
 
 def sql_type(data_type: DataType) -> str:

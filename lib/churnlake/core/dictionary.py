@@ -114,5 +114,4 @@ def lineage_text(jobs: Iterable[Job], makers: Mapping[str, str]) -> str:
 
 
 def _flat(indicator: Indicator | None) -> str:
-    text = (indicator.daily or indicator.monthly) if indicator else ""
-    return " ".join(text.split()).replace("|", "\\|")
+    return indicator.formula.replace("|", "\\|") if indicator else ""

@@ -16,6 +16,7 @@ from typing import Any
 
 from churnlake.evaluate.duck_numbers import declare
 from churnlake.indicators import DAILY
+from churnlake.indicators.hours import HOUR_UNIT
 from churnlake.landing.settings import LandingSettings
 from churnlake.usage.settings import UsageSettings
 
@@ -291,7 +292,7 @@ def _events(task: Task) -> str:
         )
     union = " UNION ALL BY NAME ".join(parts)
     return (
-        f"CREATE VIEW events AS SELECT e.*, isodow(day) AS weekday, coalesce(l.user_id, e.number_key) AS user_id FROM ({union}) e "
+        f"CREATE VIEW events AS SELECT e.*, isodow(day) AS weekday, {HOUR_UNIT} AS hour_unit, coalesce(l.user_id, e.number_key) AS user_id FROM ({union}) e "
         "LEFT JOIN lives l ON e.number_key = l.number_key AND e.started_at >= l.valid_from AND e.started_at < l.valid_to"
     )
 
@@ -306,6 +307,8 @@ def _edges(task: Task) -> str:
     counted = (
         "SELECT day, user_id, peer_key, min(peer_network) AS peer_network, min(peer_area) AS peer_area, "
         f"count_if({answered} AND direction = 'out') AS voice_out_calls, count_if({answered} AND direction = 'in') AS voice_in_calls, "
+        f"coalesce(sum(CASE WHEN {answered} AND direction = 'out' THEN seconds END), 0) AS voice_out_seconds, "
+        f"coalesce(sum(CASE WHEN {answered} AND direction = 'in' THEN seconds END), 0) AS voice_in_seconds, "
         "count_if(service IN ('sms', 'mms') AND direction = 'out') AS message_out, "
         "count_if(service IN ('sms', 'mms') AND direction = 'in') AS message_in FROM events "
         "WHERE peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap' GROUP BY day, user_id, peer_key"

@@ -1,35 +1,54 @@
 """Basic: who the user is on paper, as delivered by the month's end."""
 
-from churnlake.core.contract import COUNT, INT, MONEY, STRING, Indicator
+from churnlake.core.contract import Indicator, Unit
+from churnlake.indicators.units import CHANGES, CODE, DAYS, FLAG, INCLUDED, MINUTES, POINTS, SHARE, YEARS, YUAN
+
+
+def _told(name: str, unit: Unit, meaning: str, formula: str = "") -> Indicator:
+    return Indicator(name, unit, meaning, over="subscriber", monthly=formula or name)
+
 
 BASIC = (
-    Indicator("brand", STRING, "Brand.", over="subscriber", monthly="brand"),
-    Indicator("plan_id", STRING, "Tariff plan.", over="subscriber", monthly="plan_id"),
-    Indicator(
-        "tenure_days",
-        COUNT,
-        "Days from joining to the month's end.",
-        over="subscriber",
-        monthly="cast(datediff(month_end, joined_on) as bigint)",
-    ),
-    Indicator("age_years", INT, "Age from the year of birth.", over="subscriber", monthly="year(month_end) - birth_year"),
-    Indicator("gender", STRING, "f or m.", over="subscriber", monthly="gender"),
-    Indicator("is_rural", INT, "1 when living outside the city.", over="subscriber", monthly="cast(is_rural as int)"),
-    Indicator("channel", STRING, "Where the user joined.", over="subscriber", monthly="channel"),
-    Indicator("credit_class", STRING, "Credit class.", over="subscriber", monthly="credit_class"),
-    Indicator("vip_card", STRING, "VIP card level.", over="subscriber", monthly="vip_card"),
-    Indicator("number_beauty", STRING, "Beauty class of the number.", over="subscriber", monthly="number_beauty"),
-    Indicator("points", INT, "Points balance.", over="subscriber", monthly="points"),
-    Indicator(
-        "is_group_member", INT, "1 when in a group customer.", over="subscriber", monthly="if(group_customer_id is null, 0, 1)"
-    ),
-    Indicator("is_suspended", INT, "1 when suspended.", over="subscriber", monthly="if(status = 'suspended', 1, 0)"),
-    Indicator("bonus_yuan", MONEY, "Joining bonus.", over="subscriber", monthly="bonus_yuan"),
-    Indicator(
+    _told("brand", CODE, "Brand."),
+    _told("plan_id", CODE, "Tariff plan."),
+    _told("branch", CODE, "City branch."),
+    _told("channel", CODE, "Where the user joined."),
+    _told("gender", CODE, "f or m."),
+    _told("credit_class", CODE, "Credit class."),
+    _told("vip_card", CODE, "VIP card level."),
+    _told("number_beauty", CODE, "Beauty class of the number."),
+    _told("status", CODE, "Status."),
+    _told("tenure_days", DAYS, "Days from joining to the month's end.", "cast(datediff(month_end, joined_on) as bigint)"),
+    _told("status_days", DAYS, "Days the status has lasted.", "cast(datediff(month_end, status_since) as bigint)"),
+    _told("age_years", YEARS, "Age from the year of birth.", "year(month_end) - birth_year"),
+    _told("is_rural", FLAG, "Lives outside the city.", "cast(is_rural as int)"),
+    _told("is_group_member", FLAG, "In a group customer.", "if(group_customer_id is null, 0, 1)"),
+    _told("is_suspended", FLAG, "Suspended.", "if(status = 'suspended', 1, 0)"),
+    _told("is_cancelled", FLAG, "Cancelled.", "if(status = 'cancelled', 1, 0)"),
+    _told("is_new", FLAG, "Joined in the month.", "if(joined_on >= month, 1, 0)"),
+    _told("has_vip_card", FLAG, "Has a VIP card.", "if(vip_card is null, 0, 1)"),
+    _told("points", POINTS, "Points balance."),
+    _told("bonus_yuan", YUAN, "Joining bonus."),
+    _told(
         "bonus_left_days",
-        INT,
+        DAYS,
         "Days left of the bonus's term at the month's end; negative when over.",
-        over="subscriber",
-        monthly="datediff(bonus_until, month_end)",
+        "datediff(bonus_until, month_end)",
+    ),
+    _told("plan_days", DAYS, "Days since the plan was first told of this user.", "datediff(month_end, plan_since)"),
+    _told("plan_changes", CHANGES, "Changes of plan told of in this and the two months before.", "plan_changes"),
+    _told("plan_included_minutes", MINUTES, "Local minutes that the plan includes.", "included_minutes"),
+    _told("plan_included_messages", INCLUDED, "Short messages that the plan includes.", "included_messages"),
+    Indicator(
+        "plan_minutes_used_share",
+        SHARE,
+        "Minutes of calls made over those the plan includes.",
+        monthly="voice_out_seconds / 60.0D / nullif(plan_included_minutes, 0)",
+    ),
+    Indicator(
+        "plan_messages_used_share",
+        SHARE,
+        "SMS sent over those the plan includes.",
+        monthly="cast(sms_out_messages as double) / nullif(plan_included_messages, 0)",
     ),
 )

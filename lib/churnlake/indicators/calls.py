@@ -1,116 +1,266 @@
 """Calls and messages: how many, how long, how they change."""
 
-from churnlake.core.contract import COUNT, SHARE, Indicator
+from churnlake.core.contract import Indicator, Unit
+from churnlake.indicators.formulas import BEFORE, MADE, PLAN_MEAN, RECEIVED, TWO_BEFORE, share, total
+from churnlake.indicators.units import CALLS as COUNTED
+from churnlake.indicators.units import DAYS, EVENTS, HOURS, MEAN_SECONDS, MESSAGES, MOMENT, RATIO, SECONDS, SHARE, SQUARES, YUAN
 
+OUT, IN = "service = 'voice' and direction = 'out'", "service = 'voice' and direction = 'in'"
 LONGEST_GAP = """aggregate(
-  array_sort(concat(collect_set(if(own_events > 0, day, null)), array(date_add(max(month_end), 1)))),
-  struct(date_sub(min(month), 1) AS last, 0 AS gap),
+  array_sort(concat(collect_set(if(in_month and own_events > 0, day, null)), array(date_add(max(month_end), 1)))),
+  struct(date_sub(max(month), 1) AS last, 0 AS gap),
   (acc, day) -> struct(day AS last, greatest(acc.gap, datediff(day, acc.last) - 1) AS gap)
 ).gap"""
+TRENDS: dict[str, tuple[Unit, str]] = {
+    "own_events": (EVENTS, "own events"),
+    "voice_out_calls": (COUNTED, "calls made"),
+    "voice_out_seconds": (SECONDS, "seconds of calls made"),
+    "voice_in_calls": (COUNTED, "calls received"),
+    "sms_out_messages": (MESSAGES, "SMS sent"),
+    "usage_fee_yuan": (YUAN, "record fees"),
+}
+"""What is followed over 7, 30 and 90 days and from month to month."""
+
+MOMENTS = (
+    Indicator(
+        "first_contact_at",
+        MOMENT,
+        "First call or message of the day.",
+        daily="min(if(service <> 'wap', started_at, null))",
+        merge="min",
+    ),
+    Indicator(
+        "last_contact_at",
+        MOMENT,
+        "Last call or message of the day.",
+        daily="max(if(service <> 'wap', started_at, null))",
+        merge="max",
+    ),
+)
+"""Kept by the day for what is worked out of them by the month."""
+
+
+def _window(name: str, days: int) -> str:
+    """The name of what is summed over the last ``days`` days; the unit of money stays last."""
+    stem, money, _ = name.partition("_yuan")
+    return f"{stem}_{days}d{money}"
+
+
+def _stdev(n: str, total: str, squares: str) -> str:
+    """Population standard deviation from sums."""
+    return f"sqrt(greatest(cast({squares} as double) / nullif({n}, 0) - pow(cast({total} as double) / nullif({n}, 0), 2), 0D))"
+
 
 CALLS = (
+    Indicator("voice_out_calls", COUNTED, "Calls made and answered.", daily=f"count_if({MADE})"),
+    Indicator("voice_in_calls", COUNTED, "Calls received and answered.", daily=f"count_if({RECEIVED})"),
+    Indicator("voice_out_seconds", SECONDS, "Seconds of calls made.", daily=total(OUT, "seconds")),
+    Indicator("voice_in_seconds", SECONDS, "Seconds of calls received.", daily=total(IN, "seconds")),
     Indicator(
-        "voice_out_calls",
-        COUNT,
-        "Calls made and answered.",
-        daily="count_if(service = 'voice' and direction = 'out' and seconds > 0)",
+        "voice_out_seconds_squared",
+        SQUARES,
+        "Seconds of each call made, squared.",
+        daily=total(OUT, "cast(seconds as bigint) * seconds"),
     ),
     Indicator(
-        "voice_in_calls",
-        COUNT,
-        "Calls received and answered.",
-        daily="count_if(service = 'voice' and direction = 'in' and seconds > 0)",
+        "voice_in_seconds_squared",
+        SQUARES,
+        "Seconds of each call received, squared.",
+        daily=total(IN, "cast(seconds as bigint) * seconds"),
     ),
+    Indicator("voice_in_missed_calls", COUNTED, "Calls received and not answered.", daily=f"count_if({IN} and seconds = 0)"),
+    Indicator("voice_out_unanswered_calls", COUNTED, "Calls made and not answered.", daily=f"count_if({OUT} and seconds = 0)"),
     Indicator(
-        "voice_out_seconds",
-        COUNT,
-        "Seconds of calls made.",
-        daily="coalesce(sum(if(service = 'voice' and direction = 'out', seconds, 0)), 0)",
+        "voice_dropped_calls", COUNTED, "Calls that dropped.", daily="count_if(service = 'voice' and release_cause = 'dropped')"
     ),
+    Indicator("voice_out_long_calls", COUNTED, "Calls made of ten minutes or more.", daily=f"count_if({OUT} and seconds >= 600)"),
     Indicator(
-        "voice_in_seconds",
-        COUNT,
-        "Seconds of calls received.",
-        daily="coalesce(sum(if(service = 'voice' and direction = 'in', seconds, 0)), 0)",
+        "voice_out_short_calls", COUNTED, "Calls made of less than half a minute.", daily=f"count_if({MADE} and seconds < 30)"
     ),
-    Indicator(
-        "voice_in_missed_calls",
-        COUNT,
-        "Calls received and not answered.",
-        daily="count_if(service = 'voice' and direction = 'in' and seconds = 0)",
-    ),
-    Indicator(
-        "voice_dropped_calls", COUNT, "Calls that dropped.", daily="count_if(service = 'voice' and release_cause = 'dropped')"
-    ),
-    Indicator(
-        "voice_long_calls",
-        COUNT,
-        "Calls made of ten minutes or more.",
-        daily="count_if(service = 'voice' and direction = 'out' and seconds >= 600)",
-    ),
-    Indicator("sms_out_messages", COUNT, "SMS sent.", daily="count_if(service = 'sms' and direction = 'out')"),
-    Indicator("sms_in_messages", COUNT, "SMS received.", daily="count_if(service = 'sms' and direction = 'in')"),
+    Indicator("sms_out_messages", MESSAGES, "SMS sent.", daily="count_if(service = 'sms' and direction = 'out')"),
+    Indicator("sms_in_messages", MESSAGES, "SMS received.", daily="count_if(service = 'sms' and direction = 'in')"),
     Indicator(
         "own_events",
-        COUNT,
+        EVENTS,
         "Own outgoing events: calls made, SMS and MMS sent, WAP sessions.",
         daily="count_if(direction = 'out')",
     ),
-    Indicator("active_days", COUNT, "Days with any record.", over="days", monthly="count(*)"),
-    Indicator("own_days", COUNT, "Days with an own outgoing event.", over="days", monthly="count_if(own_events > 0)"),
+    Indicator("contact_events", EVENTS, "Calls of any kind and messages, both ways.", daily="count_if(service <> 'wap')"),
+    Indicator("active_days", DAYS, "Days with any record.", over="days", monthly="count_if(in_month)"),
+    Indicator("own_days", DAYS, "Days with an own outgoing event.", over="days", monthly="count_if(in_month and own_events > 0)"),
+    Indicator(
+        "voice_out_days", DAYS, "Days with a call made.", over="days", monthly="count_if(in_month and voice_out_calls > 0)"
+    ),
+    Indicator(
+        "voice_in_days", DAYS, "Days with a call received.", over="days", monthly="count_if(in_month and voice_in_calls > 0)"
+    ),
+    Indicator("sms_out_days", DAYS, "Days with an SMS sent.", over="days", monthly="count_if(in_month and sms_out_messages > 0)"),
     Indicator(
         "last_use_days",
-        COUNT,
-        "Days from the last own outgoing event to the month's end; null when there was none.",
+        DAYS,
+        "Days from the last own outgoing event to the month's end; null when there was none in the month.",
         over="days",
-        monthly="datediff(any_value(month_end), max(if(own_events > 0, day, null)))",
+        monthly="datediff(any_value(month_end), max(if(in_month and own_events > 0, day, null)))",
+    ),
+    Indicator(
+        "last_call_days",
+        DAYS,
+        "Days from the last call made to the month's end, within three months.",
+        over="days",
+        monthly="datediff(any_value(month_end), max(if(voice_out_calls > 0, day, null)))",
     ),
     Indicator(
         "longest_silence_days",
-        COUNT,
+        DAYS,
         "Longest stretch inside the month without an own outgoing event.",
         over="days",
         monthly=LONGEST_GAP,
     ),
     Indicator(
-        "own_events_late_ratio",
-        SHARE,
-        "Own events of the last ten days over a third of the month's.",
+        "contact_gap_mean_hours",
+        HOURS,
+        "Mean time between one call or message and the next (bandicoot, cider: interevent time).",
         over="days",
-        monthly="sum(if(day > date_sub(month_end, 10), own_events, 0)) * 3.0D / nullif(sum(own_events), 0)",
+        monthly="(unix_micros(max(if(in_month, last_contact_at, null))) - unix_micros(min(if(in_month, first_contact_at, null)))) / 3.6e9D"
+        " / nullif(sum(if(in_month, contact_events, 0)) - 1, 0)",
     ),
     Indicator(
-        "voice_out_mean_seconds", SHARE, "Mean seconds of calls made.", monthly="voice_out_seconds / nullif(voice_out_calls, 0)"
+        "voice_out_mean_seconds",
+        MEAN_SECONDS,
+        "Mean seconds of calls made.",
+        monthly=share("voice_out_seconds", "voice_out_calls"),
+    ),
+    Indicator(
+        "voice_in_mean_seconds",
+        MEAN_SECONDS,
+        "Mean seconds of calls received.",
+        monthly=share("voice_in_seconds", "voice_in_calls"),
+    ),
+    Indicator(
+        "voice_mean_seconds",
+        MEAN_SECONDS,
+        "Mean seconds of calls both ways (bandicoot, cider: call duration).",
+        monthly=share("voice_out_seconds + voice_in_seconds", "voice_out_calls + voice_in_calls"),
+    ),
+    Indicator(
+        "voice_out_deviation_seconds",
+        MEAN_SECONDS,
+        "Standard deviation of the seconds of calls made.",
+        monthly=_stdev("voice_out_calls", "voice_out_seconds", "voice_out_seconds_squared"),
+    ),
+    Indicator(
+        "voice_deviation_seconds",
+        MEAN_SECONDS,
+        "Standard deviation of the seconds of calls both ways (bandicoot).",
+        monthly=_stdev(
+            "(voice_out_calls + voice_in_calls)",
+            "(voice_out_seconds + voice_in_seconds)",
+            "(voice_out_seconds_squared + voice_in_seconds_squared)",
+        ),
     ),
     Indicator(
         "voice_out_share",
         SHARE,
-        "Calls made over calls made and received.",
-        monthly="voice_out_calls / nullif(voice_out_calls + voice_in_calls, 0)",
+        "Calls made over calls made and received (bandicoot, cider: initiated interactions).",
+        monthly=share("voice_out_calls", "voice_out_calls + voice_in_calls"),
     ),
-    Indicator("sms_to_voice_ratio", SHARE, "SMS sent over calls made.", monthly="sms_out_messages / nullif(voice_out_calls, 0)"),
+    Indicator(
+        "voice_out_seconds_share",
+        SHARE,
+        "Seconds of calls made over all.",
+        monthly=share("voice_out_seconds", "voice_out_seconds + voice_in_seconds"),
+    ),
+    Indicator(
+        "sms_out_share",
+        SHARE,
+        "SMS sent over SMS sent and received.",
+        monthly=share("sms_out_messages", "sms_out_messages + sms_in_messages"),
+    ),
+    Indicator("sms_to_voice_ratio", RATIO, "SMS sent over calls made.", monthly=share("sms_out_messages", "voice_out_calls")),
     Indicator(
         "voice_dropped_share",
         SHARE,
         "Dropped calls over calls made and received.",
-        monthly="voice_dropped_calls / nullif(voice_out_calls + voice_in_calls, 0)",
+        monthly=share("voice_dropped_calls", "voice_out_calls + voice_in_calls"),
     ),
     Indicator(
-        "own_events_to_before_ratio",
+        "voice_in_missed_share",
         SHARE,
-        "Own events over those of the month before; null for a user new this month.",
-        monthly="own_events / nullif(before_own_events, 0)",
+        "Calls not answered over those that came in.",
+        monthly=share("voice_in_missed_calls", "voice_in_calls + voice_in_missed_calls"),
     ),
     Indicator(
-        "voice_in_calls_to_before_ratio",
+        "voice_out_unanswered_share",
         SHARE,
-        "Calls received over those of the month before.",
-        monthly="voice_in_calls / nullif(before_voice_in_calls, 0)",
+        "Calls made in vain over all made.",
+        monthly=share("voice_out_unanswered_calls", "voice_out_calls + voice_out_unanswered_calls"),
     ),
     Indicator(
-        "usage_fee_to_before_ratio",
+        "voice_out_long_share",
         SHARE,
-        "Record fees over those of the month before.",
-        monthly="cast(usage_fee_yuan as double) / nullif(before_usage_fee_yuan, 0)",
+        "Calls of ten minutes or more over calls made.",
+        monthly=share("voice_out_long_calls", "voice_out_calls"),
+    ),
+    Indicator(
+        "voice_out_short_share",
+        SHARE,
+        "Calls of less than half a minute over calls made.",
+        monthly=share("voice_out_short_calls", "voice_out_calls"),
+    ),
+    Indicator("own_events_a_day", RATIO, "Own events over days with one.", monthly=share("own_events", "own_days")),
+    Indicator(
+        "own_events_late_ratio",
+        RATIO,
+        "Own events of the last ten days over a third of the month's.",
+        over="days",
+        monthly="sum(if(days_back < 10, own_events, 0)) * 3.0D / nullif(sum(if(in_month, own_events, 0)), 0)",
+    ),
+    *(
+        Indicator(
+            _window(name, days),
+            unit,
+            f"{words[0].upper()}{words[1:]} in the last {days} days.",
+            over="days",
+            monthly=f"sum(if(days_back < {days}, {name}, 0))",
+        )
+        for name, (unit, words) in TRENDS.items()
+        for days in (7, 30, 90)
+    ),
+    *(
+        Indicator(
+            f"{_window(name, short)}_to_{long}d_ratio",
+            RATIO,
+            f"{words[0].upper()}{words[1:]} a day in the last {short} days over those in the last {long}.",
+            monthly=f"cast({_window(name, short)} as double) * {long} / nullif({_window(name, long)} * {short}, 0)",
+        )
+        for name, (unit, words) in TRENDS.items()
+        for short, long in ((7, 30), (30, 90))
+    ),
+    *(
+        Indicator(
+            f"{name}_to_before_ratio",
+            RATIO,
+            f"{words[0].upper()}{words[1:]} over those of the month before; null for a user new this month.",
+            monthly=share(name, BEFORE + name),
+        )
+        for name, (_, words) in TRENDS.items()
+    ),
+    *(
+        Indicator(
+            f"{name}_slope_ratio",
+            RATIO,
+            f"Change of {words} from month to month over three months, as part of their mean (least squares line).",
+            monthly=f"cast({name} - {TWO_BEFORE}{name} as double) * 1.5D / nullif({name} + {BEFORE}{name} + {TWO_BEFORE}{name}, 0)",
+        )
+        for name, (_, words) in TRENDS.items()
+    ),
+    *(
+        Indicator(
+            f"{name}_to_plan_ratio",
+            RATIO,
+            f"{words[0].upper()}{words[1:]} over their mean among users of the same plan.",
+            monthly=share(name, PLAN_MEAN + name),
+        )
+        for name, (_, words) in TRENDS.items()
     ),
 )

@@ -1,48 +1,115 @@
 """Fee structure: what the records, bills and plan cost the user."""
 
-from churnlake.core.contract import MONEY, SHARE, Indicator
+from churnlake.core.contract import Indicator
+from churnlake.indicators.formulas import share
+from churnlake.indicators.units import BILLS, RATIO, SHARE, YUAN
+
+RECORDS = {
+    "usage": ("all records", ""),
+    "voice": ("voice calls", "service = 'voice'"),
+    "sms": ("SMS", "service = 'sms'"),
+    "mms": ("MMS", "service = 'mms'"),
+    "wap": ("WAP sessions", "service = 'wap'"),
+    "long_distance": (
+        "long distance and international calls",
+        "service = 'voice' and call_class in ('long_distance', 'international')",
+    ),
+    "roaming": ("roaming calls", "service = 'voice' and call_class = 'roaming'"),
+    "forwarded": ("forwarded calls", "service = 'voice' and direction = 'forwarded'"),
+}
+BILLED = {
+    "monthly": ("the plan's monthly fee", "monthly_fee_yuan"),
+    "local": ("local calls", "local_yuan"),
+    "long_distance": ("long distance", "long_distance_yuan"),
+    "roaming": ("roaming", "roaming_yuan"),
+    "message": ("SMS and MMS", "message_yuan"),
+    "new_service": ("new services", "new_service_yuan"),
+}
+WHOLE = " + ".join(column for _, column in BILLED.values())
 
 FEE = (
     # null, not 0: an integer beside it makes the fee a decimal too long to be summed as one machine word
-    Indicator("usage_fee_yuan", MONEY, "Fees of all records.", daily="coalesce(sum(fee_yuan), 0)"),
-    Indicator("voice_fee_yuan", MONEY, "Fees of voice calls.", daily="coalesce(sum(if(service = 'voice', fee_yuan, null)), 0)"),
-    Indicator(
-        "message_fee_yuan", MONEY, "Fees of SMS and MMS.", daily="coalesce(sum(if(service in ('sms', 'mms'), fee_yuan, null)), 0)"
+    *(
+        Indicator(
+            f"{name}_fee_yuan",
+            YUAN,
+            f"Fees of {words}.",
+            daily=f"coalesce(sum({f'if({condition}, fee_yuan, null)' if condition else 'fee_yuan'}), 0)",
+        )
+        for name, (words, condition) in RECORDS.items()
     ),
-    Indicator("wap_fee_yuan", MONEY, "Fees of WAP sessions.", daily="coalesce(sum(if(service = 'wap', fee_yuan, null)), 0)"),
+    Indicator("message_fee_yuan", YUAN, "Fees of SMS and MMS.", monthly="sms_fee_yuan + mms_fee_yuan"),
+    *(
+        Indicator(
+            f"{name}_fee_share",
+            SHARE,
+            f"Part of record fees that {words} cost.",
+            monthly=share(f"{name}_fee_yuan", "usage_fee_yuan"),
+        )
+        for name, (words, condition) in RECORDS.items()
+        if condition
+    ),
+    Indicator(
+        "message_fee_share", SHARE, "SMS and MMS part of record fees.", monthly=share("message_fee_yuan", "usage_fee_yuan")
+    ),
+    Indicator(
+        "voice_minute_yuan",
+        RATIO,
+        "Fees of voice calls over minutes of calls made and received.",
+        monthly="cast(voice_fee_yuan as double) / nullif((voice_out_seconds + voice_in_seconds) / 60.0D, 0)",
+    ),
+    Indicator("own_event_yuan", RATIO, "Record fees over own events.", monthly=share("usage_fee_yuan", "own_events")),
     Indicator(
         "fee_mean_3m_yuan",
-        MONEY,
+        YUAN,
         "Mean monthly record fees of this and the two months before, as far as the user was there.",
-        over="months",
-        monthly="avg(usage_fee_yuan)",
+        over="days",
+        monthly="sum(if(months_back < 3, usage_fee_yuan, null)) / nullif(count(distinct if(months_back < 3, months_back, null)), 0)",
     ),
     Indicator(
         "fee_to_own_mean_ratio",
-        SHARE,
+        RATIO,
         "This month's record fees over the three-month mean.",
-        monthly="cast(usage_fee_yuan as double) / nullif(fee_mean_3m_yuan, 0)",
+        monthly=share("usage_fee_yuan", "fee_mean_3m_yuan"),
+    ),
+    Indicator("bill_yuan", YUAN, "Last bill known at the month's end.", over="bills", monthly=f"max_by({WHOLE}, billed_month)"),
+    *(
+        Indicator(
+            f"bill_{name}_yuan",
+            YUAN,
+            f"{words[0].upper()}{words[1:]} on the last bill.",
+            over="bills",
+            monthly=f"max_by({column}, billed_month)",
+        )
+        for name, (words, column) in BILLED.items()
+    ),
+    *(
+        Indicator(
+            f"bill_{name}_share",
+            SHARE,
+            f"Part of the last bill that is {words}.",
+            monthly=share(f"bill_{name}_yuan", "bill_yuan"),
+        )
+        for name, (words, _) in BILLED.items()
     ),
     Indicator(
-        "message_fee_share",
-        SHARE,
-        "SMS and MMS part of record fees.",
-        monthly="cast(message_fee_yuan as double) / nullif(usage_fee_yuan, 0)",
+        "bill_mean_3m_yuan", YUAN, "Mean of the bills of the last three months known.", over="bills", monthly=f"avg({WHOLE})"
     ),
+    Indicator("bill_to_own_mean_ratio", RATIO, "Last bill over that mean.", monthly=share("bill_yuan", "bill_mean_3m_yuan")),
+    Indicator("arrears_yuan", YUAN, "Unpaid on the last bill.", over="bills", monthly="max_by(arrears_yuan, billed_month)"),
     Indicator(
-        "bill_yuan",
-        MONEY,
-        "Last bill known at the month's end.",
+        "arrears_bills",
+        BILLS,
+        "Bills with arrears among the last three months known.",
         over="bills",
-        monthly="max_by(monthly_fee_yuan + local_yuan + long_distance_yuan + roaming_yuan + message_yuan + new_service_yuan, billed_month)",
+        monthly="count_if(arrears_yuan > 0)",
     ),
+    Indicator("arrears_share", SHARE, "Unpaid part of the last bill.", monthly=share("arrears_yuan", "bill_yuan")),
+    Indicator("plan_fee_yuan", YUAN, "Monthly fee of the plan.", over="subscriber", monthly="plan_fee_yuan"),
     Indicator(
-        "bill_new_service_yuan",
-        MONEY,
-        "New services on the last bill.",
-        over="bills",
-        monthly="max_by(new_service_yuan, billed_month)",
+        "usage_to_plan_fee_ratio",
+        RATIO,
+        "Record fees over the plan's monthly fee.",
+        monthly=share("usage_fee_yuan", "plan_fee_yuan"),
     ),
-    Indicator("arrears_yuan", MONEY, "Unpaid on the last bill.", over="bills", monthly="max_by(arrears_yuan, billed_month)"),
-    Indicator("plan_fee_yuan", MONEY, "Monthly fee of the plan.", over="subscriber", monthly="monthly_fee_yuan"),
 )

@@ -1,44 +1,99 @@
-"""Roaming, long distance, IP."""
+"""Roaming and long distance, also by IP prefix."""
 
-from churnlake.core.contract import COUNT, SHARE, Indicator
+from churnlake.core.contract import Indicator
+from churnlake.indicators.formulas import MADE, RECEIVED, share, total
+from churnlake.indicators.units import CALLS, DAYS, MEAN_SECONDS, RATIO, SECONDS, SHARE
 
-CLASSES = {"long_distance": "domestic long distance", "international": "international", "roaming": "roaming"}
+CLASSES = {"local": "local", "long_distance": "domestic long distance", "international": "international", "roaming": "roaming"}
 
 ROAMING = (
     *(
-        Indicator(
-            f"voice_out_calls_{name}",
-            COUNT,
-            f"Calls made: {words}.",
-            daily=f"count_if(service = 'voice' and direction = 'out' and seconds > 0 and call_class = '{name}')",
-        )
+        Indicator(f"voice_out_calls_{name}", CALLS, f"Calls made: {words}.", daily=f"count_if({MADE} and call_class = '{name}')")
         for name, words in CLASSES.items()
-    ),
-    Indicator(
-        "voice_out_seconds_long_distance",
-        COUNT,
-        "Seconds of domestic long distance calls made.",
-        daily="coalesce(sum(if(service = 'voice' and direction = 'out' and call_class = 'long_distance', seconds, 0)), 0)",
-    ),
-    Indicator(
-        "voice_out_calls_ip",
-        COUNT,
-        "Calls made by way of an IP prefix.",
-        daily="count_if(service = 'voice' and direction = 'out' and seconds > 0 and is_ip)",
     ),
     *(
         Indicator(
-            f"voice_out_{name}_share",
-            SHARE,
-            f"Part of calls made: {words}.",
-            monthly=f"voice_out_calls_{name} / nullif(voice_out_calls, 0)",
+            f"voice_out_seconds_{name}",
+            SECONDS,
+            f"Seconds of calls made: {words}.",
+            daily=total(f"{MADE} and call_class = '{name}'", "seconds"),
         )
         for name, words in CLASSES.items()
     ),
     Indicator(
-        "voice_out_ip_share",
+        "voice_in_calls_roaming", CALLS, "Calls received while roaming.", daily=f"count_if({RECEIVED} and call_class = 'roaming')"
+    ),
+    Indicator(
+        "voice_in_seconds_roaming",
+        SECONDS,
+        "Seconds of calls received while roaming.",
+        daily=total(f"{RECEIVED} and call_class = 'roaming'", "seconds"),
+    ),
+    Indicator("voice_out_calls_ip", CALLS, "Calls made by way of an IP prefix.", daily=f"count_if({MADE} and is_ip)"),
+    Indicator(
+        "voice_out_seconds_ip",
+        SECONDS,
+        "Seconds of calls made by way of an IP prefix.",
+        daily=total(f"{MADE} and is_ip", "seconds"),
+    ),
+    *(
+        Indicator(
+            f"voice_out_calls_{name}_share",
+            SHARE,
+            f"Part of calls made: {words}.",
+            monthly=share(f"voice_out_calls_{name}", "voice_out_calls"),
+        )
+        for name, words in CLASSES.items()
+    ),
+    *(
+        Indicator(
+            f"voice_out_seconds_{name}_share",
+            SHARE,
+            f"Part of seconds of calls made: {words}.",
+            monthly=share(f"voice_out_seconds_{name}", "voice_out_seconds"),
+        )
+        for name, words in CLASSES.items()
+    ),
+    *(
+        Indicator(
+            f"voice_out_mean_seconds_{name}",
+            MEAN_SECONDS,
+            f"Mean seconds of calls made: {words}.",
+            monthly=share(f"voice_out_seconds_{name}", f"voice_out_calls_{name}"),
+        )
+        for name, words in CLASSES.items()
+    ),
+    Indicator(
+        "voice_out_calls_ip_share",
         SHARE,
-        "Part of long distance calls made by way of an IP prefix.",
-        monthly="voice_out_calls_ip / nullif(voice_out_calls_long_distance + voice_out_calls_ip, 0)",
+        "Calls made by way of an IP prefix over long distance calls and those.",
+        monthly=share("voice_out_calls_ip", "voice_out_calls_long_distance + voice_out_calls_ip"),
+    ),
+    *(
+        Indicator(
+            f"{name}_days",
+            DAYS,
+            f"Days with a call made: {words}.",
+            over="days",
+            monthly=f"count_if(in_month and voice_out_calls_{name} > 0)",
+        )
+        for name, words in CLASSES.items()
+        if name != "local"
+    ),
+    Indicator(
+        "roaming_calls_share",
+        SHARE,
+        "Roaming part of calls both ways.",
+        monthly=share("voice_out_calls_roaming + voice_in_calls_roaming", "voice_out_calls + voice_in_calls"),
+    ),
+    *(
+        Indicator(
+            f"voice_out_calls_{name}_to_before_ratio",
+            RATIO,
+            f"Calls made over those of the month before: {words}.",
+            monthly=share(f"voice_out_calls_{name}", f"before_voice_out_calls_{name}"),
+        )
+        for name, words in CLASSES.items()
+        if name in ("long_distance", "roaming")
     ),
 )

@@ -1,34 +1,156 @@
-"""New services: MMS, WAP, service providers; and the handset that allows them."""
+"""New services, the services taken and the handset that bears them."""
 
-from churnlake.core.contract import COUNT, SHARE, STRING, Indicator
+from churnlake.core.contract import Indicator
+from churnlake.indicators.formulas import BEFORE, share, total
+from churnlake.indicators.units import (
+    BYTES,
+    CODE,
+    DAYS,
+    FLAG,
+    HANDSETS,
+    MEAN,
+    MESSAGES,
+    RATIO,
+    SECONDS,
+    SESSIONS,
+    SHARE,
+    YUAN,
+)
+from churnlake.indicators.units import SERVICES as TAKEN
+
+ABLE = {"gprs": "GPRS", "mms": "MMS", "java": "Java games"}
 
 SERVICES = (
-    Indicator("mms_out_messages", COUNT, "MMS sent.", daily="count_if(service = 'mms' and direction = 'out')"),
-    Indicator("mms_in_messages", COUNT, "MMS received.", daily="count_if(service = 'mms' and direction = 'in')"),
-    Indicator("wap_sessions", COUNT, "WAP sessions.", daily="count_if(service = 'wap')"),
-    Indicator("wap_seconds", COUNT, "Seconds of WAP sessions.", daily="coalesce(sum(if(service = 'wap', seconds, 0)), 0)"),
-    Indicator("wap_bytes", COUNT, "Bytes of WAP sessions.", daily="coalesce(sum(if(service = 'wap', bytes, 0)), 0)"),
+    Indicator("mms_out_messages", MESSAGES, "MMS sent.", daily="count_if(service = 'mms' and direction = 'out')"),
+    Indicator("mms_in_messages", MESSAGES, "MMS received.", daily="count_if(service = 'mms' and direction = 'in')"),
+    Indicator("mms_bytes", BYTES, "Bytes of MMS, both ways.", daily=total("service = 'mms'", "bytes")),
+    Indicator("wap_sessions", SESSIONS, "WAP sessions.", daily="count_if(service = 'wap')"),
+    Indicator("wap_seconds", SECONDS, "Seconds of WAP sessions.", daily=total("service = 'wap'", "seconds")),
+    Indicator("wap_bytes", BYTES, "Bytes of WAP sessions.", daily=total("service = 'wap'", "bytes")),
     Indicator(
-        "sms_service_messages",
-        COUNT,
-        "SMS to or from service numbers.",
-        daily="count_if(service = 'sms' and peer_service is not null)",
+        "sms_out_messages_to_services",
+        MESSAGES,
+        "SMS to service numbers.",
+        daily="count_if(service = 'sms' and direction = 'out' and peer_service is not null)",
     ),
-    Indicator("wap_days", COUNT, "Days with a WAP session.", over="days", monthly="count_if(wap_sessions > 0)"),
+    Indicator(
+        "sms_in_messages_from_services",
+        MESSAGES,
+        "SMS from service numbers.",
+        daily="count_if(service = 'sms' and direction = 'in' and peer_service is not null)",
+    ),
+    Indicator(
+        "mms_days",
+        DAYS,
+        "Days with an MMS, sent or received.",
+        over="days",
+        monthly="count_if(in_month and mms_out_messages + mms_in_messages > 0)",
+    ),
+    Indicator("wap_days", DAYS, "Days with a WAP session.", over="days", monthly="count_if(in_month and wap_sessions > 0)"),
+    Indicator(
+        "sms_service_days",
+        DAYS,
+        "Days with an SMS to a service number.",
+        over="days",
+        monthly="count_if(in_month and sms_out_messages_to_services > 0)",
+    ),
+    Indicator("wap_session_mean_bytes", MEAN, "Mean bytes of WAP sessions.", monthly=share("wap_bytes", "wap_sessions")),
+    Indicator("wap_session_mean_seconds", MEAN, "Mean seconds of WAP sessions.", monthly=share("wap_seconds", "wap_sessions")),
+    Indicator("mms_mean_bytes", MEAN, "Mean bytes of MMS.", monthly=share("mms_bytes", "mms_out_messages + mms_in_messages")),
     Indicator(
         "new_service_share",
         SHARE,
         "MMS and WAP part of own events.",
-        monthly="(mms_out_messages + wap_sessions) / nullif(own_events, 0)",
+        monthly=share("mms_out_messages + wap_sessions", "own_events"),
     ),
-    Indicator("handsets", COUNT, "Handsets seen.", over="devices", monthly="count(*)"),
-    Indicator("handset_maker", STRING, "Maker of the handset used last.", over="devices", monthly="max_by(maker, last_seen)"),
     Indicator(
-        "has_mms_handset",
-        COUNT,
-        "1 when the handset used last can do MMS, 0 when not.",
-        over="devices",
-        monthly="max_by(cast(has_mms as bigint), last_seen)",
+        "mms_out_share",
+        SHARE,
+        "MMS sent over MMS sent and received.",
+        monthly=share("mms_out_messages", "mms_out_messages + mms_in_messages"),
     ),
-    Indicator("new_handsets", COUNT, "Handsets not seen the month before.", over="devices", monthly="count_if(not seen_before)"),
+    Indicator("mms_to_sms_ratio", RATIO, "MMS sent over SMS sent.", monthly=share("mms_out_messages", "sms_out_messages")),
+    Indicator(
+        "sms_out_services_share",
+        SHARE,
+        "Part of SMS sent that goes to service numbers.",
+        monthly=share("sms_out_messages_to_services", "sms_out_messages"),
+    ),
+    Indicator(
+        "new_services_used",
+        TAKEN,
+        "How many of MMS, WAP and SMS services were used.",
+        monthly="if(mms_out_messages > 0, 1L, 0L) + if(wap_sessions > 0, 1L, 0L) + if(sms_out_messages_to_services > 0, 1L, 0L)",
+    ),
+    Indicator(
+        "wap_sessions_to_before_ratio",
+        RATIO,
+        "WAP sessions over those of the month before.",
+        monthly=share("wap_sessions", f"{BEFORE}wap_sessions"),
+    ),
+    Indicator(
+        "mms_out_messages_to_before_ratio",
+        RATIO,
+        "MMS sent over those of the month before.",
+        monthly=share("mms_out_messages", f"{BEFORE}mms_out_messages"),
+    ),
+    Indicator("services_taken", TAKEN, "Services taken at the month's end.", over="subscriptions", monthly="count_if(is_held)"),
+    Indicator(
+        "services_begun", TAKEN, "Services begun in the month.", over="subscriptions", monthly="count_if(started_on >= month)"
+    ),
+    Indicator(
+        "services_ended",
+        TAKEN,
+        "Services whose end in the month was told of by its end.",
+        over="subscriptions",
+        monthly="count_if(ended_on >= month and ended_on < month_end)",
+    ),
+    Indicator(
+        "services_fee_yuan",
+        YUAN,
+        "Monthly fees of the services taken.",
+        over="subscriptions",
+        monthly="coalesce(sum(if(is_held, monthly_fee_yuan, null)), 0)",
+    ),
+    Indicator(
+        "services_longest_days",
+        DAYS,
+        "Days of the service held longest.",
+        over="subscriptions",
+        monthly="max(if(is_held, datediff(month_end, started_on), null))",
+    ),
+    Indicator("handsets", HANDSETS, "Handsets seen.", over="devices", monthly="count_if(calls > 0)"),
+    Indicator(
+        "new_handsets",
+        HANDSETS,
+        "Handsets not seen the month before.",
+        over="devices",
+        monthly="count_if(calls > 0 and calls_before = 0)",
+    ),
+    Indicator(
+        "handset_top1_share",
+        SHARE,
+        "Commonest handset's part of calls.",
+        over="devices",
+        monthly="cast(max(calls) as double) / nullif(sum(calls), 0)",
+    ),
+    Indicator("handset_maker", CODE, "Maker of the handset used last.", over="devices", monthly="max_by(maker, last_seen)"),
+    Indicator("handset_model", CODE, "Model of the handset used last.", over="devices", monthly="max_by(model, last_seen)"),
+    *(
+        Indicator(
+            f"has_{able}_handset",
+            FLAG,
+            f"The handset used last has {words}.",
+            over="devices",
+            monthly=f"max_by(cast(has_{able} as int), last_seen)",
+        )
+        for able, words in ABLE.items()
+    ),
+    Indicator(
+        "handset_days",
+        DAYS,
+        "Days since the handset used last was first seen with the user, within two months.",
+        over="devices",
+        monthly="datediff(any_value(month_end), max_by(first_on, last_seen))",
+    ),
 )

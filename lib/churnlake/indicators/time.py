@@ -1,61 +1,169 @@
-"""Time of day and week."""
+"""Time: parts of the day, hours, days of the week."""
 
-from churnlake.core.contract import COUNT, SHARE, Indicator
+from churnlake.core.contract import Indicator, Unit
+from churnlake.indicators.formulas import MADE, share, total
+from churnlake.indicators.hours import KINDS, every, within
+from churnlake.indicators.units import CALLS, CLOCK, EVENTS, MESSAGES, NATS, SECONDS, SHARE, YUAN
 
 BANDS = {"dawn": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
-MADE = "service = 'voice' and direction = 'out' and seconds > 0"
+WEEKDAYS = {
+    "mon": "Mondays",
+    "tue": "Tuesdays",
+    "wed": "Wednesdays",
+    "thu": "Thursdays",
+    "fri": "Fridays",
+    "sat": "Saturdays",
+    "sun": "Sundays",
+}
+BY_WEEKDAY: dict[str, tuple[Unit, str]] = {
+    "voice_out_calls": (CALLS, "calls made"),
+    "voice_out_seconds": (SECONDS, "seconds of calls made"),
+    "voice_in_calls": (CALLS, "calls received"),
+    "sms_out_messages": (MESSAGES, "SMS sent"),
+}
+COUNTED = {"voice_out_calls": CALLS, "voice_in_calls": CALLS, "sms_out_messages": MESSAGES, "sms_in_messages": MESSAGES}
+NOCTURNAL = (19, 7)
+"""Night of bandicoot and cider."""
+
+
+def _hour_entropy(kind: str) -> str:
+    parts = f"filter({every(kind)}, n -> n > 0)"
+    whole = f"nullif({kind}, 0)"
+    return f"ln({whole}) - aggregate({parts}, 0D, (a, n) -> a + n * ln(n)) / {whole}"
+
+
+def _weekday_entropy(name: str) -> str:
+    days = ", ".join(f"{name}_{day}" for day in WEEKDAYS)
+    return (
+        f"ln(nullif({name}, 0)) - aggregate(filter(array({days}), n -> n > 0), 0D, (a, n) -> a + n * ln(n)) / nullif({name}, 0)"
+    )
+
 
 TIME = (
     *(
         Indicator(
-            f"voice_{direction}_calls_{band}",
-            COUNT,
-            f"Calls {verb} and answered from {start}:00 to {end}:00.",
-            daily=f"count_if(service = 'voice' and direction = '{direction}' and seconds > 0 and hour >= {start} and hour < {end})",
+            f"{kind}_{band}",
+            COUNTED[kind],
+            f"{words[0].upper()}{words[1:]} from {start}:00 to {end}:00.",
+            monthly=within(kind, start, end),
         )
-        for direction, verb in (("out", "made"), ("in", "received"))
+        for kind, (words, _) in KINDS.items()
         for band, (start, end) in BANDS.items()
     ),
     *(
         Indicator(
-            f"sms_out_messages_{band}",
-            COUNT,
-            f"SMS sent from {start}:00 to {end}:00.",
-            daily=f"count_if(service = 'sms' and direction = 'out' and hour >= {start} and hour < {end})",
+            f"{kind}_{band}_share", SHARE, f"Part of {words} that falls in the {band}.", monthly=share(f"{kind}_{band}", kind)
         )
-        for band, (start, end) in BANDS.items()
-    ),
-    Indicator(
-        "voice_out_calls_night",
-        COUNT,
-        "Calls made and answered from 20:00 to 04:00.",
-        daily=f"count_if({MADE} and (hour >= 20 or hour < 4))",
-    ),
-    Indicator(
-        "voice_out_calls_weekend",
-        COUNT,
-        "Calls made and answered on Saturday and Sunday.",
-        daily=f"count_if({MADE} and weekday >= 6)",
-    ),
-    *(
-        Indicator(
-            f"voice_out_{band}_share",
-            SHARE,
-            f"Part of calls made that falls in the {band}.",
-            monthly=f"voice_out_calls_{band} / nullif(voice_out_calls, 0)",
-        )
+        for kind, (words, _) in KINDS.items()
         for band in BANDS
     ),
-    Indicator(
-        "voice_out_night_share",
-        SHARE,
-        "Part of calls made between 20:00 and 04:00.",
-        monthly="voice_out_calls_night / nullif(voice_out_calls, 0)",
+    *(
+        Indicator(
+            f"voice_out_seconds_{band}",
+            SECONDS,
+            f"Seconds of calls made from {start}:00 to {end}:00.",
+            daily=total(f"{MADE} and hour >= {start} and hour < {end}", "seconds"),
+        )
+        for band, (start, end) in BANDS.items()
     ),
     Indicator(
-        "voice_out_weekend_share",
+        "voice_out_calls_night", CALLS, "Calls made and answered from 20:00 to 04:00.", monthly=within("voice_out_calls", 20, 4)
+    ),
+    Indicator(
+        "voice_out_calls_night_share",
         SHARE,
-        "Part of calls made on weekends.",
-        monthly="voice_out_calls_weekend / nullif(voice_out_calls, 0)",
+        "Part of calls made between 20:00 and 04:00.",
+        monthly=share("voice_out_calls_night", "voice_out_calls"),
+    ),
+    Indicator(
+        "voice_nocturnal_share",
+        SHARE,
+        "Part of calls both ways from 19:00 to 07:00 (bandicoot, cider: nocturnal).",
+        monthly=share(
+            f"{within('voice_out_calls', *NOCTURNAL)} + {within('voice_in_calls', *NOCTURNAL)}",
+            "voice_out_calls + voice_in_calls",
+        ),
+    ),
+    Indicator(
+        "sms_nocturnal_share",
+        SHARE,
+        "Part of SMS both ways from 19:00 to 07:00 (bandicoot, cider: nocturnal).",
+        monthly=share(
+            f"{within('sms_out_messages', *NOCTURNAL)} + {within('sms_in_messages', *NOCTURNAL)}",
+            "sms_out_messages + sms_in_messages",
+        ),
+    ),
+    Indicator("voice_out_calls_working_hours", CALLS, "Calls made from 9:00 to 18:00.", monthly=within("voice_out_calls", 9, 18)),
+    Indicator(
+        "voice_out_calls_working_hours_share",
+        SHARE,
+        "Their part of calls made.",
+        monthly=share("voice_out_calls_working_hours", "voice_out_calls"),
+    ),
+    Indicator(
+        "voice_out_peak_hour",
+        CLOCK,
+        "Hour with most calls made, the earlier of equals; null without a call.",
+        monthly=f"if(voice_out_calls > 0, cast(array_position({every('voice_out_calls')}, array_max({every('voice_out_calls')})) as int) - 1, null)",
+    ),
+    Indicator(
+        "sms_out_peak_hour",
+        CLOCK,
+        "Hour with most SMS sent, the earlier of equals; null without one.",
+        monthly=f"if(sms_out_messages > 0, cast(array_position({every('sms_out_messages')}, array_max({every('sms_out_messages')})) as int) - 1, null)",
+    ),
+    Indicator(
+        "voice_out_hours",
+        EVENTS,
+        "Hours of the day in which calls were made.",
+        monthly=f"size(filter({every('voice_out_calls')}, n -> n > 0))",
+    ),
+    Indicator(
+        "sms_out_hours",
+        EVENTS,
+        "Hours of the day in which SMS were sent.",
+        monthly=f"size(filter({every('sms_out_messages')}, n -> n > 0))",
+    ),
+    Indicator(
+        "voice_out_hour_entropy",
+        NATS,
+        "Entropy of calls made over the hours of the day.",
+        monthly=_hour_entropy("voice_out_calls"),
+    ),
+    Indicator(
+        "sms_out_hour_entropy", NATS, "Entropy of SMS sent over the hours of the day.", monthly=_hour_entropy("sms_out_messages")
+    ),
+    *(
+        Indicator(
+            f"{name}_{day}",
+            unit,
+            f"{words[0].upper()}{words[1:]} on {days}.",
+            over="days",
+            monthly=f"sum(if(in_month and weekday = {at + 1}, {name}, 0))",
+        )
+        for name, (unit, words) in BY_WEEKDAY.items()
+        for at, (day, days) in enumerate(WEEKDAYS.items())
+    ),
+    *(
+        Indicator(
+            f"{name}_weekend_share",
+            SHARE,
+            f"Part of {words} that falls on weekends.",
+            monthly=share(f"{name}_sat + {name}_sun", name),
+        )
+        for name, (_, words) in BY_WEEKDAY.items()
+    ),
+    Indicator(
+        "voice_out_weekday_entropy",
+        NATS,
+        "Entropy of calls made over the days of the week.",
+        monthly=_weekday_entropy("voice_out_calls"),
+    ),
+    Indicator(
+        "weekend_fee_yuan",
+        YUAN,
+        "Fees of records on weekends.",
+        over="days",
+        monthly="sum(if(in_month and weekday >= 6, usage_fee_yuan, 0))",
     ),
 )

@@ -40,6 +40,8 @@ EDGES = Table(
         Column("peer_area", STRING, "Area code of the peer.", optional=True),
         Column("voice_out_calls", COUNT, "Calls made to the peer.", least=0),
         Column("voice_in_calls", COUNT, "Calls received from the peer.", least=0),
+        Column("voice_out_seconds", COUNT, "Seconds of calls made to the peer.", least=0),
+        Column("voice_in_seconds", COUNT, "Seconds of calls received from the peer.", least=0),
         Column("message_out", COUNT, "SMS and MMS sent to the peer.", least=0),
         Column("message_in", COUNT, "SMS and MMS received.", least=0),
     ),

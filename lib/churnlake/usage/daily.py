@@ -13,16 +13,12 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Column, Table
 from churnlake.core.runs import Days
 from churnlake.indicators import DAILY
+from churnlake.indicators.hours import HOUR_UNIT
+from churnlake.indicators.sources import RECORD
 from churnlake.tables.clean import MMS, NETWORKS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
 
-EVENT = {
-    "service": "string", "number_key": "bigint", "peer_key": "bigint", "started_at": "timestamp", "day": "date", "hour": "int", "direction": "string",
-    "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(8,2)",
-    "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
-    "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
-}  # fmt: skip
 ONE_DAY = dt.timedelta(days=1)
 _NETWORKS = f"array({', '.join(repr(network) for network in sorted(NETWORKS))})"
 SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
@@ -42,8 +38,10 @@ def events(records: Mapping[str, DataFrame]) -> DataFrame:
             if service == "wap":
                 given["direction"] = F.lit("out")
             rows = records[table.name]
-            frames.append(rows.select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in EVENT.items()]))
-    all_events = reduce(DataFrame.unionByName, frames).withColumn("weekday", F.expr("weekday(day) + 1"))
+            frames.append(rows.select([given.get(c, F.lit(None)).cast(kind).alias(c) for c, kind in RECORD.items()]))
+    all_events = reduce(DataFrame.unionByName, frames).withColumns(
+        {"weekday": F.expr("weekday(day) + 1"), "hour_unit": F.expr(HOUR_UNIT)}
+    )
     return all_events.withColumn("user_id", F.col("number_key"))
 
 
@@ -120,6 +118,8 @@ def edges(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UT
         F.expr("min(try_cast(peer_area as int))").alias("area_number"),
         F.expr(f"count_if({answered} AND direction = 'out')").alias("voice_out_calls"),
         F.expr(f"count_if({answered} AND direction = 'in')").alias("voice_in_calls"),
+        F.expr(f"coalesce(sum(if({answered} AND direction = 'out', seconds, null)), 0)").alias("voice_out_seconds"),
+        F.expr(f"coalesce(sum(if({answered} AND direction = 'in', seconds, null)), 0)").alias("voice_in_seconds"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
         F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
     )

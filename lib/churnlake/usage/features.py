@@ -3,164 +3,366 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.core.contract import Indicator
-from churnlake.indicators import DAILY, INDICATORS, MONTHLY
-from churnlake.tables.daily import CONTACTS
+from churnlake.core.contract import DOUBLE, Indicator, Table
+from churnlake.indicators import DAILY, INDICATORS
+from churnlake.indicators.calls import TRENDS
+from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
+from churnlake.indicators.time import WEEKDAYS
+from churnlake.tables.churn import LEAVINGS
+from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.reference import (
+    BILLS,
+    CELLS,
+    HANDSETS,
+    PLANS,
+    RECHARGES,
+    SUBSCRIBERS,
+    SUBSCRIPTIONS,
+    TOUCHES,
+)
 
-BEFORE = "before_"
+USER_MONTH = ["user_id", "month"]
+DAYS_BACK = 90
+"""Days that trends look back from a month's end, and months of which the first is looked at whole."""
 MONTHS_BACK = 2
-"""Months before the first one built that the formulas look at: three-month means and comparisons with the month before."""
+Tables = Mapping[Table, DataFrame]
+PARTS = {
+    "": "in_month",
+    BEFORE: "months_back = 1",
+    TWO_BEFORE: "months_back = 2",
+    **{f"{day}_": f"in_month AND weekday = {at + 1}" for at, day in enumerate(WEEKDAYS)},
+}
+"""What the name of a sum begins with in a formula over the user's month, and the days it is of."""
 
 
-def first_day_needed(months: list[dt.date]) -> dt.date:
+def first_day_needed(months: Collection[dt.date]) -> dt.date:
     """First day of daily data that features of these months look at."""
-    first = min(months)
+    return min(_looks_back_to(month) for month in months)
+
+
+def features(
+    months: Sequence[dt.date], tables: Tables, home_area: str, indicators: Sequence[Indicator] = INDICATORS
+) -> DataFrame:
+    """One row per user with a record in the month: the indicators asked for, from facts known by the month's end.
+
+    Each source of ``churnlake.indicators.sources`` is dealt out by user once, and all its indicators are one aggregation.
+
+    Args:
+        months: first days of the months.
+        tables: what the sources are made of, the daily tables from ``first_day_needed`` on. Where an operator delivers no such
+            feed its indicators are null.
+        home_area: the city's area code.
+        indicators: what to work out. A count is 0 for a user without rows in a source that is there, any other null.
+    """
+    needed = _needed(indicators)
+    formulas = [i for i in needed if i.monthly and not i.over]
+    text = " ".join(i.monthly for i in formulas)
+    rows = _of_days(months, tables[USAGE], needed, text)
+    for name in dict.fromkeys(i.over for i in needed if i.over and i.over != "days"):
+        rows = _joined(rows, name, _source(name, months, tables, home_area), needed)
+    if PLAN_MEAN in text:
+        rows = rows.join(F.broadcast(_plan_means(months, tables)), on=["month", "plan_id"], how="left")
+    for level in _levels(formulas):
+        rows = rows.select("*", *(_made(i) for i in level))
+    return rows.select("month", "user_id", *(_finite(i) for i in indicators))
+
+
+# ---- from formulas to columns
+
+
+def _needed(indicators: Sequence[Indicator]) -> list[Indicator]:
+    """The indicators and those that their formulas name, in the order of their declaration."""
+    known = {i.name: i for i in (*INDICATORS, *indicators)}
+    found, asked = set[str](), {i.name for i in indicators}
+    while asked:
+        found |= asked
+        text = " ".join(known[name].monthly for name in asked if not known[name].over)
+        # means of a plan need to know which plan it is
+        words = set(re.findall(r"\w+", text)) | ({"plan_id"} if PLAN_MEAN in text else set())
+        asked = {name for name in words if name in known} - found
+    return [i for name, i in known.items() if name in found]
+
+
+def _made(indicator: Indicator) -> Column:
+    """The formula as a column of its type; what does not fit the type is null."""
+    return F.expr(indicator.monthly).try_cast(indicator.type).alias(indicator.name)
+
+
+def _finite(indicator: Indicator) -> Column:
+    """The indicator's column; neither NaN nor infinity gets into a table."""
+    if indicator.type != DOUBLE:
+        return F.col(indicator.name)
+    return F.expr(f"if(abs({indicator.name}) < double('infinity'), {indicator.name}, null)").alias(indicator.name)
+
+
+def _levels(formulas: Sequence[Indicator]) -> list[list[Indicator]]:
+    """The formulas over other indicators, each level after those it names."""
+    left, levels = {i.name: i for i in formulas}, []
+    while left:
+        level = [i for i in left.values() if not (set(re.findall(r"\w+", i.monthly)) & left.keys())]
+        if not level:
+            raise ValueError(f"these indicators are made of each other: {', '.join(left)}")
+        levels.append(level)
+        left = {name: i for name, i in left.items() if i not in level}
+    return levels
+
+
+def _joined(rows: DataFrame, name: str, source: DataFrame | None, indicators: Sequence[Indicator]) -> DataFrame:
+    """The rows with the indicators over one source, an aggregate of it per user and month."""
+    asked = [i for i in indicators if i.over == name]
+    if source is None:
+        return rows.select("*", *(F.lit(None).cast(i.type).alias(i.name) for i in asked))
+    if name == "subscriber":
+        found = source.select(*USER_MONTH, *(_made(i) for i in asked))
+    else:
+        found = source.groupBy(USER_MONTH).agg(*(_made(i) for i in asked))
+    rows = rows.join(found, on=USER_MONTH, how="left")
+    counts = {i.name: F.coalesce(i.name, F.lit(0).cast(i.type)) for i in asked if i.monthly.startswith("count")}
+    return rows.withColumns(counts)
+
+
+# ---- sources
+
+
+def _looks_back_to(month: dt.date) -> dt.date:
+    first = month
     for _ in range(MONTHS_BACK):
         first = (first - dt.timedelta(days=1)).replace(day=1)
-    return first
+    return min(first, _last_day(month) - dt.timedelta(days=DAYS_BACK - 1))
 
 
-def monthly(
-    months: list[dt.date], usage: DataFrame, edges: DataFrame, places: DataFrame, devices: DataFrame,
-    subscribers: DataFrame | None, plans: DataFrame | None, bills: DataFrame | None, recharges: DataFrame | None,
-    handsets: DataFrame | None, leavings: DataFrame | None,
-) -> DataFrame:  # fmt: skip
-    """One row per user with a record in the month: every indicator, from facts known by the month's end.
+def _last_day(month: dt.date) -> dt.date:
+    return (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
 
-    ``usage``, ``edges``, ``places`` and ``devices`` are daily tables from ``first_day_needed`` on; the others may be None
-    where the operator delivers no such feed, and their indicators are then null. Sources of ``over=``: days (rows of
-    daily.usage), months (the user's months), edges, places, devices (one row per user, month and peer, cell, handset),
-    recharges (three months), bills (delivered by the month's end), subscriber (the newest delivery by then).
-    """
-    wanted = F.col("month").isin(months)
-    days = _dated(usage)
-    sums = days.groupBy("user_id", "month").agg(*[F.sum(i.name).cast(i.type).alias(i.name) for i in DAILY], *_over("days"))
-    before = sums.select(
-        "user_id", F.add_months("month", 1).alias("month"), *[F.col(i.name).alias(BEFORE + i.name) for i in DAILY]
-    )
-    spans = (
-        sums.withColumn("of_month", F.expr("explode(transform(sequence(0, 2), k -> add_months(month, k)))"))
-        .drop("month")
-        .withColumnRenamed("of_month", "month")
-    )
-    rows = sums.where(wanted).join(before, on=["user_id", "month"], how="left")
-    sources: list[tuple[str, DataFrame | None]] = [
-        ("months", spans.where(wanted)),
-        ("edges", _edges(edges, leavings).where(wanted)),
-        ("places", _dated(places).where(wanted).groupBy("user_id", "month", "cell_id").agg(F.sum("voice_calls").alias("calls"))),
-        ("devices", _devices(devices, handsets).where(wanted)),
-        ("recharges", None if recharges is None else _recharges(recharges, months)),
-        ("bills", None if bills is None else _bills(bills, months)),
-    ]
-    for name, source in sources:
-        formulas = _over(name)
-        if source is None:
-            rows = rows.select("*", *_nulls(name))
-        else:
-            rows = rows.join(source.groupBy("user_id", "month").agg(*formulas), on=["user_id", "month"], how="left")
-    if subscribers is None:
-        rows = rows.select("*", *_nulls("subscriber"))
+
+def _spread(rows: DataFrame, months: Sequence[dt.date], condition: str = "true") -> DataFrame:
+    """The rows once for every month asked for of which the condition holds, with ``month`` and ``month_end``."""
+    if len(months) == 1:
+        rows = rows.withColumn("month", F.lit(months[0]))
     else:
-        rows = rows.join(_subscriber(subscribers, plans, months), on=["user_id", "month"], how="left")
-    rows = rows.select("*", *[F.expr(i.monthly).cast(i.type).alias(i.name) for i in _row_formulas()])
-    return rows.select("month", "user_id", *[F.col(i.name) for i in INDICATORS])
+        rows = rows.withColumn("month", F.explode(F.array(*(F.lit(month) for month in months))))
+    return rows.withColumn("month_end", F.expr("last_day(month)")).where(condition)
 
 
-def _over(source: str) -> list[Column]:
-    return [F.expr(i.monthly).cast(i.type).alias(i.name) for i in MONTHLY if i.over == source]
+def _by_user(rows: DataFrame) -> DataFrame:
+    """The rows dealt out once by user and month: of a month's days hardly any two of a user lie in one file, so adding up before would only cost."""
+    return rows.repartition(*USER_MONTH)
 
 
-def _nulls(source: str) -> list[Column]:
-    return [F.lit(None).cast(i.type).alias(i.name) for i in MONTHLY if i.over == source]
+def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator], text: str) -> DataFrame:
+    """One row per user with a record in the month: what ``text``, the formulas over others, names of its days, and the indicators over days."""
+    asked = [i for i in indicators if i.over == "days"]
+    words = set(re.findall(r"\w+", text)) | {i.name for i in indicators if i.daily}
+    sums = [(prefix + i.name, i, condition) for prefix, condition in PARTS.items() for i in DAILY if prefix + i.name in words]
+    named = set(re.findall(r"\w+", " ".join(i.monthly for i in asked))) | {i.name for _, i, _ in sums}
+    reach = f"day <= month_end AND day >= least(add_months(month, -{MONTHS_BACK}), date_sub(month_end, {DAYS_BACK - 1}))"
+    days = _spread(usage.select("user_id", "day", *(i.name for i in DAILY if i.name in named)), months, reach)
+    days = _by_user(days).withColumns(
+        {
+            "days_back": F.expr("datediff(month_end, day)"),
+            "months_back": F.expr("cast(months_between(month, trunc(day, 'MM')) as int)"),
+            "in_month": F.expr("day >= month"),
+            "weekday": F.expr("weekday(day) + 1"),
+        }
+    )
+    found = days.groupBy(USER_MONTH).agg(
+        F.expr("count_if(in_month)").alias("days_with_records"),
+        *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in sums),
+        *(_made(i) for i in asked),
+    )
+    return found.where("days_with_records > 0").drop("days_with_records")
 
 
-def _row_formulas() -> list[Indicator]:
-    return [i for i in MONTHLY if not i.over]
+def _source(name: str, months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame | None:
+    """The rows of a source other than days, or None where the operator delivers no such feed."""
+    if name == "edges":
+        return _edges(months, tables, home_area)
+    table, made = MADE_OF[name]
+    return made(months, tables) if table in tables else None
 
 
-def _dated(daily: DataFrame) -> DataFrame:
-    return daily.withColumn("month", F.expr("cast(trunc(day, 'MM') as date)")).withColumn("month_end", F.expr("last_day(day)"))
-
-
-def _with_before(per_month: DataFrame, thing: str) -> DataFrame:
-    """The same rows with ``seen_before``: the user had the same thing the month before."""
-    before = per_month.select("user_id", thing, F.add_months("month", 1).alias("month"), F.lit(True).alias("was_there"))
-    return per_month.join(before, on=["user_id", thing, "month"], how="left").withColumn(
-        "seen_before", F.expr("was_there IS NOT NULL")
+def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame:
+    """One row per user, month and peer met in the month or the one before."""
+    columns = ("voice_out_calls", "voice_in_calls", "voice_out_seconds", "voice_in_seconds", "message_out", "message_in")
+    met = tables[EDGES].select("user_id", "day", "peer_id", "peer_network", "peer_area", *columns)
+    met = _by_user(_spread(met, months, "day <= month_end AND day >= add_months(month, -1)"))
+    per_peer = met.groupBy(*USER_MONTH, "peer_id").agg(
+        F.expr(f"coalesce(sum(if(day >= month, {CONTACTS}, null)), 0)").alias("contacts"),
+        F.expr(f"coalesce(sum(if(day < month, {CONTACTS}, null)), 0)").alias("contacts_before"),
+        F.expr("coalesce(sum(if(day < month, voice_out_calls, null)), 0)").alias("voice_out_calls_before"),
+        *(F.expr(f"coalesce(sum(if(day >= month, {name}, null)), 0)").alias(name) for name in columns),
+        F.expr("count_if(day >= month)").alias("days_met"),
+        F.min("peer_network").alias("peer_network"),
+        F.min("peer_area").alias("peer_area"),
+    )
+    known = _of_peers(months, tables)
+    return per_peer.join(known, on=["peer_id", "month"], how="left").withColumns(
+        {"is_away": F.expr(f"peer_area <> '{home_area}'"), "month_end": F.expr("last_day(month)")}
     )
 
 
-def _edges(edges: DataFrame, leavings: DataFrame | None) -> DataFrame:
-    per_peer = _dated(edges).groupBy("user_id", "month", "peer_id").agg(
-        F.expr(f"sum({CONTACTS})").alias("contacts"),
-        F.expr("sum(voice_out_calls + message_out)").alias("contacts_out"),
-        F.min("peer_network").alias("peer_network"), F.min("peer_area").alias("peer_area"),
-    )  # fmt: skip
-    per_peer = _with_before(per_peer, "peer_id")
-    if leavings is None:
-        return per_peer.withColumn("has_left", F.lit(None).cast("boolean"))
-    # a leaving counts in the month in which it became known and the one after: never before anybody could know it
-    known = leavings.select(
+def _of_peers(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per user of ours and month of whom, as a peer, there is something to tell: has_left, sends_mms."""
+    wrote = _spread(
+        tables[USAGE].where("mms_out_messages > 0").select("user_id", "day"), months, "day >= month AND day <= month_end"
+    )
+    told = wrote.select(
         F.col("user_id").alias("peer_id"),
-        F.expr("explode(array(cast(trunc(known_on, 'MM') as date), cast(add_months(trunc(known_on, 'MM'), 1) as date)))").alias(
-            "month"
-        ),
+        "month",
+        F.lit(None).cast("boolean").alias("left_then"),
+        F.lit(True).alias("wrote_then"),
     )
-    known = known.distinct().withColumn("left_known", F.lit(True))
-    return per_peer.join(known, on=["peer_id", "month"], how="left").withColumn("has_left", F.expr("left_known IS NOT NULL"))
-
-
-def _devices(devices: DataFrame, handsets: DataFrame | None) -> DataFrame:
-    per_device = (
-        _dated(devices)
-        .groupBy("user_id", "month", "imei_key")
-        .agg(
-            F.min("tac").alias("tac"),
-            F.sum("voice_calls").alias("calls"),
-            F.expr("max(struct(day, imei_key))").alias("last_seen"),
+    if LEAVINGS in tables:
+        # a leaving counts in the month in which it became known and the one after: never before anybody could know it
+        left = _spread(
+            tables[LEAVINGS].select("user_id", "known_on"), months, "known_on <= month_end AND known_on >= add_months(month, -1)"
         )
+        told = told.unionByName(
+            left.select(
+                F.col("user_id").alias("peer_id"),
+                "month",
+                F.lit(True).alias("left_then"),
+                F.lit(None).cast("boolean").alias("wrote_then"),
+            )
+        )
+    return told.groupBy("peer_id", "month").agg(F.max("left_then").alias("has_left"), F.max("wrote_then").alias("sends_mms"))
+
+
+def _places(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per user, month and cell."""
+    seen = tables[PLACES].select("user_id", "day", "cell_id", "day_part", "voice_calls")
+    seen = _by_user(_spread(seen, months, "day >= month AND day <= month_end"))
+    per_cell = seen.groupBy(*USER_MONTH, "cell_id").agg(
+        F.sum("voice_calls").alias("calls"),
+        F.expr("sum(if(day_part = 'night', voice_calls, 0))").alias("night_calls"),
+        F.expr("sum(if(day_part = 'work', voice_calls, 0))").alias("work_calls"),
+        F.expr("count(distinct day)").alias("days_seen"),
     )
-    per_device = _with_before(per_device, "imei_key")
-    if handsets is None:
-        return per_device.withColumn("maker", F.lit(None).cast("string")).withColumn("has_mms", F.lit(None).cast("boolean"))
-    newest = handsets.groupBy("tac").agg(
-        F.max_by("maker", "delivered_on").alias("maker"), F.max_by("has_mms", "delivered_on").alias("has_mms")
+    return _beside(per_cell, months, tables.get(CELLS), "cell_id", {"latitude": "double", "longitude": "double"})
+
+
+def _devices(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per user, month and handset seen in the month or the one before."""
+    seen = tables[DEVICES].select("user_id", "day", "imei_key", "tac", "voice_calls")
+    seen = _by_user(_spread(seen, months, "day <= month_end AND day >= add_months(month, -1)"))
+    per_device = seen.groupBy(*USER_MONTH, "imei_key").agg(
+        F.min("tac").alias("tac"),
+        F.expr("coalesce(sum(if(day >= month, voice_calls, null)), 0)").alias("calls"),
+        F.expr("coalesce(sum(if(day < month, voice_calls, null)), 0)").alias("calls_before"),
+        F.min("day").alias("first_on"),
+        F.expr("max(if(day >= month, struct(day, imei_key), null))").alias("last_seen"),
     )
-    return per_device.join(newest, on="tac", how="left")
+    told = {"maker": "string", "model": "string", "has_gprs": "boolean", "has_mms": "boolean", "has_java": "boolean"}
+    return _beside(per_device, months, tables.get(HANDSETS), "tac", told)
 
 
-def _ends(months: list[dt.date], rows: DataFrame) -> DataFrame:
-    """The rows once for every month asked for, with ``month`` and ``month_end``."""
-    spans = ", ".join(f"date'{month}'" for month in months)
-    return rows.withColumn("month", F.expr(f"explode(array({spans}))")).withColumn("month_end", F.expr("last_day(month)"))
+def _handset_days(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per user, month, handset and day."""
+    seen = _spread(
+        tables[DEVICES].select("user_id", "day", "imei_key"),
+        months,
+        f"day <= month_end AND day > date_sub(month_end, {DAYS_BACK})",
+    )
+    return seen.withColumn("days_back", F.expr("datediff(month_end, day)"))
 
 
-def _recharges(recharges: DataFrame, months: list[dt.date]) -> DataFrame:
-    spread = _ends(months, recharges).where("day <= month_end AND day >= add_months(month, -2)")
+def _newest(rows: DataFrame, months: Sequence[dt.date], key: str, told: Collection[str]) -> DataFrame:
+    """One row per month and key: the newest delivery by the month's end."""
+    known = _spread(rows, months, "delivered_on <= month_end")
+    return known.groupBy(key, "month").agg(*(F.max_by(name, "delivered_on").alias(name) for name in told))
+
+
+def _beside(
+    rows: DataFrame, months: Sequence[dt.date], register: DataFrame | None, key: str, told: Mapping[str, str]
+) -> DataFrame:
+    """The rows with what a register of some thousands says of their key, nulls where there is none; and ``month_end``."""
+    rows = rows.withColumn("month_end", F.expr("last_day(month)"))
+    if register is None:
+        return rows.select("*", *(F.lit(None).cast(kind).alias(name) for name, kind in told.items()))
+    return rows.join(F.broadcast(_newest(register, months, key, told)), on=[key, "month"], how="left")
+
+
+def _recharges(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    spread = _spread(tables[RECHARGES], months, f"day <= month_end AND day >= add_months(month, -{MONTHS_BACK})")
     return spread.withColumn("in_month", F.expr("day >= month"))
 
 
-def _bills(bills: DataFrame, months: list[dt.date]) -> DataFrame:
-    return _ends(months, bills.withColumnRenamed("month", "billed_month")).where(
-        "delivered_on <= month_end AND billed_month >= add_months(month, -3)"
+def _bills(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    renamed = tables[BILLS].withColumnRenamed("month", "billed_month")
+    return _spread(renamed, months, "delivered_on <= month_end AND billed_month >= add_months(month, -3)")
+
+
+def _subscriptions(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    known = _spread(tables[SUBSCRIPTIONS], months, "delivered_on <= month_end AND started_on <= month_end")
+    newest = known.groupBy(*USER_MONTH, "month_end", "service", "started_on").agg(
+        F.expr("max_by(struct(ended_on, channel, monthly_fee_yuan), delivered_on)").alias("s")
+    )
+    return newest.select(*USER_MONTH, "month_end", "service", "started_on", "s.*").withColumn(
+        "is_held", F.expr("ended_on IS NULL OR ended_on >= month_end")
     )
 
 
-def _subscriber(subscribers: DataFrame, plans: DataFrame | None, months: list[dt.date]) -> DataFrame:
-    known = _ends(months, subscribers).where("delivered_on <= month_end")
-    columns = [c for c in subscribers.columns if c not in ("user_id", "delivered_on")]
-    newest = (
-        known.groupBy("user_id", "month", "month_end")
-        .agg(F.max_by(F.struct(*columns), "delivered_on").alias("s"))
-        .select("user_id", "month", "month_end", "s.*")
+def _touches(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    return _spread(
+        tables[TOUCHES],
+        months,
+        f"delivered_on <= month_end AND assigned_on <= month_end AND assigned_on >= add_months(month, -{MONTHS_BACK})",
     )
-    if plans is None:
-        priced = newest.withColumn("monthly_fee_yuan", F.lit(None).cast("decimal(12,2)"))
-    else:
-        prices = plans.groupBy("plan_id").agg(F.max_by("monthly_fee_yuan", "delivered_on").alias("monthly_fee_yuan"))
-        priced = newest.join(F.broadcast(prices), on="plan_id", how="left")
-    return priced.select("user_id", "month", *_over("subscriber"))
+
+
+PLAN_CHANGES = f"""aggregate(
+  array_sort(collect_list(struct(delivered_on, plan_id))),
+  struct(cast(null as string) AS plan, cast(null as date) AS since, 0L AS changes),
+  (a, x) -> if(x.plan_id <=> a.plan, a, struct(
+    x.plan_id AS plan, x.delivered_on AS since,
+    a.changes + if(a.plan IS NOT NULL AND x.delivered_on >= add_months(month, -{MONTHS_BACK}), 1L, 0L) AS changes)))"""
+
+
+def _subscriber(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per user and month: the newest delivery of the register by the month's end, with the plan as delivered by then."""
+    subscribers = tables[SUBSCRIBERS]
+    known = _spread(subscribers, months, "delivered_on <= month_end")
+    told = [c for c in subscribers.columns if c not in ("user_id", "delivered_on")]
+    newest = known.groupBy(*USER_MONTH, "month_end").agg(
+        F.max_by(F.struct(*told), "delivered_on").alias("s"), F.expr(PLAN_CHANGES).alias("p")
+    )
+    rows = newest.select(
+        *USER_MONTH, "month_end", "s.*", F.col("p.since").alias("plan_since"), F.col("p.changes").alias("plan_changes")
+    )
+    prices = {"monthly_fee_yuan": "decimal(12,2)", "included_minutes": "int", "included_messages": "int"}
+    return _beside(rows, months, tables.get(PLANS), "plan_id", prices).withColumnRenamed("monthly_fee_yuan", "plan_fee_yuan")
+
+
+def _plan_means(months: Sequence[dt.date], tables: Tables) -> DataFrame:
+    """One row per month and plan: means, over its users with a record in the month, of what trends are told of."""
+    of_month = _spread(tables[USAGE].select("user_id", "day", *TRENDS), months, "day >= month AND day <= month_end")
+    sums = of_month.groupBy(USER_MONTH).agg(*(F.sum(name).alias(name) for name in TRENDS))
+    if SUBSCRIBERS not in tables:
+        return sums.limit(0).select(
+            "month",
+            F.lit(None).cast("string").alias("plan_id"),
+            *(F.lit(None).cast("double").alias(PLAN_MEAN + name) for name in TRENDS),
+        )
+    plans = _newest(tables[SUBSCRIBERS], months, "user_id", ["plan_id"])
+    # of whole numbers and decimals, so that the order of users changes no digit
+    means = (F.avg(name).cast("double").alias(PLAN_MEAN + name) for name in TRENDS)
+    return sums.join(plans, on=USER_MONTH, how="inner").groupBy("month", "plan_id").agg(*means)
+
+
+MADE_OF: dict[str, tuple[Table, Callable[[Sequence[dt.date], Tables], DataFrame]]] = {
+    "places": (PLACES, _places),
+    "devices": (DEVICES, _devices),
+    "handset_days": (DEVICES, _handset_days),
+    "recharges": (RECHARGES, _recharges),
+    "bills": (BILLS, _bills),
+    "subscriptions": (SUBSCRIPTIONS, _subscriptions),
+    "touches": (TOUCHES, _touches),
+    "subscriber": (SUBSCRIBERS, _subscriber),
+}
+"""By source, the table that it can not do without and what makes its rows."""

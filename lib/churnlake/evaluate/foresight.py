@@ -1,0 +1,116 @@
+"""Whether any feature sees ahead: the future is planted, and no feature of a month that ended before may move.
+
+Rows are planted into every table that features are made of, dated after the month's end by the column that says when a fact is
+known (``Table.at``) and unlike anything that is there: numbers, texts and flags are changed. A feature that moves has looked at
+something that nobody could know when the month ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from pyspark.sql import Column as SqlColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DateType, NumericType, StringType, TimestampType
+
+from churnlake.core.contract import Column, Table
+from churnlake.core.errors import ContractError
+
+Tables = Mapping[Table, DataFrame]
+Build = Callable[[Tables], DataFrame]
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What was planted and what moved: rows planted by table, rows and features compared, rows that moved by feature."""
+
+    planted: dict[str, int]
+    rows: int
+    features: int
+    moved: dict[str, int]
+
+    def lines(self) -> list[str]:
+        """The result as text, a line each."""
+        told = ", ".join(f"{rows:,} in {name}" for name, rows in self.planted.items())
+        found = [
+            f"MOVED: {name} of {rows:,} users" for name, rows in sorted(self.moved.items(), key=lambda one: (-one[1], one[0]))
+        ]
+        verdict = f"{len(found)} features see ahead" if found else "none sees ahead"
+        return [
+            f"planted after the month's end: {told}",
+            f"compared {self.features:,} features of {self.rows:,} users",
+            *found,
+            verdict,
+        ]
+
+
+def foresight(tables: Tables, month: dt.date, build: Build) -> Foreseen:
+    """Build the month's features twice, without and with a planted future, and compare every value.
+
+    Args:
+        tables: what the features are made of; what is already there after the month's end is cut off first.
+        month: its first day.
+        build: from tables to features, one row per ``user_id``.
+
+    Raises:
+        ContractError: the month has no features to compare, or nothing could be planted.
+    """
+    end = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+    past = {table: rows.where(F.col(table.at) <= F.lit(end)) if table.at else rows for table, rows in tables.items()}
+    future = {table: _future(table, rows, end) for table, rows in past.items() if table.at}
+    planted = {table.name: rows.count() for table, rows in future.items()}
+    before = _by_user(build(past))
+    after = _by_user(build({table: rows.unionByName(future[table]) if table in future else rows for table, rows in past.items()}))
+    if before.empty or not any(planted.values()):
+        raise ContractError(
+            f"nothing to compare in {month}: {len(before)} users have features, {sum(planted.values())} rows were planted"
+        )
+    moved = {str(name): n for name in before.columns if (n := _differ(before[name], after[name].reindex(before.index)))}
+    if newcomers := len(after.index.difference(before.index)):
+        moved["user_id"] = newcomers
+    return Foreseen(planted, len(before), len(before.columns), moved)
+
+
+def _by_user(features: DataFrame) -> pd.DataFrame:
+    return features.drop("month").toPandas().set_index("user_id").sort_index()
+
+
+def _differ(one: pd.Series[object], other: pd.Series[object]) -> int:
+    if pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other):
+        apart = (one - other).abs() > TOLERANCE * one.abs().clip(lower=1)
+        return int((apart | (one.isna() != other.isna())).sum())
+    return int(((one != other) & ~(one.isna() & other.isna())).sum())
+
+
+def _future(table: Table, rows: DataFrame, end: dt.date) -> DataFrame:
+    """The rows again, each 1 to 28 days after the month's end, with everything but who and what they are of changed."""
+    later = F.date_add(F.lit(end), F.pmod(F.xxhash64(*table.key), F.lit(28)).cast("int") + 1)
+    told: dict[str, SqlColumn] = {c.name: _changed(c) for c in table.columns if c.name not in table.key}
+    told[str(table.at)] = later
+    if "delivered_on" in rows.columns:
+        told["delivered_on"] = later
+    return rows.withColumns({name: column for name, column in told.items() if name in rows.columns})
+
+
+def _changed(column: Column) -> SqlColumn:
+    """Another value of the same type that the contract allows."""
+    here = F.col(column.name)
+    if column.one_of:
+        codes = [F.when(here == code, F.lit(column.one_of[(i + 1) % len(column.one_of)])) for i, code in enumerate(column.one_of)]
+        return F.coalesce(*codes, F.lit(column.one_of[0]))
+    if isinstance(column.type, StringType):
+        return F.lit("ahead")
+    if isinstance(column.type, BooleanType):
+        return F.coalesce(~here, F.lit(True))
+    if isinstance(column.type, DateType):
+        return F.date_add(here, 3)
+    if isinstance(column.type, TimestampType):
+        return here + F.expr("interval 3 days")
+    if isinstance(column.type, NumericType):
+        return (F.coalesce(here, F.lit(0)) * 3 + 7).cast(column.type)
+    return here
