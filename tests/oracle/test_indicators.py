@@ -12,6 +12,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ def by_definition(records: list[Record]) -> dict[str, Any]:
     spoken: dict[int, int] = defaultdict(int)
     for r in calls:
         spoken[r.peer] += r.seconds
-    gaps = [(b.at - a.at).total_seconds() / 3600 for a, b in zip(records, records[1:], strict=False)]
+    gaps = [(b.at - a.at).total_seconds() / 3600 for a, b in pairwise(records)]
     cells = Counter(r.cell for r in calls if r.cell)
     nights = Counter(r.cell for r in calls if r.cell and (r.at.hour >= 20 or r.at.hour < 8))
     home = max(nights, key=lambda c: (nights[c], c)) if nights else None

@@ -51,7 +51,7 @@ def tables(spark: SparkSession) -> dict[Table, DataFrame]:
         USAGE: used,
         EDGES: [{"user_id": u, "day": d, "peer_id": dice.choice([1, 2, 3, 101, 102, 103]), "peer_network": dice.choice(["own", "unicom_gsm"]), "peer_area": dice.choice(["010", "021"]),
                  "voice_out_calls": dice.randrange(3), "voice_in_calls": 1, "voice_out_seconds": dice.randrange(90), "message_out": dice.randrange(2)} for u, d in seen],
-        PLACES: [{"user_id": u, "day": d, "cell_id": dice.choice("xyz"), "day_part": dice.choice(["night", "work"]), "voice_calls": dice.randrange(1, 5)} for u, d in seen],
+        PLACES: [{"user_id": u, "day": d, "cell_id": dice.choice("xyz"), "voice_calls": dice.randrange(2, 5), "night_calls": dice.randrange(3)} for u, d in seen],
         DEVICES: [{"user_id": u, "day": d, "imei_key": dice.choice([u, u + 100]), "tac": dice.choice(["35000000", "35000001"]), "voice_calls": 2} for u, d in seen],
         LEAVINGS: [{"known_on": dt.date(2005, 5, 9), "user_id": 2, "leave_on": dt.date(2005, 4, 9)}, {"known_on": dt.date(2005, 2, 9), "user_id": 1, "leave_on": dt.date(2005, 1, 9)}],
         SUBSCRIBERS: [{"user_id": u, "delivered_on": day, "plan_id": "p1", "brand": "gotone", "joined_on": dt.date(2004, u, 1), "birth_year": 1970 + u, "gender": "f", "points": u,

@@ -1,6 +1,7 @@
 """Clean records to daily partials to features: small cases with known answers."""
 
 import datetime as dt
+import math
 import random
 from collections import Counter
 from decimal import Decimal
@@ -11,15 +12,17 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DecimalType
 
+from churnlake.core.contract import Table
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.indicators import DAILY, INDICATORS
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.settings import Settings
 from churnlake.tables.clean import SMS, VOICE, WAP
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
-from churnlake.usage import daily, features
+from churnlake.usage import daily
+from churnlake.usage.features import features
 
 
 def at(day: int, hour: int = 4) -> dt.datetime:
@@ -46,7 +49,7 @@ def test_daily_sums_of_money_are_of_one_machine_word(spark: SparkSession) -> Non
     """A sum of more than 18 digits is of big integers: five times the work."""
     usage = daily.usage(daily.events({VOICE.name: rows(spark, VOICE, {"number_key": 1})}))
     fees = {f.name: f.dataType.precision for f in usage.schema.fields if isinstance(f.dataType, DecimalType)}
-    assert len(fees) == 4
+    assert len(fees) == 8
     assert max(fees.values()) <= 18
 
 
@@ -144,8 +147,8 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
     found = daily.usage(events).first()
     assert found is not None
     expected = {
-        "voice_out_calls": 3, "voice_in_calls": 0, "voice_in_missed_calls": 1, "voice_out_seconds": 750, "voice_long_calls": 1, "voice_out_calls_dawn": 1,
-        "voice_out_calls_evening": 1, "voice_out_calls_night": 2, "voice_out_calls_long_distance": 1, "voice_out_calls_to_hotline": 1, "voice_forwarded_calls": 1,
+        "voice_out_calls": 3, "voice_in_calls": 0, "voice_in_missed_calls": 1, "voice_out_seconds": 750, "voice_out_long_calls": 1, "voice_out_calls_hours_1": 1,
+        "voice_out_calls_hours_4": 1 << 20, "voice_out_calls_hours_7": 1, "voice_out_calls_long_distance": 1, "voice_out_calls_to_hotline": 1, "voice_forwarded_calls": 1,
         "sms_out_messages": 1, "sms_in_messages": 1, "wap_sessions": 1, "wap_bytes": 100, "own_events": 5,
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
@@ -157,53 +160,78 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
 
 
 def month_of(
-    spark: SparkSession,
-    usage: DataFrame,
-    edges: DataFrame,
-    months: list[dt.date],
-    subscribers: DataFrame | None = None,
-    leavings: DataFrame | None = None,
+    spark: SparkSession, tables: dict[Table, DataFrame], months: list[dt.date]
 ) -> dict[tuple[int, int], dict[str, object]]:
-    found = features.monthly(
-        months, usage, edges, rows(spark, PLACES), rows(spark, DEVICES), subscribers, None, None, None, None, leavings
-    )
-    return {(r.month.month, r.user_id): r.asDict() for r in found.collect()}
+    given = {PLACES: rows(spark, PLACES), DEVICES: rows(spark, DEVICES), **tables}
+    return {(r.month.month, r.user_id): r.asDict() for r in features(months, given, "010").collect()}
 
 
 def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSession) -> None:
-    usage = rows(spark, USAGE, *[{"day": on(d, m), "user_id": 1, **{i.name: 0 for i in DAILY}, "own_events": n, "voice_out_calls": n, "usage_fee_yuan": 2}
+    usage = rows(spark, USAGE, *[{"day": on(d, m), "user_id": 1, **{i.name: 0 for i in DAILY if i.merge == 'sum'}, "own_events": n, "voice_out_calls": n, "usage_fee_yuan": 2}
                                  for d, m, n in [(10, 4, 4), (3, 5, 2), (13, 5, 0), (25, 5, 1), (1, 6, 50)]])  # fmt: skip
     edges = rows(spark, EDGES, *[{"day": on(d, m), "user_id": 1, "peer_id": p, "peer_network": "own", "voice_out_calls": n, "voice_in_calls": i}
                                  for d, m, p, n, i in [(10, 4, 7, 4, 0), (3, 5, 7, 2, 0), (25, 5, 8, 1, 1), (1, 6, 9, 50, 0)]])  # fmt: skip
     subscribers = rows(
         spark,
         SUBSCRIBERS,
-        {"user_id": 1, "delivered_on": on(1), "brand": "gotone", "joined_on": on(1, 4)},
+        {"user_id": 1, "delivered_on": on(1), "brand": "gotone", "plan_id": "p", "joined_on": on(1, 4)},
         {"user_id": 1, "delivered_on": on(1, 6), "brand": "mzone", "joined_on": on(1, 4)},
     )
-    may = month_of(spark, usage, edges, [on(1)], subscribers)[(5, 1)]
+    given = {USAGE: usage, EDGES: edges, SUBSCRIBERS: subscribers}
+    may = month_of(spark, given, [on(1)])[(5, 1)]
     expected = {
         "own_events": 3, "active_days": 3, "own_days": 2, "last_use_days": 6, "longest_silence_days": 21, "own_events_to_before_ratio": 0.75,
-        "peers": 2, "peers_new": 1, "peers_both_ways": 1, "peer_top1_share": 0.5, "brand": "gotone", "tenure_days": 60, "cells": None, "recharges": None,
+        "own_events_7d": 1, "own_events_30d": 3, "own_events_90d": 7, "own_events_to_plan_ratio": 1.0, "voice_out_calls_sun": 0, "voice_out_calls_wed": 1,
+        "peers": 2, "peers_new": 1, "peers_lost": 0, "peers_both_ways": 1, "peer_top1_share": 0.5, "brand": "gotone", "tenure_days": 60, "cells": 0, "recharges": None,
     }  # fmt: skip
     assert {name: may[name] for name in expected} == expected
-    assert float(may["fee_mean_3m_yuan"]) == 4.0  # (2 + 6) / 2: the user was not there in March
+    assert may["fee_mean_3m_yuan"] == Decimal("4.00")  # (2 + 6) / 2: the user was not there in March
     assert all(i.name in may for i in INDICATORS)
     # what comes after May cannot move May
-    without = month_of(
-        spark,
-        usage.where("day < '2005-06-01'"),
-        edges.where("day < '2005-06-01'"),
-        [on(1)],
-        subscribers.where("delivered_on < '2005-06-01'"),
-    )[(5, 1)]
-    assert without == may
+    before = {table: frame.where(f"{table.at} < '2005-06-01'") for table, frame in given.items()}
+    assert month_of(spark, before, [on(1)])[(5, 1)] == may
     # and May is the same built alone or with others
-    assert month_of(spark, usage, edges, [on(1, 4), on(1), on(1, 6)], subscribers)[(5, 1)] == may
+    several = month_of(spark, given, [on(1, 4), on(1), on(1, 6)])
+    assert several[(5, 1)] == may
+    assert several[(4, 1)]["peers_lost"] == 0, "whom the user no longer met is known in May only"
+    assert several[(6, 1)]["peers_lost"] == 2
+
+
+def test_what_has_no_value_is_null_and_never_a_number_that_is_none(spark: SparkSession) -> None:
+    """A user with a record and nothing else: no share of nothing, no NaN, no infinity."""
+    usage = rows(
+        spark,
+        USAGE,
+        {"day": on(3), "user_id": 1},
+        {"day": on(9), "user_id": 2, "usage_fee_yuan": Decimal("9999999999.99"), "voice_out_calls": 1 << 40},
+    )
+    tables = {USAGE: usage, EDGES: rows(spark, EDGES), PLACES: rows(spark, PLACES), DEVICES: rows(spark, DEVICES)}
+    found = features([on(1)], tables, "010", (*INDICATORS, *ALL_ITEMS)).collect()
+    assert len(found) == 2
+    for row in found:
+        for i in (*INDICATORS, *ALL_ITEMS):
+            value = row[i.name]
+            assert value is None or not isinstance(value, float) or math.isfinite(value), i.name
+            if i.unit.name.startswith("share") and row.user_id == 1:
+                assert value is None, i.name
+
+
+def test_what_does_not_fit_its_type_is_null(spark: SparkSession) -> None:
+    days = [{"day": on(day), "user_id": 1, "usage_fee_yuan": Decimal("9999999999.99")} for day in (1, 2)]
+    tables = {
+        USAGE: rows(spark, USAGE, *days),
+        EDGES: rows(spark, EDGES),
+        PLACES: rows(spark, PLACES),
+        DEVICES: rows(spark, DEVICES),
+    }
+    found = features([on(1)], tables, "010", [i for i in INDICATORS if i.name in ("usage_fee_yuan", "active_days")]).first()
+    assert found is not None
+    assert (found.usage_fee_yuan, found.active_days) == (None, 2)
 
 
 def test_settings_of_night_cut_places(spark: SparkSession) -> None:
     settings = load(Settings, "local").usage
     voice = rows(spark, VOICE, *[{"number_key": 1, "hour": h, "cell_id": "c", "day": on(1)} for h in (7, 8, 19, 20)])
-    found = {r.day_part: r.voice_calls for r in daily.places(daily.events({VOICE.name: voice}), settings).collect()}
-    assert found == {"night": 2, "work": 2}
+    assert [(r.voice_calls, r.night_calls) for r in daily.places(daily.events({VOICE.name: voice}), settings).collect()] == [
+        (4, 2)
+    ]

@@ -188,6 +188,35 @@ def _bench(argv: list[str]) -> int:
     return guarded("bench", parser, argv, body)
 
 
+def _foresight(argv: list[str]) -> int:
+    from churnlake.evaluate.foresight import of_lake
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake foresight",
+        description="Plant rows after a month's end into every table that features are made of, and see whether any feature of the month "
+        "moves. On some users of the lake, in memory: nothing is written. Exit 3 when one moves.",
+    )
+    parser.add_argument("--month", default="", metavar="YYYY-MM", help="the month (default: the newest with features)")
+    parser.add_argument("--users", type=int, default=1000, help="of about so many users")
+    parser.add_argument("--env", default="local")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        with session(settings.spark, logs) as spark:
+            found = of_lake(spark, settings, arguments.month, arguments.users)
+        sys.stdout.write("".join(f"{line}\n" for line in found.lines()))
+        if found.moved:
+            raise ContractError(
+                f"{len(found.moved)} features know what came after their month; see their formulas: python -m churnlake indicators NAME"
+            )
+
+    return guarded("foresight", parser, argv, body)
+
+
 def _add_cities(parser: argparse.ArgumentParser, city: str, work: str = "build/evaluate") -> None:
     parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
     parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
@@ -278,6 +307,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
     "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
     "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
+    "foresight": (_foresight, "plant a future and see that no feature of an earlier month moves"),
     "strain": (_strain, "take in one huge file or very many small ones, and compare with what was written"),
     "privacy": (_privacy, "look for every number of the landing files in all that runs left behind"),
     "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),

@@ -34,9 +34,9 @@ CODES = {
 CLASSES = {"D": "local", "L": "long_distance", "I": "international", "R": "roaming"}
 RELEASES = {"0": "answered", "1": "busy", "2": "no_answer", "3": "failed", "4": "dropped"}
 SUMS = {
-    "usage": [i.name for i in DAILY],
-    "edges": ["voice_out_calls", "voice_in_calls", "message_out", "message_in"],
-    "places": ["voice_calls"],
+    "usage": [i.name for i in DAILY if i.merge == "sum"],
+    "edges": ["voice_out_calls", "voice_in_calls", "voice_out_seconds", "voice_in_seconds", "message_out", "message_in"],
+    "places": ["voice_calls", "night_calls"],
     "devices": ["voice_calls"],
 }
 """The daily tables, each with the columns whose sums both sides must agree in."""
@@ -327,8 +327,8 @@ def _edges(task: Task) -> str:
 def _places(task: Task) -> str:
     s = task.usage_settings
     return (
-        f"SELECT day, user_id, cell_id, CASE WHEN hour >= {s.night_from_hour} OR hour < {s.night_to_hour} THEN 'night' ELSE 'work' END AS day_part, "
-        "count(*) AS voice_calls FROM events WHERE cell_id IS NOT NULL GROUP BY ALL ORDER BY user_id"
+        f"SELECT day, user_id, cell_id, count(*) AS voice_calls, count_if(hour >= {s.night_from_hour} OR hour < {s.night_to_hour}) AS night_calls "
+        "FROM events WHERE cell_id IS NOT NULL GROUP BY day, user_id, cell_id ORDER BY user_id"
     )
 
 

@@ -8,21 +8,31 @@ something that nobody could know when the month ended.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from pyspark.sql import Column as SqlColumn
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DateType, NumericType, StringType, TimestampType
 
 from churnlake.core.contract import Column, Table
-from churnlake.core.errors import ContractError
+from churnlake.core.errors import ContractError, MissingInputError, SettingsError
+from churnlake.core.runs import EVER
+from churnlake.evaluate.content import lake_of
+from churnlake.indicators import ALL_ITEMS, INDICATORS
+from churnlake.settings import Settings
+from churnlake.tables.churn import LEAVINGS
+from churnlake.tables.features import MONTHLY
+from churnlake.usage.features import features, first_day_needed
+from jobs.build_features import DAILY, LEFT_OUT
 
 Tables = Mapping[Table, DataFrame]
 Build = Callable[[Tables], DataFrame]
 TOLERANCE = 1e-9
+FEATURES_FROM = (*DAILY, LEAVINGS, *LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,35 @@ def foresight(tables: Tables, month: dt.date, build: Build) -> Foreseen:
     if newcomers := len(after.index.difference(before.index)):
         moved["user_id"] = newcomers
     return Foreseen(planted, len(before), len(before.columns), moved)
+
+
+def of_lake(spark: SparkSession, settings: Settings, month: str, users: int) -> Foreseen:
+    """The check on some users of a lake: all features and items of the month, or of the newest that has features.
+
+    Raises SettingsError for a month not written as YYYY-MM, MissingInputError where there are no features of it.
+    """
+    if month and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise SettingsError(f"--month {month}: write a month as 2005-05")
+    lake = lake_of(spark, settings, EVER, MONTHLY, *FEATURES_FROM)
+    made = lake.read(MONTHLY).where(F.lit(True) if not month else F.col("month") == F.lit(f"{month}-01").cast("date"))
+    newest = made.agg(F.max("month").alias("month")).first()
+    if newest is None or newest["month"] is None:
+        raise MissingInputError(f"features.monthly has no month {month}; run job build_features for it first")
+    first = newest["month"]
+    there = made.where(F.col("month") == F.lit(first))
+    # about so many, the same every time
+    kept = there.select("user_id").orderBy(F.xxhash64("user_id")).limit(users).localCheckpoint()
+    tables = {}
+    for table in FEATURES_FROM:
+        if lake.has(table):
+            rows = lake.read(table, first=first_day_needed([first]) if table in DAILY else None)
+            of_peers = table in (LEAVINGS,)
+            some = (
+                rows if of_peers or "user_id" not in table.names else rows.join(F.broadcast(kept), on="user_id", how="left_semi")
+            )
+            tables[table] = some.localCheckpoint()
+    home = settings.landing.home_area
+    return foresight(tables, first, lambda of: features([first], of, home, (*INDICATORS, *ALL_ITEMS)))
 
 
 def _by_user(features: DataFrame) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
 
 def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
     """The pairs with place_overlap: the share of the joiner's calls so far that began in cells the old user used before the join; null without cells."""
-    calls = places.groupBy("user_id", "day", "cell_id").agg(F.sum("voice_calls").alias("n"))
+    calls = places.select("user_id", "day", "cell_id", F.col("voice_calls").alias("n"))
     new = (
         pairs.select(*PAIR)
         .join(calls, on="user_id", how="inner")

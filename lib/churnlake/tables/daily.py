@@ -48,8 +48,8 @@ EDGES = Table(
 )
 PLACES = Table(
     "daily.places",
-    "One row per user, day, cell and part of the day.",
-    key=("day", "user_id", "cell_id", "day_part"),
+    "One row per user, day and cell.",
+    key=("day", "user_id", "cell_id"),
     slice="day",
     at="day",
     sort=("user_id",),
@@ -57,8 +57,8 @@ PLACES = Table(
         DAY,
         USER_ID,
         Column("cell_id", STRING, "Cell."),
-        Column("day_part", STRING, "night (20-08) or work (08-20).", one_of=("night", "work")),
         Column("voice_calls", COUNT, "Calls begun there.", least=1),
+        Column("night_calls", COUNT, "Of these, begun by night (usage.night_from_hour to usage.night_to_hour).", least=0),
     ),
 )
 DEVICES = Table(

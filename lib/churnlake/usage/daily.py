@@ -146,10 +146,10 @@ def edges(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UT
 
 
 def places(all_events: DataFrame, settings: UsageSettings, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
-    """One row per user, day, cell and part of the day: calls begun there."""
-    part = f"if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}, 'night', 'work')"
-    seen = all_events.where("cell_id IS NOT NULL").withColumn("day_part", F.expr(part))
-    counted = seen.groupBy(*_per(lives, "cell_id", "day_part")).agg(F.count("*").alias("voice_calls"))
+    """One row per user, day and cell: calls begun there, and those by night."""
+    seen = all_events.where("cell_id IS NOT NULL")
+    night = f"count_if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour})"
+    counted = seen.groupBy(*_per(lives, "cell_id")).agg(F.count("*").alias("voice_calls"), F.expr(night).alias("night_calls"))
     return _of_users(counted, lives, zone)
 
 

@@ -118,10 +118,9 @@ def _joined(rows: DataFrame, name: str, source: DataFrame | None, indicators: Se
     asked = [i for i in indicators if i.over == name]
     if source is None:
         return rows.select("*", *(F.lit(None).cast(i.type).alias(i.name) for i in asked))
-    if name == "subscriber":
-        found = source.select(*USER_MONTH, *(_made(i) for i in asked))
-    else:
-        found = source.groupBy(USER_MONTH).agg(*(_made(i) for i in asked))
+    columns = [_made(i) for i in asked]
+    # the register has one row per user and month already
+    found = source.select(*USER_MONTH, *columns) if name == "subscriber" else source.groupBy(USER_MONTH).agg(*columns)
     rows = rows.join(found, on=USER_MONTH, how="left")
     counts = {i.name: F.coalesce(i.name, F.lit(0).cast(i.type)) for i in asked if i.monthly.startswith("count")}
     return rows.withColumns(counts)
@@ -143,10 +142,9 @@ def _last_day(month: dt.date) -> dt.date:
 
 def _spread(rows: DataFrame, months: Sequence[dt.date], condition: str = "true") -> DataFrame:
     """The rows once for every month asked for of which the condition holds, with ``month`` and ``month_end``."""
-    if len(months) == 1:
-        rows = rows.withColumn("month", F.lit(months[0]))
-    else:
-        rows = rows.withColumn("month", F.explode(F.array(*(F.lit(month) for month in months))))
+    each = [F.lit(month) for month in months]
+    # of one month the condition can be asked of partitions
+    rows = rows.withColumn("month", each[0] if len(each) == 1 else F.explode(F.array(*each)))
     return rows.withColumn("month_end", F.expr("last_day(month)")).where(condition)
 
 
@@ -236,13 +234,13 @@ def _of_peers(months: Sequence[dt.date], tables: Tables) -> DataFrame:
 
 def _places(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     """One row per user, month and cell."""
-    seen = tables[PLACES].select("user_id", "day", "cell_id", "day_part", "voice_calls")
+    seen = tables[PLACES].select("user_id", "day", "cell_id", "voice_calls", "night_calls")
     seen = _by_user(_spread(seen, months, "day >= month AND day <= month_end"))
     per_cell = seen.groupBy(*USER_MONTH, "cell_id").agg(
         F.sum("voice_calls").alias("calls"),
-        F.expr("sum(if(day_part = 'night', voice_calls, 0))").alias("night_calls"),
-        F.expr("sum(if(day_part = 'work', voice_calls, 0))").alias("work_calls"),
-        F.expr("count(distinct day)").alias("days_seen"),
+        F.sum("night_calls").alias("night_calls"),
+        F.expr("sum(voice_calls - night_calls)").alias("work_calls"),
+        F.count("*").alias("days_seen"),
     )
     return _beside(per_cell, months, tables.get(CELLS), "cell_id", {"latitude": "double", "longitude": "double"})
 
