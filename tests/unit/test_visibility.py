@@ -38,6 +38,10 @@ DAILY = Table(
     "daily.stays", "One row per day.", (Column("day", DATE, "Day."), Column("nights", LONG, "Nights.")),
     key=("day",), slice="day", at="day",
 )  # fmt: skip
+MONTHLY = Table(
+    "features.stays", "One row per month.", (Column("month", DATE, "Month."), Column("nights", LONG, "Nights.")),
+    key=("month",), slice="month", at="month",
+)  # fmt: skip
 HEADER = "ID,DAY,N\n"
 
 
@@ -249,3 +253,27 @@ def test_a_full_disk_is_told_and_harms_nothing(inn: Inn) -> None:
         assert inn.seen(STAYS) == {day(1): 1, day(2): 2}
     finally:
         subprocess.run(["umount", str(lake)], check=True)
+
+
+def test_a_late_row_makes_its_month_and_those_after_it_again(inn: Inn) -> None:
+    """The day it is of ends no month itself; a month that looks back at it may come later."""
+
+    def by_month(lake: Lake, run: Run) -> None:
+        rows = lake.read(DAILY).groupBy(F.trunc("day", "MM").alias("month")).agg(F.sum("nights").alias("nights"))
+        lake.write(MONTHLY, rows)
+
+    def months() -> dict[int, int]:
+        report = job.run(inn.spark, inn.settings, None, makers=inn.makers | {MONTHLY.name: "by_month"})
+        assert [w.slices for w in report.written] == [["2005-05-01", "2005-06-01"]]
+        lake = Lake(inn.spark, inn.settings.store, Scope("test", Days(day(1), day(1, 7)), (MONTHLY,), ()))
+        return {row["month"].month: row["nights"] for row in lake.read(MONTHLY).collect()}
+
+    job = declare(CoreSettings, reads=[DAILY], writes=[MONTHLY])(by_month)
+    inn.land("a.csv", day(1, 7), {"a": (day(30), 1), "b": (day(20, 6), 2), "c": (day(1, 7), 4)})
+    inn.run(inn.take_in)
+    inn.run(inn.sum_up)
+    assert months() == {5: 1, 6: 2}
+    inn.land("b.csv", day(2, 7), {"d": (day(30), 8)})
+    inn.run(inn.take_in)
+    inn.run(inn.sum_up)
+    assert months() == {5: 9, 6: 2}

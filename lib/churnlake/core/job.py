@@ -241,10 +241,12 @@ class Job:
         mine = done.where(F.col("job") == self.name).agg(F.max("at").alias("at")).first()
         since = mine["at"] if mine else None
         newer = runs.where(F.col("at") > F.lit(since)) if since else runs
+        # up to the newest day there is, also where what is newer is of earlier days only: a month, or what looks back, ends later
+        newest = runs.agg(F.max("last_day").alias("last")).first()
         for candidates in (newer, runs):
-            span = candidates.agg(F.min("first_day").alias("first"), F.max("last_day").alias("last")).first()
-            if span and span["first"]:
-                return Days(span["first"], span["last"])
+            span = candidates.agg(F.min("first_day").alias("first")).first()
+            if newest and span and span["first"]:
+                return Days(span["first"], newest["last"])
         return Days(today, today)
 
     def _days_touched(self, lake: Lake) -> Days | None:
