@@ -1,6 +1,7 @@
 """Users erased: no trace in any file, every line still accounted for, and nothing that comes later brings them back."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,19 @@ def register(*lives: tuple[str, str, str, str]) -> str:
     return "\n".join([HEADER, *lines]) + "\n"
 
 
-def settle(spark: SparkSession, home: Path, keys: list[str]) -> Hamlet:
-    """A hamlet in which five people wrote to each other."""
-    hamlet = Hamlet(spark, home, keys, [f"store.exports={home}/exports"])
-    hamlet.deliver_subscribers(1)
-    hamlet.deliver(
-        "opt_outs", 1, "choices.csv", "user,on,choice\nuser-1,2005-05-01,out\nuser-2,2005-05-01,out\nuser-1,2005-05-01\n"
-    )
-    hamlet.deliver("sms", 2, "first.csv", sms(*GOOD) + BROKEN)
-    hamlet.run(*JOBS)
-    return hamlet
+def settled(spark: SparkSession, home: Path, keys: list[str]) -> Hamlet:
+    """A hamlet in which five people wrote to each other: made once, each test has a copy."""
+    made = Path(keys[0]).parent / "hamlet"
+    if not made.is_dir():
+        first = Hamlet(spark, made, keys)
+        first.deliver_subscribers(1)
+        first.deliver(
+            "opt_outs", 1, "choices.csv", "user,on,choice\nuser-1,2005-05-01,out\nuser-2,2005-05-01,out\nuser-1,2005-05-01\n"
+        )
+        first.deliver("sms", 2, "first.csv", sms(*GOOD) + BROKEN)
+        first.run(*JOBS)
+    shutil.copytree(made, home, dirs_exist_ok=True)
+    return Hamlet(spark, home, keys, [f"store.exports={home}/exports"])
 
 
 def erase(hamlet: Hamlet, *users: str, file: str = "") -> Report:
@@ -104,7 +108,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_a_user_erased_leaves_no_trace_and_never_comes_back(
     spark: SparkSession, tmp_path: Path, keys: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    hamlet = settle(spark, tmp_path, keys[:1])
+    hamlet = settled(spark, tmp_path, keys[:1])
     looked_for = traces(hamlet, "user-1")
     before = where(hamlet, looked_for)
     layers = (
@@ -177,7 +181,7 @@ def test_a_user_erased_leaves_no_trace_and_never_comes_back(
 def test_an_erasure_killed_anywhere_is_finished_by_the_next_run(
     spark: SparkSession, tmp_path: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight, killed = settle(spark, tmp_path / "straight", keys[:1]), settle(spark, tmp_path / "killed", keys[:1])
+    straight, killed = settled(spark, tmp_path / "straight", keys[:1]), settled(spark, tmp_path / "killed", keys[:1])
     looked_for = traces(killed, "user-1")
     wanted = erase(straight, "user-1").facts["rows"]
 
@@ -257,7 +261,7 @@ def test_a_number_is_erased_for_the_time_it_was_the_users(spark: SparkSession, t
 
 
 def test_who_takes_the_number_later_is_not_erased_with_it(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
-    hamlet = settle(spark, tmp_path, keys[:1])
+    hamlet = settled(spark, tmp_path, keys[:1])
     erase(hamlet, "user-2")
     # also after the key was changed
     hamlet.keys = keys
@@ -284,7 +288,7 @@ def test_who_takes_the_number_later_is_not_erased_with_it(spark: SparkSession, t
 
 
 def test_nobody_is_erased_for_a_wrong_request(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
-    hamlet = settle(spark, tmp_path, keys[:1])
+    hamlet = settled(spark, tmp_path, keys[:1])
     before = content(spark, hamlet.settings, DAYS)
     asked = tmp_path / "asked.txt"
     for text, told in (
@@ -311,7 +315,7 @@ def test_nobody_is_erased_for_a_wrong_request(spark: SparkSession, tmp_path: Pat
 
 
 def test_a_lake_made_before_there_were_erasures_takes_one(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
-    hamlet = settle(spark, tmp_path, keys[:1])
+    hamlet = settled(spark, tmp_path, keys[:1])
     path = hamlet.lake().path(SMS)
     spark.sql(f"ALTER TABLE delta.`{path}` DROP CONSTRAINT {STATE_KNOWN}")
     spark.sql(f"ALTER TABLE delta.`{path}` ADD CONSTRAINT {STATE_KNOWN} CHECK (state IN ('good', 'bad', 'duplicate'))")
