@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import DATE, INT, LONG, STRING, Column, Table
 from churnlake.core.errors import ContractError, DiskFullError, MissingInputError
 from churnlake.core.job import Job, Run, declare
-from churnlake.core.lake import Lake
+from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.release import release
 from churnlake.core.runs import Days

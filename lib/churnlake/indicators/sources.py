@@ -88,8 +88,8 @@ SOURCES: dict[str, Source] = {
             "",
             "One row per user and month: every other indicator, the sums of hours, what ends or begins the contacts, sums of the one or two months "
             "before and means among users of the same plan.",
-            (*(i.name for i in INDICATORS), *SUMS, *(f"{before}{name}" for before in (BEFORE, TWO_BEFORE, PLAN_MEAN) for name in SUMS),
-             *(f"{day}_{name}" for day in WEEKDAYS for name in SUMS if "_hours_" in name)),
+            tuple(dict.fromkeys((*(i.name for i in INDICATORS), *SUMS, *(f"{before}{name}" for before in (BEFORE, TWO_BEFORE, PLAN_MEAN) for name in SUMS),
+                                 *(f"{day}_{name}" for day in WEEKDAYS for name in SUMS if "_hours_" in name)))),
             ("features.monthly",),
         ),
     )
