@@ -21,9 +21,9 @@ from churnlake.usage.features import features
 MAY, END = dt.date(2005, 5, 1), dt.date(2005, 5, 31)
 USERS = range(1, 9)
 WAYS = {
-    USAGE: ("own_events_7d", "last_use_days", "own_events_to_plan_ratio"), EDGES: ("peers", "peers_lost"), PLACES: ("cells", "home_cell"),
-    DEVICES: ("handsets", "handset_days"), LEAVINGS: ("peers_left",), SUBSCRIBERS: ("points", "plan_changes"), PLANS: ("plan_fee_yuan",),
-    BILLS: ("bill_yuan", "arrears_bills"), RECHARGES: ("recharges", "recharge_last_days"), SUBSCRIPTIONS: ("services_taken", "services_ended"),
+    USAGE: ("own_events_7d", "last_use_days", "own_events_to_plan_ratio"), EDGES: ("peers_often", "peer_mean_contacts"), PLACES: ("cell_days", "cell_entropy"),
+    DEVICES: ("handset_top1_share",), LEAVINGS: ("peers_left",), SUBSCRIBERS: ("points", "plan_changes"), PLANS: ("plan_fee_yuan",),
+    BILLS: ("arrears_bills", "bill_mean_3m_yuan"), RECHARGES: ("recharges", "recharge_3m_yuan"), SUBSCRIPTIONS: ("services_fee_yuan",),
     TOUCHES: ("campaign_touches_3m",), HANDSETS: ("handset_maker",), CELLS: ("gyration_km",),
 }  # fmt: skip
 """Tables that features are made of, each a way to see ahead, and features that would."""
