@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -12,7 +11,7 @@ import yaml
 from churnlake.core.quality import each_between
 from churnlake.core.runs import Days
 from churnlake.core.settings import conf_folder
-from churnlake.quality.bands import Asked, drift, learnt_checks, since, with_missing_days
+from churnlake.quality.bands import Asked, learnt_checks, since, with_missing_days
 from churnlake.quality.checks import fixed_checks
 from churnlake.quality.scores import Known, failures, results_by_day, told
 from churnlake.quality.settings import QualitySettings
@@ -131,12 +130,6 @@ def test_a_slow_clock_shows_in_the_hours(settings: QualitySettings) -> None:
     found = learnt_checks(pd.concat([hours(day) for day in WEEKS]), Days(WEEKS[14], WEEKS[-1]), settings)
     assert [one.day for one in found if not one.has_passed] == [WEEKS[-1]]
     assert {one.check.column_name for one in found} == {"hour_drift"}
-
-
-def test_drift_is_the_population_stability_index() -> None:
-    assert drift(np.array([0.5, 0.5]), np.array([0.5, 0.5]), 100) == 0
-    assert drift(np.array([0.6, 0.4]), np.array([0.5, 0.5]), 100) == pytest.approx(0.1 * np.log(1.2) - 0.1 * np.log(0.8))
-    assert drift(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 100) == pytest.approx(0.5 * np.log(2) - 0.495 * np.log(0.01))
 
 
 def test_a_failure_is_told_since_it_began(settings: QualitySettings) -> None:

@@ -22,6 +22,7 @@ from churnlake.core.quality import Check, each_between
 from churnlake.core.runs import Days, parse_days
 from churnlake.quality.measures import BANDED, HOUR_DRIFT, HOURS, Measure, Scale
 from churnlake.quality.settings import QualitySettings
+from churnlake.stats.drift import stability_index
 
 Floats = npt.NDArray[np.float64]
 LEAST_OF_CLASS = 4
@@ -130,7 +131,7 @@ def _drifts(table: str, rows: pd.DataFrame, days: Days, free: set[dt.date], s: Q
         alike = [j for j in past if weekend[j] == weekend[i]]
         is_outside = False
         if len(past) >= s.band_least_days and len(alike) >= LEAST_OF_CLASS and weights[i] > 0:
-            value = drift(hours[i], hours[alike].mean(axis=0), weights[i])
+            value = stability_index(hours[i], hours[alike].mean(axis=0), weights[i])
             # by chance alone it is the number of hours over the number of rows, and records come in fours
             most = s.most_hour_drift + 2 * 4 * len(HOURS) / weights[i]
             is_outside = value > most
@@ -142,12 +143,6 @@ def _drifts(table: str, rows: pd.DataFrame, days: Days, free: set[dt.date], s: Q
                 yield Asked(day, check, value)
         if day not in free:
             taught.learn(i, is_outside, s.new_normal_days)
-
-
-def drift(now: Floats, before: Floats, rows: float) -> float:
-    """Population stability index of two distributions over the same classes; an empty class counts as half a row."""
-    p, q = np.maximum(now, 0.5 / rows), np.maximum(before, 0.5 / rows)
-    return float(np.sum((p - q) * np.log(p / q)))
 
 
 def scaled(values: Floats, scale: Scale) -> Floats:
