@@ -12,6 +12,7 @@ from churnlake.landing.settings import LandingSettings
 from churnlake.models.settings import ModelsSettings
 from churnlake.quality.settings import QualitySettings
 from churnlake.reentry.settings import ReentrySettings
+from churnlake.understanding.settings import UnderstandingSettings
 from churnlake.usage.settings import UsageSettings
 
 
@@ -45,6 +46,7 @@ class Settings(CoreSettings):
     circles: CircleSettings
     churn: ChurnSettings
     reentry: ReentrySettings
+    understanding: UnderstandingSettings
     models: ModelsSettings
     campaigns: CampaignsSettings
     quality: QualitySettings

@@ -37,6 +37,8 @@ TIMESTAMP: DataType = TimestampType()
 DOUBLE: DataType = DoubleType()
 MONEY: DataType = DecimalType(12, 2)
 TEXTS: DataType = ArrayType(StringType())
+NUMBERS: DataType = ArrayType(DoubleType())
+COUNTS: DataType = ArrayType(LongType())
 COUNT: DataType = LongType()
 SHARE: DataType = DoubleType()
 
