@@ -5,23 +5,26 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
-from churnlake.models.frame import features_of, labelled
+from churnlake.models.frame import labelled, selected, taught_months
 from churnlake.models.train import report, train
 from churnlake.tables.churn import LABELS, MODELS
-from churnlake.tables.features import MONTHLY
+from churnlake.tables.features import MONTHLY, SELECTION
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY, LABELS), may_read=(OPT_OUTS,), writes=(MODELS,))
+@job(reads=(MONTHLY, SELECTION, LABELS), may_read=(OPT_OUTS,), writes=(MODELS,))
 def train_model(lake: Lake, run: Run) -> None:
-    """One row per learner fitted, into churn.models; the champion, into the registry."""
+    """One row per learner fitted, into churn.models; the champion, into the registry.
+
+    Taught are the modelling indicators of the newest selection not later than the newest month taught with.
+    """
     settings = run.settings.models
-    numeric, categories = features_of(MONTHLY)
-    labels, features = lake.read(LABELS), lake.read(MONTHLY)
+    labels, features, selection = lake.read(LABELS), lake.read(MONTHLY), lake.read(SELECTION)
     if lake.has(OPT_OUTS):
         features = willing(features, lake.read(OPT_OUTS))
     try:
+        numeric, categories = selected(selection, taught_months(features, labels, settings)[-1], MONTHLY)
         trained = train(
             labelled(features, labels, settings.label, numeric, categories),
             numeric,

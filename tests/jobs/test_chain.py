@@ -24,6 +24,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
+from churnlake.core.tracking import Tracker
 from churnlake.evaluate.content import content
 from churnlake.evaluate.leaks import leaks, personal_values
 from churnlake.evaluate.truth import planted_pairs, reentry_found
@@ -31,7 +32,7 @@ from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
 from churnlake.tables.daily import EDGES, USAGE
-from churnlake.tables.features import MONTHLY
+from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
 from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
 from churnlake.tables.reference import LIVES, OPT_OUTS, OPTED_OUT, REFERENCE
 
@@ -124,7 +125,21 @@ def test_every_user_of_daily_tables_is_a_life_and_keys_are_unique(spark: SparkSe
     # a record before its number's life is on paper belongs to nobody known; there are few
     strangers = lake.read(USAGE).join(lake.read(LIVES), on="user_id", how="left_anti").count()
     assert strangers <= 0.005 * lake.read(USAGE).count()
-    for table in (USAGE, EDGES, MONTHLY, LEAVINGS, LABELS, MATCHES, JOINERS, PERSONS, SCORES, LISTS):
+    for table in (
+        USAGE,
+        EDGES,
+        MONTHLY,
+        SELECTION,
+        OUTLIERS,
+        ABNORMAL,
+        LEAVINGS,
+        LABELS,
+        MATCHES,
+        JOINERS,
+        PERSONS,
+        SCORES,
+        LISTS,
+    ):
         assert lake.read(table).groupBy(*table.key).count().where("count > 1").isEmpty(), table.name
 
 
@@ -191,6 +206,28 @@ def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, 
     assert all(m.test_month > dt.date.fromisoformat(max(m.train_months)) for m in models)
 
 
+def test_models_take_the_indicators_selected_by_the_last_month_taught(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    rows = lake.read(SELECTION).collect()
+    users = {row["month"]: row["count"] for row in lake.read(MONTHLY).groupBy("month").count().collect()}
+    assert {row["month"]: row["users"] for row in rows} == users, "a tiny city is looked at whole"
+    assert len(rows) == len(users) * (len(MONTHLY.columns) - 2)
+    assert {row["psi"] for row in rows if row["month"] == min(users)} == {None}
+    for month in users:
+        roles = {row["indicator"]: row["role"] for row in rows if row["month"] == month}
+        assert min(Counter(roles.values()).values()) > 20, Counter(roles.values())
+        assert {roles[row["leader"]] for row in rows if row["month"] == month and row["leader"]} == {"modelling"}
+    champion = Tracker(city.settings.tracking).champion()
+    assert champion is not None
+    _, notes = Tracker(city.settings.tracking).load(champion.version)
+    (months,) = {tuple(row["train_months"]) for row in lake.read(MODELS).collect()}
+    last = dt.date.fromisoformat(max(months))
+    chosen = {row["indicator"] for row in rows if row["month"] == last and row["role"] == "modelling"}
+    taken = {*notes["numeric"], *notes["categories"]}
+    assert taken <= chosen
+    assert len(taken) > 0.9 * len(chosen), "what is usable in the month is so, but for some, in the months taught"
+
+
 def test_nobody_who_chose_to_be_left_alone_is_taught_with_scored_or_listed(spark: SparkSession, city: City) -> None:
     lake = city.lake(spark)
     out = lake.read(OPT_OUTS).groupBy("user_id").agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select("user_id")
@@ -229,7 +266,7 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
-    for name in ("index", "reentry", "churn", "quality", "dictionary", "lineage"):
+    for name in ("index", "reentry", "churn", "indicators", "quality", "dictionary", "lineage"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
         assert "Nothing to show yet" not in text, name

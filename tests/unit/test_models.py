@@ -11,14 +11,16 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.errors import MissingInputError
+from churnlake.core.testing import rows
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import Month, labelled, months, split
+from churnlake.models.frame import Month, features_of, labelled, months, selected, split, taught_months
 from churnlake.models.judge import champion
 from churnlake.models.profile import profile
 from churnlake.models.score import score
 from churnlake.models.settings import BoostedSettings, LogisticSettings, ModelsSettings
 from churnlake.models.train import Trained, report, train
 from churnlake.tables.churn import MODELS, SCORES
+from churnlake.tables.features import MONTHLY, SELECTION
 
 SETTINGS = ModelsSettings(
     label="has_left_for_good",
@@ -111,6 +113,45 @@ def test_too_little_to_train_on_says_what_to_do() -> None:
         split([Month(MONTHS[0], 10, 9, 0)], SETTINGS)
     with pytest.raises(MissingInputError, match="least_leavers=5"):
         split([Month(MONTHS[0], 10, 4, 0), Month(MONTHS[1], 10, 9, 0)], SETTINGS)
+
+
+def test_a_model_takes_the_newest_selection_that_is_no_newer_than_what_it_is_taught(spark: SparkSession) -> None:
+    def told(month: dt.date, **roles: str) -> list[dict[str, object]]:
+        return [{"month": month, "indicator": name, "role": role} for name, role in roles.items()]
+
+    selection = rows(
+        spark,
+        SELECTION,
+        *told(MONTHS[0], brand="modelling", own_events="modelling", bill_yuan="descriptive", gone_indicator="modelling"),
+        *told(MONTHS[2], own_events="descriptive", points="modelling", channel="unusable"),
+    )
+    assert selected(selection, MONTHS[0], MONTHLY) == (["own_events"], ["brand"])
+    assert selected(selection, MONTHS[1], MONTHLY) == (["own_events"], ["brand"])
+    assert selected(selection, MONTHS[3], MONTHLY) == (["points"], [])
+    with pytest.raises(MissingInputError, match="no selection of indicators of 2005-01 or before; run job select_indicators"):
+        selected(selection, dt.date(2005, 1, 1), MONTHLY)
+    numeric, categories = features_of(MONTHLY)
+    assert not {"month", "user_id"} & {*numeric, *categories}
+    assert len(numeric) + len(categories) == len(MONTHLY.columns) - 2
+
+
+def test_the_months_taught_are_those_the_frame_is_split_by(case: Case) -> None:
+    given = labels(case.features)
+    assert taught_months(case.features, given, SETTINGS) == [m.month for m in split(months(case.frame), SETTINGS).train]
+    # a labelled month whose features are hidden is neither taught nor tested
+    without = case.features.where(F.col("month") != MONTHS[2])
+    assert taught_months(without, given, SETTINGS) == MONTHS[:1]
+    with pytest.raises(MissingInputError, match="label_churn"):
+        taught_months(case.features, given.where("false"), SETTINGS)
+
+
+def test_a_model_is_scored_with_the_features_it_was_taught_with(case: Case) -> None:
+    kept = Contributions.from_notes(case.trained.contributions.to_notes())
+    taken = [*kept.numeric, *kept.categories]
+    assert taken == ["slope", "calls", "forwarded_calls", "brand"]
+    # other features, also those selected since, may be gone or not yet be there
+    only = case.features.where(F.col("month") == MONTHS[3]).select("month", "user_id", *taken)
+    assert score(only, case.trained.champion.pipeline, kept, "1", SETTINGS).count() == 300
 
 
 def test_profile_drops_what_teaches_nothing_and_folds_rare_levels(case: Case) -> None:

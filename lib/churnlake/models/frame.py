@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -18,6 +19,34 @@ def features_of(table: Table) -> tuple[list[str], list[str]]:
     """Numeric and text features of a feature table: every column but its key."""
     given = [c for c in table.columns if c.name not in table.key]
     return [c.name for c in given if c.type != STRING], [c.name for c in given if c.type == STRING]
+
+
+def taught_months(features: DataFrame, labels: DataFrame, settings: ModelsSettings) -> list[dt.date]:
+    """The months that a training on these features and labels teaches with, oldest first; the newest with both is tested on.
+
+    Raises MissingInputError where there are none.
+    """
+    both = labels.select("month").distinct().join(features.select("month").distinct(), on="month", how="left_semi")
+    return _taught(sorted(row["month"] for row in both.collect()), settings)
+
+
+def selected(selection: DataFrame, month: dt.date, table: Table) -> tuple[list[str], list[str]]:
+    """Numeric and text features that a model taught up to ``month`` takes, in the order of the feature table's columns.
+
+    They are the modelling indicators of the newest selection of that month or before: nothing that came after what is taught
+    says what is taught. A model keeps the features it was taught with; a newer selection is for the next one.
+
+    Raises MissingInputError where there is no such selection.
+    """
+    known = selection.where(F.col("month") <= F.lit(month))
+    newest = known.join(F.broadcast(known.agg(F.max("month").alias("month"))), on="month", how="left_semi")
+    names = {row["indicator"] for row in newest.where("role = 'modelling'").select("indicator").collect()}
+    numeric, categories = ([name for name in given if name in names] for given in features_of(table))
+    if not numeric and not categories:
+        raise MissingInputError(
+            f"no selection of indicators of {month:%Y-%m} or before; run job select_indicators over its days first"
+        )
+    return numeric, categories
 
 
 def labelled(features: DataFrame, labels: DataFrame, label: str, numeric: list[str], categories: list[str]) -> DataFrame:
@@ -74,16 +103,8 @@ def split(found: list[Month], settings: ModelsSettings) -> Split:
 
     Raises MissingInputError where the months or the leavers do not suffice.
     """
-    if not found:
-        raise MissingInputError("no user-month has both features and a label; run build_features and label_churn first")
-    test = found[-1]
-    number = test.month.year * 12 + test.month.month - settings.gap_months
-    train = tuple(month for month in found if month.month.year * 12 + month.month.month <= number)[-settings.train_months :]
-    if not train:
-        raise MissingInputError(
-            f"labels are known for {', '.join(str(month.month) for month in found)} only; training needs a month at least "
-            f"{settings.gap_months} before the one tested on: run label_churn for later days"
-        )
+    taught = _taught([month.month for month in found], settings)
+    test, train = found[-1], tuple(month for month in found if month.month in taught)
     leavers = sum(month.leavers for month in train)
     if leavers < settings.least_leavers:
         raise MissingInputError(
@@ -91,3 +112,17 @@ def split(found: list[Month], settings: ModelsSettings) -> Split:
             f"models.least_leavers={settings.least_leavers}: add months or lower it"
         )
     return Split(train, test)
+
+
+def _taught(known: Sequence[dt.date], settings: ModelsSettings) -> list[dt.date]:
+    """Of the months known, oldest first, those to teach with: ``gap_months`` before the newest and earlier."""
+    if not known:
+        raise MissingInputError("no user-month has both features and a label; run build_features and label_churn first")
+    number = known[-1].year * 12 + known[-1].month - settings.gap_months
+    found = [month for month in known if month.year * 12 + month.month <= number][-settings.train_months :]
+    if not found:
+        raise MissingInputError(
+            f"labels are known for {', '.join(map(str, known))} only; training needs a month at least "
+            f"{settings.gap_months} before the one tested on: run label_churn for later days"
+        )
+    return found
