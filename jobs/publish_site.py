@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry, churn, quality, dictionary, lineage."""
+"""Write the pages people read: overview, re-entry, churn, indicators, quality, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,14 @@ from churnlake.tables.churn import LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
+from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
-SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, MODELS, CHURN_SCORES, LISTS, OPT_OUTS, CHECKS, SCORES)
+UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
+SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, *UNDERSTOOD, MODELS, CHURN_SCORES, LISTS, OPT_OUTS, CHECKS, SCORES)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))

@@ -41,6 +41,7 @@ STEPS = (
         "Sum up days.",
     ),
     Step("build_features", ("daily.usage", "daily.edges", "reference.subscribers"), ("features.monthly",), "Indicators."),
+    Step("select_indicators", ("features.monthly",), ("features.selection", "features.outliers", "features.abnormal"), "Select."),
     Step("build_circles", ("daily.edges",), ("circles.signatures", "circles.peers"), "Circles."),
     Step("label_leaving", ("daily.usage", "reference.subscribers"), ("churn.leavings",), "Who left."),
     Step(
@@ -49,7 +50,7 @@ STEPS = (
         ("reentry.joiners", "reentry.matches", "reentry.persons"),
     ),
     Step("label_churn", ("churn.leavings", "reentry.matches", "daily.usage"), ("churn.labels",), "Labels."),
-    Step("train_model", ("features.monthly", "churn.labels"), ("churn.models",), "Fit."),
+    Step("train_model", ("features.monthly", "features.selection", "churn.labels"), ("churn.models",), "Fit."),
     Step("score_model", ("features.monthly", "churn.models"), ("churn.scores",), "Score."),
     Step("plan_campaigns", ("churn.scores", "features.monthly"), ("campaigns.lists",), "Lists."),
     Step(
@@ -356,6 +357,7 @@ def test_pages_of_an_empty_lake_say_what_is_missing_and_who_makes_it() -> None:
     assert "reentry.matches has not been written. detect_reentry makes it." in made["reentry.html"]
     assert "churn.scores has not been written. score_model makes it." in made["churn.html"]
     assert "quality.checks has not been written. check_quality makes it." in made["quality.html"]
+    assert "features.selection has not been written. select_indicators makes it." in made["indicators.html"]
     assert "What the operator" in made["index.html"]
 
 

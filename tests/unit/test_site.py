@@ -18,6 +18,7 @@ from churnlake.tables.churn import LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import SMS, WAP
 from churnlake.tables.daily import USAGE
+from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
 from churnlake.tables.raw import FILES
@@ -86,6 +87,23 @@ def frames(spark: SparkSession) -> dict[Table, DataFrame]:
             {"month": JUNE, "user_id": 2, "probability": 0.011, "place": 2},
         ),
         LISTS: rows(spark, LISTS, {"month": JUNE, "user_id": 1, "cell": "retain", "priority": "high", "arm": "control"}),
+        SELECTION: rows(
+            spark,
+            SELECTION,
+            {"month": MAY, "indicator": "points", "drift": "none", "role": "unusable"},
+            {
+                "month": JUNE,
+                "indicator": "points",
+                "drift": "great",
+                "role": "modelling",
+                "users": 2,
+                "counts": [1, 1],
+                "psi": 0.5,
+            },
+            {"month": JUNE, "indicator": "brand", "drift": "great", "psi": 0.4, "levels": ["gotone"], "counts": [2]},
+        ),
+        OUTLIERS: rows(spark, OUTLIERS, {"month": MAY, "view": "calls"}),
+        ABNORMAL: rows(spark, ABNORMAL, {"month": MAY, "kind": "no_use"}, {"month": JUNE, "kind": "no_use", "users": 2}),
         CHECKS: rows(spark, CHECKS, {"day": D1, "check_name": "old"}, {"day": D2, "check_name": "new"}),
         QUALITY_SCORES: rows(spark, QUALITY_SCORES, {"day": D2, "score": 1.0}),
     }
@@ -131,6 +149,10 @@ def test_only_the_newest_month_and_report_are_shown(data: SiteData) -> None:
     assert [(float(at), n) for at, n in shown(data.scores, "bin", "users")] == [(0.0, 1), (0.98, 1)]  # type: ignore[arg-type]
     assert shown(data.ranked, "place", "cell", "priority") == [(1, "retain", "high"), (2, None, None)]
     assert shown(data.checks, "check_name") == [("new",)]
+    assert shown(data.selection, "indicator", "role") == [("brand", "modelling"), ("points", "modelling")]
+    assert shown(data.drifts, "month", "drift", "indicators") == [(MAY, "none", 1), (JUNE, "great", 2)]
+    assert shown(data.outliers, "view") == [], "of the month selected for, though an earlier one has some"
+    assert shown(data.abnormal, "kind", "users") == [("no_use", 2)]
     assert shown(data.cells, "cell", "arm", "users") == [("retain", "control", 1)]
 
 
@@ -138,6 +160,7 @@ def test_pages_from_tables_name_nobody(data: SiteData) -> None:
     made = pages(data)
     assert "Of 3 users who left, 1 are already back" in made["index.html"]
     assert "a high" in made["churn.html"]
+    assert 'id="i-points"' in made["indicators.html"]
     assert data.cases is not None
     assert set(data.cases["new_user"].str.len()) == {8}
     assert not {"user_id", "old_user_id"} & set(data.cases)

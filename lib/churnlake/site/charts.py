@@ -41,6 +41,8 @@ COLOURS: Mapping[str, str] = {
     "logistic": "#28557f",
     "boosted": "#2f9e97",
     "base rate": "#c9d0d7",
+    "moderate": "#e2a33a",
+    "great": "#cf4a5a",
 }
 """One colour per thing, the same on every page."""
 SPARE = ("#28557f", "#2f9e97", "#e2a33a", "#b4527b", "#8fa3b5", "#6a5d9e")

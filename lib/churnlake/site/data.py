@@ -20,6 +20,7 @@ from churnlake.tables.churn import LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
 from churnlake.tables.daily import USAGE
+from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
 from churnlake.tables.raw import FILES
@@ -71,6 +72,10 @@ class SiteData:
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
         ranked: The users likeliest to leave in the newest month scored.
         cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
+        selection: Rows of features.selection of the newest month understood.
+        drifts: month, drift, indicators; how many drifted, every month understood.
+        outliers: Rows of features.outliers of that month.
+        abnormal: Rows of features.abnormal of the newest month.
         checks: Rows of quality.checks of the newest day judged.
         quality: Rows of quality.scores of the newest day judged.
         states: day, table_name, errors, warnings; checks failed, for the days shown.
@@ -102,6 +107,10 @@ class SiteData:
     scores: pd.DataFrame | None = None
     ranked: pd.DataFrame | None = None
     cells: pd.DataFrame | None = None
+    selection: pd.DataFrame | None = None
+    drifts: pd.DataFrame | None = None
+    outliers: pd.DataFrame | None = None
+    abnormal: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
@@ -157,6 +166,14 @@ def aggregates(
     if LISTS in frames:
         listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
         found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
+    if SELECTION in frames:
+        found["selection"] = _newest(frames[SELECTION], "month")
+        moved = frames[SELECTION].where("drift is not null").groupBy("month", "drift")
+        found["drifts"] = moved.agg(_rows("indicators"))
+        if OUTLIERS in frames:
+            found["outliers"] = frames[OUTLIERS].join(found["selection"].select("month").distinct(), on="month", how="left_semi")
+    if ABNORMAL in frames:
+        found["abnormal"] = _newest(frames[ABNORMAL], "month")
     if CHECKS in frames:
         checks = frames[CHECKS]
         found["checks"] = _newest(checks, "day")

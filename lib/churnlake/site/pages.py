@@ -13,11 +13,13 @@ from churnlake.core.contract import sql_type
 from churnlake.site import charts, wording
 from churnlake.site.contents import LAYERS, Context, churn, dictionary, lineage, overview, quality, reentry, rules_of
 from churnlake.site.data import SiteData
+from churnlake.site.indicators import indicators
 
 NAVIGATION: Mapping[str, tuple[str, str]] = {
     "index.html": ("Overview", "What came in, who left, who came back."),
     "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
+    "indicators.html": ("Indicators", "What each indicator looks like, which ones models read, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),
@@ -37,6 +39,10 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "scores": ("churn.scores",),
     "ranked": ("churn.scores",),
     "cells": ("campaigns.lists",),
+    "selection": ("features.selection",),
+    "drifts": ("features.selection",),
+    "outliers": ("features.outliers",),
+    "abnormal": ("features.abnormal",),
     "checks": ("quality.checks",),
     "quality": ("quality.scores",),
     "states": ("quality.checks",),
@@ -51,6 +57,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "index.html": overview,
         "reentry.html": reentry,
         "churn.html": churn,
+        "indicators.html": indicators,
         "quality.html": quality,
         "dictionary.html": dictionary,
         "lineage.html": lineage,

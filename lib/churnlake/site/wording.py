@@ -50,3 +50,17 @@ def day(value: Any) -> str:
     '2005-05-01'
     """
     return "–" if value is None else f"{value:%Y-%m-%d}"
+
+
+def number(value: Any) -> str:
+    """A number to three figures, whole ones with groups of three.
+
+    >>> number(1234.5), number(12.345), number(0.00123), number(-0.5), number(0)
+    ('1,234', '12.3', '0.00123', '-0.5', '0')
+    """
+    if value is None:
+        return "–"
+    size = abs(float(value))
+    return (
+        f"{float(value):,.0f}" if size >= 1000 else f"{float(value):.3g}" if size >= 1e-4 or not size else f"{float(value):.1e}"
+    )

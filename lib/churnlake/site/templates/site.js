@@ -45,3 +45,45 @@ if (opened && opened.tagName === "DETAILS") opened.open = true;
 document.querySelectorAll("aside a").forEach((link) => link.addEventListener("click", () => {
   document.getElementById(link.hash.slice(1)).open = true;
 }));
+// long tables: rows that hold the word and are of what was chosen; of a choice "moved" also those "moved greatly"
+document.querySelectorAll("form[data-filters]").forEach((form) => {
+  const rows = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
+  const choices = [...form.querySelectorAll("select")];
+  const apply = () => {
+    const word = form.elements.word.value.trim().toLowerCase();
+    let shown = 0;
+    rows.forEach((row) => {
+      const chosen = choices.every((one) => !one.value || row.dataset[one.name] === one.value || row.dataset[one.name].startsWith(`${one.value} `));
+      row.hidden = !chosen || !row.textContent.toLowerCase().includes(word);
+      shown += !row.hidden;
+    });
+    form.querySelector("output").value = `${shown} of ${rows.length}`;
+  };
+  form.addEventListener("input", apply);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  // a link to a row that is hidden shows all again
+  window.addEventListener("hashchange", () => {
+    const row = document.getElementById(location.hash.slice(1));
+    if (row && rows.includes(row) && row.hidden) { form.reset(); apply(); row.scrollIntoView({ block: "center" }); }
+  });
+  apply();
+});
+// and sorted by the column whose head is clicked: numbers from the greatest, words from A; what has no value comes last
+document.querySelectorAll("table.sorts").forEach((table) => {
+  const heads = [...table.tHead.rows[0].cells];
+  const value = (row, at) => row.cells[at].dataset.value ?? row.cells[at].textContent.trim();
+  heads.forEach((head, at) => head.hasAttribute("data-sort") && head.addEventListener("click", () => {
+    const isNumber = head.classList.contains("n");
+    const first = isNumber ? "descending" : "ascending";
+    const order = head.getAttribute("aria-sort") === first ? (isNumber ? "ascending" : "descending") : first;
+    heads.forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", order);
+    const way = order === "ascending" ? 1 : -1;
+    const sorted = [...table.tBodies[0].rows].sort((one, other) => {
+      const [a, b] = [value(one, at), value(other, at)];
+      if (!isNumber) return way * a.localeCompare(b);
+      return a === "" || b === "" ? (a === "") - (b === "") : way * (a - b);
+    });
+    table.tBodies[0].append(...sorted);
+  }));
+});
