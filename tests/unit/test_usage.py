@@ -20,7 +20,7 @@ from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.settings import Settings
 from churnlake.tables.clean import SMS, VOICE, WAP
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reference import LIVES, SUBSCRIBERS
+from churnlake.tables.reference import CELLS, LIVES, SUBSCRIBERS
 from churnlake.usage import daily
 from churnlake.usage.features import features
 
@@ -212,8 +212,30 @@ def test_what_has_no_value_is_null_and_never_a_number_that_is_none(spark: SparkS
         for i in (*INDICATORS, *ALL_ITEMS):
             value = row[i.name]
             assert value is None or not isinstance(value, float) or math.isfinite(value), i.name
-            if i.unit.name.startswith("share") and row.user_id == 1:
+            if row.user_id == 1 and (i.unit.name.startswith("share") or "_deviation_" in i.name):
                 assert value is None, i.name
+
+
+def test_a_cell_that_no_register_knows_is_at_no_distance(spark: SparkSession) -> None:
+    """And not half the way round the earth: least of 1 and null is 1."""
+    places = [
+        {"user_id": u, "day": on(3), "cell_id": c, "voice_calls": 2, "night_calls": n}
+        for u, cells in ((1, "ab"), (2, "ax"), (3, "xx"))
+        for c, n in zip(cells, (2, 0), strict=True)
+    ]
+    cells = [{"cell_id": c, "delivered_on": on(1), "latitude": 39.0 + n, "longitude": 116.0} for n, c in enumerate("ab")]
+    tables = {
+        USAGE: rows(spark, USAGE, *[{"day": on(3), "user_id": u} for u in (1, 2, 3)]),
+        EDGES: rows(spark, EDGES),
+        PLACES: rows(spark, PLACES, *places),
+        DEVICES: rows(spark, DEVICES),
+        CELLS: rows(spark, CELLS, *cells),
+    }
+    asked = [i for i in INDICATORS if i.name in ("home_work_km", "home_cell", "work_cell")]
+    found = {row.user_id: row for row in features([on(1)], tables, "010", asked).collect()}
+    assert [(found[u].home_cell, found[u].work_cell) for u in (1, 2, 3)] == [("a", "b"), ("a", "x"), ("x", "x")]
+    assert found[1].home_work_km == pytest.approx(111.2, abs=0.1)
+    assert (found[2].home_work_km, found[3].home_work_km) == (None, None)
 
 
 def test_what_does_not_fit_its_type_is_null(spark: SparkSession) -> None:

@@ -19,7 +19,10 @@ EARTH_KM = 6371
 
 
 def distance(one: str, other: str) -> str:
-    """Great-circle distance in kilometres (haversine) between two structs of latitude and longitude in degrees."""
+    """Great-circle distance in kilometres (haversine) between two structs of latitude and longitude in degrees, both known.
+
+    Of one that is null it would be half the way round: least of 1 and null is 1.
+    """
     half = "pow(sin(radians({0}.{2} - {1}.{2}) / 2), 2)"
     inner = f"{half.format(one, other, 'latitude')} + cos(radians({one}.latitude)) * cos(radians({other}.latitude)) * {half.format(one, other, 'longitude')}"
     return f"(2 * {EARTH_KM}D * asin(sqrt(least(1D, {inner}))))"
@@ -353,8 +356,8 @@ PEERS = (
     Indicator(
         "home_work_km",
         KM,
-        "Distance between home and work cell.",
+        "Distance between home and work cell; null where either is not known to stand anywhere.",
         over="places",
-        monthly=f"if(max(night_calls) > 0 and max(work_calls) > 0, {distance(f'({HOME})', f'({WORK})')}, null)",
+        monthly=f"if(max(night_calls) > 0 and max(work_calls) > 0 and {HOME} is not null and {WORK} is not null, {distance(f'({HOME})', f'({WORK})')}, null)",
     ),
 )
