@@ -7,6 +7,7 @@ CITY ?= standard
 SEED ?= 2005
 SEEDS ?= 2006
 SCALE ?= 1.0
+PART ?= 0.1
 TIMES ?= 1
 JARS ?= $(HOME)/.cache/churnlake/jars
 
@@ -45,6 +46,7 @@ city: setup
 
 bench: setup
 	@$(PY) -m churnlake bench --scale $(SCALE) --times $(TIMES)
+	@$(PY) -m churnlake bench --what indicators --scale $(PART) --times $(TIMES)
 
 privacy: setup
 	@$(PY) -m churnlake privacy

@@ -7,7 +7,7 @@ from pathlib import Path
 from churnlake.core.job import Report
 from churnlake.core.lake import TABLE_WRITTEN, Written
 from churnlake.core.runs import Days
-from churnlake.evaluate.bench import _steps, _tasks
+from churnlake.evaluate.sides import steps, tasks
 from churnlake.tables.daily import EDGES, USAGE
 
 DAY = dt.date(2005, 5, 1)
@@ -28,10 +28,10 @@ def test_each_table_has_its_part_of_the_time_by_its_tasks_and_its_own_shuffle(tm
     ]  # fmt: skip
     log = tmp_path / "log"
     log.write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
-    tasks = _tasks(log)
-    assert tasks == {USAGE.name: (6.0, 15), EDGES.name: (2.0, 7), "": (9.0, 99)}
+    of_tables = tasks(log)
+    assert of_tables == {USAGE.name: (6.0, 15), EDGES.name: (2.0, 7), "": (9.0, 99)}
     written = [Written(USAGE, [], 1, 1, seconds=9.0, ended=110.0), Written(EDGES, [], 1, 1, seconds=8.0, ended=109.5)]
-    steps = _steps(Report("build_daily", Days(DAY, DAY), 0, written, [], {}, 12.0), tasks)
-    assert [(s["name"], s["seconds"], s["shuffle_bytes"]) for s in steps] == [
+    found = steps(Report("build_daily", Days(DAY, DAY), 0, written, [], {}, 12.0), of_tables)
+    assert [(s["name"], s["seconds"], s["shuffle_bytes"]) for s in found] == [
         ("build_daily", 3.0, 0), (USAGE.name, 6.75, 15), (EDGES.name, 2.25, 7),
     ]  # fmt: skip

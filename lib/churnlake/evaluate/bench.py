@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +17,14 @@ from pyspark.sql import functions as F
 from churnlake.city.generate import scenario
 from churnlake.core.console import Console
 from churnlake.core.contract import STATES
-from churnlake.core.errors import SettingsError
-from churnlake.core.job import Report, log_to
-from churnlake.core.lake import TABLE_WRITTEN
+from churnlake.core.job import log_to
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import Days, parse_days
 from churnlake.core.session import peak_memory_mb, session
 from churnlake.evaluate import duck
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.made import make_city
+from churnlake.evaluate.sides import apart, logged, pin, steps, tasks
 from churnlake.settings import Settings
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
@@ -41,7 +38,7 @@ def bench(settings: Settings, scale: float, cores: int, times: int, work: Path, 
     """Make the city once, run both sides ``times`` in turn, print the table and leave it in ``ingest.json``; what stands there."""
     home = work / f"city-{scale:g}"
     days = _city(settings, scale, home, console)
-    _pin(cores)
+    pin(cores)
     runs, others = [], []
     for turn in range(times):
         console.say(f"run {turn + 1} of {times}: the lakehouse, then DuckDB")
@@ -75,55 +72,23 @@ def _city(settings: Settings, scale: float, home: Path, console: Console) -> Day
     return Days(first, last)
 
 
-def _pin(cores: int) -> None:
-    """Keep this process and all it starts to so many cores, as far as the system knows how."""
-    if hasattr(os, "sched_setaffinity"):
-        own = sorted(os.sched_getaffinity(0))
-        if cores > len(own):
-            raise SettingsError(f"--cores {cores}: this machine gives {len(own)}")
-        os.sched_setaffinity(0, set(own[:cores]))
-
-
 def _ours(settings: Settings, cores: int, home: Path, days: Days) -> dict[str, Any]:
-    """One run of the lakehouse in a process of its own, so that memory and compiled code are the run's own."""
-    lake, work = home / "lake", home / "work"
-    shutil.rmtree(lake, ignore_errors=True)
-    asked = {"lake": str(lake), "work": str(work), "landing": str(home / "landing"), "cores": cores, "days": str(days)}
-    return _apart(["ours", json.dumps(asked), settings.model_dump_json()])
+    shutil.rmtree(home / "lake", ignore_errors=True)
+    return apart(__name__, "ours", {"home": str(home), "cores": cores, "days": str(days)}, settings)
 
 
 def _theirs(settings: Settings, cores: int, home: Path) -> dict[str, Any]:
     out = home / "duckdb"
     shutil.rmtree(out, ignore_errors=True)
-    found = _apart(
-        ["theirs", json.dumps({"out": str(out), "landing": str(home / "landing"), "cores": cores}), settings.model_dump_json()]
-    )
+    found = apart(__name__, "theirs", {"out": str(out), "landing": str(home / "landing"), "cores": cores}, settings)
     shutil.rmtree(out / "spill", ignore_errors=True)
     return found
 
 
-def _apart(arguments: Sequence[str]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "churnlake.evaluate.bench", *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"the {arguments[0]} side failed: {done.stderr.strip()[-2000:]}")
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
-
-
 def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Reference data first, not timed; then ingest and the daily tables, timed by table."""
-    logs = Path(asked["work"]) / "logs"
-    events = Path(asked["work"]) / "events"
-    shutil.rmtree(events, ignore_errors=True)
-    events.mkdir(parents=True)
-    store = settings.store.model_copy(update={"lake": asked["lake"], "landing": asked["landing"], "work": asked["work"]})
-    logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.resolve().as_uri(), "spark.eventLog.compress": "false",
-              "spark.eventLog.rolling.enabled": "false"}  # fmt: skip
-    spark_settings = settings.spark.model_copy(
-        update={"master": f"local[{asked['cores']}]", "conf": {**settings.spark.conf, **logged}}
-    )
-    settings = settings.model_copy(update={"store": store, "spark": spark_settings})
+    settings, events = logged(settings, Path(asked["home"]), asked["cores"])
+    logs = Path(settings.store.work) / "logs"
     log_to(logs)
     days = parse_days(asked["days"])
     with session(settings.spark, logs) as spark:
@@ -133,42 +98,9 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
         reports = [jobs[name].run(spark, settings, days, makers=lineage.makers) for name in ("ingest_usage", "build_daily")]
         peak = peak_memory_mb()
         held = results(spark, settings, days)
-    tasks = _tasks(next(iter(sorted(events.iterdir()))))
-    steps = [step for report in reports for step in _steps(report, tasks)]
-    return {"steps": steps, "results": held, "peak_memory_mb": peak}
-
-
-def _steps(report: Report, tasks: dict[str, tuple[float, int]]) -> list[dict[str, Any]]:
-    """A job's tables as steps, and before them, as one step, what else it took (finding, hashing, counting files).
-
-    Tables are written side by side; each is given its part, by the time of its tasks, of the seconds they took together.
-    """
-    writing = max(w.ended for w in report.written) - min(w.ended - w.seconds for w in report.written)
-    worked = sum(tasks[w.table.name][0] for w in report.written)
-    besides = {"name": report.job, "seconds": report.seconds - writing, "shuffle_bytes": 0}
-    parts = [(w.table.name, *tasks[w.table.name]) for w in report.written]
-    return [
-        besides,
-        *({"name": name, "seconds": writing * seconds / worked, "shuffle_bytes": size} for name, seconds, size in parts),
-    ]
-
-
-def _tasks(log: Path) -> dict[str, tuple[float, int]]:
-    """By table that a job wrote, the seconds its tasks ran and the shuffle bytes they wrote, from Spark's event log."""
-    tables: dict[int, str] = {}
-    found: dict[str, tuple[float, int]] = {}
-    with log.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith('{"Event":"SparkListenerJobStart"'):
-                job = json.loads(line)
-                tables |= dict.fromkeys(job["Stage IDs"], job.get("Properties", {}).get(TABLE_WRITTEN, ""))
-            elif line.startswith('{"Event":"SparkListenerTaskEnd"'):
-                task = json.loads(line)
-                table, info = tables.get(task["Stage ID"], ""), task["Task Info"]
-                size = task.get("Task Metrics", {}).get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
-                seconds, before = found.get(table, (0.0, 0))
-                found[table] = (seconds + (info["Finish Time"] - info["Launch Time"]) / 1000, before + size)
-    return found
+    of_tables = tasks(next(iter(sorted(events.iterdir()))))
+    found = [step for report in reports for step in steps(report, of_tables)]
+    return {"steps": found, "results": held, "peak_memory_mb": peak}
 
 
 def results(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
@@ -203,12 +135,12 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
         **{f"clean.{feed}": feed for feed in duck.FEEDS},
         **{f"daily.{day}": day for day in duck.SUMS},
     }
-    steps = []
+    told = []
     for name in names:
         mine = [next(s for s in run["steps"] if s["name"] == name) for run in runs]
         spark_seconds = statistics.median(step["seconds"] for step in mine)
         other = statistics.median(run["steps"].get(beside.get(name, ""), 0.0) for run in others)
-        steps.append(
+        told.append(
             {
                 "name": name, "spark_seconds": round(spark_seconds, 2), "duckdb_seconds": round(other, 2),
                 "ratio": round(spark_seconds / other, 2) if other else None, "shuffle_bytes": mine[-1]["shuffle_bytes"],
@@ -225,8 +157,8 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], scale: float
         "records_per_second": round(records / total), "results_agree": not apart, "differing": apart,
         "peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in runs),
         "duckdb_peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in others),
-        "shuffle_bytes_per_record": round(sum(step["shuffle_bytes"] for step in steps) / max(records, 1), 1),
-        "steps": steps,
+        "shuffle_bytes_per_record": round(sum(step["shuffle_bytes"] for step in told) / max(records, 1), 1),
+        "steps": told,
     }  # fmt: skip
 
 

@@ -164,26 +164,37 @@ def _realism(argv: list[str]) -> int:
 
 
 def _bench(argv: list[str]) -> int:
-    from churnlake.evaluate.bench import bench
+    from churnlake.evaluate import bench, bench_indicators
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake bench",
-        description="Take the day of a city in (clean tables, daily tables), and do the same by DuckDB from the same files, on the same "
-        "cores; print seconds, ratios, memory and shuffle by step, and whether the results agree.",
+        description="What the lakehouse takes beside DuckDB, on the same data, rules, cores and memory: seconds, ratios, memory and shuffle by "
+        "step, and whether the results agree. ingest: a day of the city, from files to daily tables. indicators: daily tables and a month's "
+        "features from clean records, also beside one grouping for each indicator.",
     )
+    parser.add_argument("--what", choices=("ingest", "indicators"), default="ingest")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="below 1 a part of the city of 2.9 million, above 1 so many of its days"
+        "--scale",
+        type=float,
+        default=None,
+        help="part of the city of 2.9 million (default 1, of indicators 0.1); of ingest above 1 so many of its days",
     )
+    parser.add_argument("--days", type=int, default=30, help="of indicators: days of records, ending with a month")
     parser.add_argument("--cores", type=int, default=2, help="cores for either side, pinned")
     parser.add_argument("--times", type=int, default=1, help="runs of both sides in turn, of which medians are told")
-    parser.add_argument("--work", default="build/bench", help="folder for the city, the tables of both sides and ingest.json")
+    parser.add_argument("--anew", action="store_true", help="of indicators: make the city and its clean tables again")
+    parser.add_argument("--work", default="build/bench", help="folder for the cities, the tables of both sides and <what>.json")
     parser.add_argument("--set", action="append", default=["spark.driver_memory=8g"], metavar="KEY=VALUE", help="one setting")
 
     def body(arguments: argparse.Namespace) -> None:
-        settings = load(Settings, "local", arguments.set)
-        found = bench(settings, arguments.scale, arguments.cores, arguments.times, Path(arguments.work), Console())
+        settings, work, console = load(Settings, "local", arguments.set), Path(arguments.work), Console()
+        if arguments.what == "ingest":
+            found = bench.bench(settings, arguments.scale or 1.0, arguments.cores, arguments.times, work, console)
+        else:
+            how = (arguments.days, arguments.cores, arguments.times, work, console, arguments.anew)
+            found = bench_indicators.bench(settings, arguments.scale or 0.1, *how)
         if not found["results_agree"]:
-            raise ContractError("the two sides' results differ; see above and ingest.json")
+            raise ContractError(f"the two sides' results differ; see above and {arguments.what}.json")
 
     return guarded("bench", parser, argv, body)
 
@@ -306,7 +317,10 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "faults": (_faults, "make a city with broken files and days, judge its quality and tell what was caught"),
     "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
     "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),
-    "bench": (_bench, "take a city's day in beside DuckDB, step by step, and compare time, memory and results"),
+    "bench": (
+        _bench,
+        "take a city's day in, or work out its month's indicators, beside DuckDB; compare time, memory and results",
+    ),
     "foresight": (_foresight, "plant a future and see that no feature of an earlier month moves"),
     "strain": (_strain, "take in one huge file or very many small ones, and compare with what was written"),
     "privacy": (_privacy, "look for every number of the landing files in all that runs left behind"),

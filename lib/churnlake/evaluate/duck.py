@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,11 @@ def measure(task: Task) -> dict[str, Any]:
     timed("files", lambda: _files(con, task))
     for feed in FEEDS:
         timed(feed, lambda feed=feed: _clean(con, task, feed))  # type: ignore[misc]
-    con.execute(_events(task))
+    clean = {feed: f"read_parquet('{task.out}/clean/{feed}/state=good/*.parquet', hive_partitioning=false)" for feed in FEEDS}
+    con.execute(f"CREATE VIEW events AS {events(clean)}")
     for table in SUMS:
-        timed(table, lambda table=table: _copy(con, task, _DAILY[table](task), f"daily/{table}"))  # type: ignore[misc]
+        query = f"{DAILY_OF[table](task.usage_settings)} ORDER BY user_id"
+        timed(table, lambda table=table, query=query: _copy(con, task, query, f"daily/{table}"))  # type: ignore[misc]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {"steps": steps, "results": results(con, task.out), "peak_memory_mb": peak}
 
@@ -281,28 +283,26 @@ def _lives(con: Any, task: Task) -> None:
     )
 
 
-def _events(task: Task) -> str:
+def events(clean: Mapping[str, str]) -> str:
+    """SQL of one row per clean record, with its user; ``clean`` is what to read by feed. The view or table ``lives`` must be there."""
     parts = []
-    for feed in FEEDS:
+    for feed, read in clean.items():
         way = "" if feed != "wap" else "'out' AS direction, "
         fee = "CASE WHEN fee_yuan BETWEEN 0 AND 10000 THEN fee_yuan END AS fee_yuan"
-        parts.append(
-            f"SELECT * REPLACE ({fee}), {way}'{feed}' AS service FROM "
-            f"read_parquet('{task.out}/clean/{feed}/state=good/*.parquet', hive_partitioning=false)"
-        )
+        parts.append(f"SELECT * REPLACE ({fee}), {way}'{feed}' AS service FROM {read}")
     union = " UNION ALL BY NAME ".join(parts)
     return (
-        f"CREATE VIEW events AS SELECT e.*, isodow(day) AS weekday, {HOUR_UNIT} AS hour_unit, coalesce(l.user_id, e.number_key) AS user_id FROM ({union}) e "
+        f"SELECT e.*, isodow(day) AS weekday, {HOUR_UNIT} AS hour_unit, coalesce(l.user_id, e.number_key) AS user_id FROM ({union}) e "
         "LEFT JOIN lives l ON e.number_key = l.number_key AND e.started_at >= l.valid_from AND e.started_at < l.valid_to"
     )
 
 
-def _usage(task: Task) -> str:
+def _usage(_: UsageSettings) -> str:
     formulas = ", ".join(f"{i.daily} AS {i.name}" for i in DAILY)
-    return f"SELECT day, user_id, {formulas} FROM events GROUP BY day, user_id ORDER BY user_id"
+    return f"SELECT day, user_id, {formulas} FROM events GROUP BY day, user_id"
 
 
-def _edges(task: Task) -> str:
+def _edges(_: UsageSettings) -> str:
     answered = "service = 'voice' AND seconds > 0"
     counted = (
         "SELECT day, user_id, peer_key, min(peer_network) AS peer_network, min(peer_area) AS peer_area, "
@@ -320,23 +320,23 @@ def _edges(task: Task) -> str:
     return (
         f"SELECT c.* EXCLUDE (peer_key), coalesce(p.user_id, c.peer_key) AS peer_id FROM ({counted}) c "
         f"LEFT JOIN lives p ON c.peer_key = p.number_key AND c.day >= {begins} AND c.day < {ends} "
-        "WHERE voice_out_calls + voice_in_calls + message_out + message_in > 0 ORDER BY c.user_id"
+        "WHERE voice_out_calls + voice_in_calls + message_out + message_in > 0"
     )
 
 
-def _places(task: Task) -> str:
-    s = task.usage_settings
+def _places(s: UsageSettings) -> str:
     return (
         f"SELECT day, user_id, cell_id, count(*) AS voice_calls, count_if(hour >= {s.night_from_hour} OR hour < {s.night_to_hour}) AS night_calls "
-        "FROM events WHERE cell_id IS NOT NULL GROUP BY day, user_id, cell_id ORDER BY user_id"
+        "FROM events WHERE cell_id IS NOT NULL GROUP BY day, user_id, cell_id"
     )
 
 
-def _devices(task: Task) -> str:
+def _devices(_: UsageSettings) -> str:
     return (
         "SELECT day, user_id, imei_key, min(tac) AS tac, count(*) AS voice_calls FROM events WHERE imei_key IS NOT NULL "
-        "GROUP BY day, user_id, imei_key ORDER BY user_id"
+        "GROUP BY day, user_id, imei_key"
     )
 
 
-_DAILY: dict[str, Callable[[Task], str]] = {"usage": _usage, "edges": _edges, "places": _places, "devices": _devices}
+DAILY_OF: dict[str, Callable[[UsageSettings], str]] = {"usage": _usage, "edges": _edges, "places": _places, "devices": _devices}
+"""By daily table, the SQL of its rows over ``events``."""

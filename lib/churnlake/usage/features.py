@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -12,8 +11,8 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import DOUBLE, Indicator, Table
 from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.calls import TRENDS
-from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
-from churnlake.indicators.time import WEEKDAYS
+from churnlake.indicators.formulas import PLAN_MEAN
+from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.reference import (
@@ -32,13 +31,6 @@ DAYS_BACK = 90
 """Days that trends look back from a month's end, and months of which the first is looked at whole."""
 MONTHS_BACK = 2
 Tables = Mapping[Table, DataFrame]
-PARTS = {
-    "": "in_month",
-    BEFORE: "months_back = 1",
-    TWO_BEFORE: "months_back = 2",
-    **{f"{day}_": f"in_month AND weekday = {at + 1}" for at, day in enumerate(WEEKDAYS)},
-}
-"""What the name of a sum begins with in a formula over the user's month, and the days it is of."""
 
 
 def first_day_needed(months: Collection[dt.date]) -> dt.date:
@@ -60,33 +52,18 @@ def features(
         home_area: the city's area code.
         indicators: what to work out. A count is 0 for a user without rows in a source that is there, any other null.
     """
-    needed = _needed(indicators)
-    formulas = [i for i in needed if i.monthly and not i.over]
-    text = " ".join(i.monthly for i in formulas)
-    rows = _of_days(months, tables[USAGE], needed, text)
-    for name in dict.fromkeys(i.over for i in needed if i.over and i.over != "days"):
-        rows = _joined(rows, name, _source(name, months, tables, home_area), needed)
-    if PLAN_MEAN in text:
+    asked = needed(indicators)
+    rows = _of_days(months, tables[USAGE], asked)
+    for name in dict.fromkeys(i.over for i in asked if i.over and i.over != "days"):
+        rows = _joined(rows, name, source(name, months, tables, home_area), asked)
+    if any(PLAN_MEAN in i.monthly for i in asked):
         rows = rows.join(F.broadcast(_plan_means(months, tables)), on=["month", "plan_id"], how="left")
-    for level in _levels(formulas):
+    for level in levels(asked):
         rows = rows.select("*", *(_made(i) for i in level))
     return rows.select("month", "user_id", *(_finite(i) for i in indicators))
 
 
 # ---- from formulas to columns
-
-
-def _needed(indicators: Sequence[Indicator]) -> list[Indicator]:
-    """The indicators and those that their formulas name, in the order of their declaration."""
-    known = {i.name: i for i in (*INDICATORS, *indicators)}
-    found, asked = set[str](), {i.name for i in indicators}
-    while asked:
-        found |= asked
-        text = " ".join(known[name].monthly for name in asked if not known[name].over)
-        # means of a plan need to know which plan it is
-        words = set(re.findall(r"\w+", text)) | ({"plan_id"} if PLAN_MEAN in text else set())
-        asked = {name for name in words if name in known} - found
-    return [i for name, i in known.items() if name in found]
 
 
 def _made(indicator: Indicator) -> Column:
@@ -99,18 +76,6 @@ def _finite(indicator: Indicator) -> Column:
     if indicator.type != DOUBLE:
         return F.col(indicator.name)
     return F.expr(f"if(abs({indicator.name}) < double('infinity'), {indicator.name}, null)").alias(indicator.name)
-
-
-def _levels(formulas: Sequence[Indicator]) -> list[list[Indicator]]:
-    """The formulas over other indicators, each level after those it names."""
-    left, levels = {i.name: i for i in formulas}, []
-    while left:
-        level = [i for i in left.values() if not (set(re.findall(r"\w+", i.monthly)) & left.keys())]
-        if not level:
-            raise ValueError(f"these indicators are made of each other: {', '.join(left)}")
-        levels.append(level)
-        left = {name: i for name, i in left.items() if i not in level}
-    return levels
 
 
 def _joined(rows: DataFrame, name: str, source: DataFrame | None, indicators: Sequence[Indicator]) -> DataFrame:
@@ -153,12 +118,10 @@ def _by_user(rows: DataFrame) -> DataFrame:
     return rows.repartition(*USER_MONTH)
 
 
-def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator], text: str) -> DataFrame:
-    """One row per user with a record in the month: what ``text``, the formulas over others, names of its days, and the indicators over days."""
-    asked = [i for i in indicators if i.over == "days"]
-    words = set(re.findall(r"\w+", text)) | {i.name for i in indicators if i.daily}
-    sums = [(prefix + i.name, i, condition) for prefix, condition in PARTS.items() for i in DAILY if prefix + i.name in words]
-    named = set(re.findall(r"\w+", " ".join(i.monthly for i in asked))) | {i.name for _, i, _ in sums}
+def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator]) -> DataFrame:
+    """One row per user with a record in the month: the indicators over days, and what formulas over others name of its days."""
+    asked, added_up = [i for i in indicators if i.over == "days"], sums(indicators)
+    named = words(i.monthly for i in asked) | {i.name for _, i, _ in added_up}
     reach = f"day <= month_end AND day >= least(add_months(month, -{MONTHS_BACK}), date_sub(month_end, {DAYS_BACK - 1}))"
     days = _spread(usage.select("user_id", "day", *(i.name for i in DAILY if i.name in named)), months, reach)
     days = _by_user(days).withColumns(
@@ -171,14 +134,14 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
     )
     found = days.groupBy(USER_MONTH).agg(
         F.expr("count_if(in_month)").alias("days_with_records"),
-        *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in sums),
+        *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in added_up),
         *(_made(i) for i in asked),
     )
     return found.where("days_with_records > 0").drop("days_with_records")
 
 
-def _source(name: str, months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame | None:
-    """The rows of a source other than days, or None where the operator delivers no such feed."""
+def source(name: str, months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame | None:
+    """The rows of a source of ``churnlake.indicators.sources`` other than days, or None where the operator delivers no such feed."""
     if name == "edges":
         return _edges(months, tables, home_area)
     table, made = MADE_OF[name]
@@ -340,9 +303,9 @@ def _subscriber(months: Sequence[dt.date], tables: Tables) -> DataFrame:
 def _plan_means(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     """One row per month and plan: means, over its users with a record in the month, of what trends are told of."""
     of_month = _spread(tables[USAGE].select("user_id", "day", *TRENDS), months, "day >= month AND day <= month_end")
-    sums = of_month.groupBy(USER_MONTH).agg(*(F.sum(name).alias(name) for name in TRENDS))
+    of_users = of_month.groupBy(USER_MONTH).agg(*(F.sum(name).alias(name) for name in TRENDS))
     if SUBSCRIBERS not in tables:
-        return sums.limit(0).select(
+        return of_users.limit(0).select(
             "month",
             F.lit(None).cast("string").alias("plan_id"),
             *(F.lit(None).cast("double").alias(PLAN_MEAN + name) for name in TRENDS),
@@ -350,7 +313,7 @@ def _plan_means(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     plans = _newest(tables[SUBSCRIBERS], months, "user_id", ["plan_id"])
     # of whole numbers and decimals, so that the order of users changes no digit
     means = (F.avg(name).cast("double").alias(PLAN_MEAN + name) for name in TRENDS)
-    return sums.join(plans, on=USER_MONTH, how="inner").groupBy("month", "plan_id").agg(*means)
+    return of_users.join(plans, on=USER_MONTH, how="inner").groupBy("month", "plan_id").agg(*means)
 
 
 MADE_OF: dict[str, tuple[Table, Callable[[Sequence[dt.date], Tables], DataFrame]]] = {

@@ -1,0 +1,40 @@
+"""How large the Java methods are that Spark generates: whether the JVM's compiler can take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+HUGE_METHOD = 8000
+"""Bytes of bytecode beyond which a JVM compiles no method (HotSpot's HugeMethodLimit), unless told to as ours is; 65,535 is the most
+that a method can have at all."""
+MOST_METHODS = 1_000_000
+FELL_BACK = ("Whole-stage codegen disabled for plan", "Found too long generated codes")
+
+
+def watch(spark: SparkSession) -> None:
+    """Keep the size of every method generated from now on; by itself Spark's histogram keeps a sample of a thousand."""
+    jvm: Any = spark._jvm
+    sizes = jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_GENERATED_METHOD_BYTECODE_SIZE()
+    kept = sizes.getClass().getDeclaredField("reservoir")
+    kept.setAccessible(True)
+    kept.set(sizes, jvm.com.codahale.metrics.SlidingWindowReservoir(MOST_METHODS))
+    level = jvm.org.apache.logging.log4j.Level.INFO
+    jvm.org.apache.logging.log4j.core.config.Configurator.setLevel("org.apache.spark.sql.execution.WholeStageCodegenExec", level)
+
+
+def largest_method(spark: SparkSession) -> int:
+    """Bytes of the largest method generated since ``watch``."""
+    jvm: Any = spark._jvm
+    return int(jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_GENERATED_METHOD_BYTECODE_SIZE().getSnapshot().getMax())
+
+
+def fallbacks(log: Path) -> int:
+    """How many plans Spark's own log says to have run without whole-stage code, for its length or because it did not compile."""
+    if not log.is_file():
+        return 0
+    return sum(
+        any(words in line for words in FELL_BACK) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
