@@ -22,7 +22,7 @@ from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
 from churnlake.indicators import ALL_ITEMS, INDICATORS, VIEWS
-from churnlake.indicators import ITEMS as ITEM_TYPES
+from churnlake.indicators.items import ITEMS as ITEM_TYPES
 from churnlake.indicators.sources import tables_of
 from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings

@@ -12,11 +12,11 @@ from churnlake.core.errors import ContractError
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
 from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, ITEMS, VIEWS
+from churnlake.indicators.needs import levels
 from churnlake.indicators.sources import SOURCES
 from churnlake.indicators.units import FLAG
 from churnlake.indicators.units import SHARE as SHARE_UNIT
 from churnlake.tables.raw import FILES
-from churnlake.usage.features import _levels
 
 TABLES = (FILES, *Lineage.of_package().tables, RUNS)
 
@@ -138,11 +138,10 @@ def test_daily_formulas_can_be_merged(indicator: Indicator) -> None:
 
 def test_no_indicator_over_others_is_made_of_itself() -> None:
     formulas = [i for i in INDICATORS if i.monthly and not i.over]
-    levels = _levels(formulas)
-    assert sum(map(len, levels)) == len(formulas)
+    assert sum(map(len, levels(formulas))) == len(formulas)
     circle = [Indicator("x", SHARE_UNIT, "X.", monthly="y"), Indicator("y", SHARE_UNIT, "Y.", monthly="x")]
     with pytest.raises(ValueError, match="made of each other: x, y"):
-        _levels(circle)
+        levels(circle)
 
 
 def test_a_rule_that_names_no_column_or_a_table_that_names_one_twice_is_refused() -> None:

@@ -43,7 +43,8 @@ OWN = {
     "peer_pareto_share": "CAST(count_if(contacts > 0 AND held_contacts < ceil(all_contacts * 0.8)) AS DOUBLE) / nullif(count_if(contacts > 0), 0)",
     "peer_seconds_pareto_share": "CAST(count_if(held_seconds < ceil(all_seconds * 0.8)) AS DOUBLE) / nullif(count(seconds), 0)",
     "cell_pareto": "count_if(held_calls < ceil(all_calls * 0.8))",
-    "gyration_km": f"sqrt(sum(CASE WHEN latitude IS NOT NULL THEN calls * pow(2 * {EARTH_KM} * asin(sqrt(least(1.0, pow(sin(radians(centre_latitude - latitude) / 2), 2) "
+    "gyration_km": f"sqrt(sum(CASE WHEN latitude IS NOT NULL THEN calls * pow(2 * {EARTH_KM} * asin(sqrt(least(1.0, "
+    "pow(sin(radians(centre_latitude - latitude) / 2), 2) "
     "+ cos(radians(latitude)) * cos(radians(centre_latitude)) * pow(sin(radians(centre_longitude - longitude) / 2), 2)))), 2) END) "
     "/ nullif(sum(CASE WHEN latitude IS NOT NULL THEN calls END), 0))",
     # the days with own events as bits of a word: the longest run of noughts in it

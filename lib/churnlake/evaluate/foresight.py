@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column as SqlColumn
@@ -119,7 +120,7 @@ def _by_user(features: DataFrame) -> pd.DataFrame:
     return features.drop("month").toPandas().set_index("user_id").sort_index()
 
 
-def _differ(one: pd.Series[object], other: pd.Series[object]) -> int:
+def _differ(one: Any, other: Any) -> int:
     if pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other):
         apart = (one - other).abs() > TOLERANCE * one.abs().clip(lower=1)
         return int((apart | (one.isna() != other.isna())).sum())

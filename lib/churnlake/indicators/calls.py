@@ -47,9 +47,8 @@ def _window(name: str, days: int) -> str:
 
 
 def _stdev(n: str, total: str, squares: str) -> str:
-    """Population standard deviation from sums; null of nothing."""
-    # asked before: greatest of null and 0 is 0
-    variance = f"cast({squares} as double) / {n} - pow(cast({total} as double) / {n}, 2)"
+    """Population standard deviation from sums; null of nothing, which greatest would pass over."""
+    variance = f"cast({squares} as double) / nullif({n}, 0) - pow(cast({total} as double) / nullif({n}, 0), 2)"
     return f"if({n} > 0, sqrt(greatest({variance}, 0D)), null)"
 
 

@@ -93,12 +93,12 @@ TIME = (
             "sms_out_messages + sms_in_messages",
         ),
     ),
-    Indicator("voice_out_calls_working_hours", CALLS, "Calls made from 9:00 to 18:00.", monthly=within("voice_out_calls", 9, 18)),
+    Indicator("voice_out_calls_working", CALLS, "Calls made from 9:00 to 18:00.", monthly=within("voice_out_calls", 9, 18)),
     Indicator(
-        "voice_out_calls_working_hours_share",
+        "voice_out_calls_working_share",
         SHARE,
         "Their part of calls made.",
-        monthly=share("voice_out_calls_working_hours", "voice_out_calls"),
+        monthly=share("voice_out_calls_working", "voice_out_calls"),
     ),
     Indicator(
         "voice_out_peak_hour",
