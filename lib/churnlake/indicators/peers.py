@@ -230,6 +230,7 @@ PEERS = (
     Indicator(
         "peer_mean_contacts",
         MEAN,
+        MEAN_DAYS,
         "Mean contacts a peer (bandicoot, cider: interactions per contact).",
         over="edges",
         monthly="avg(nullif(contacts, 0))",
@@ -255,7 +256,7 @@ PEERS = (
         over="edges",
         monthly="stddev_pop(cast(voice_out_calls + message_out as double) / nullif(contacts, 0))",
     ),
-    Indicator("peer_mean_days", MEAN, "Mean days a peer was met on.", over="edges", monthly="avg(nullif(days_met, 0))"),
+    Indicator("peer_mean_days", MEAN_DAYS, "Mean days a peer was met on.", over="edges", monthly="avg(nullif(days_met, 0))"),
     Indicator(
         "peers_both_ways_share", SHARE, "Part of peers with contacts both ways.", monthly=share("peers_both_ways", "peers")
     ),
