@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import entropy, pareto, share, top
-from churnlake.indicators.units import AREAS, CALLS, CELLS, CODE, DAYS, KM, MEAN, MESSAGES, NATS, RATIO, SECONDS, SHARE
+from churnlake.indicators.units import AREAS, CALLS, CELLS, CODE, DAYS, KM, MEAN, MEAN_DAYS, MESSAGES, NATS, RATIO, SECONDS, SHARE
 from churnlake.indicators.units import PEERS as COUNTED
 
 NETWORKS = {
@@ -230,7 +230,6 @@ PEERS = (
     Indicator(
         "peer_mean_contacts",
         MEAN,
-        MEAN_DAYS,
         "Mean contacts a peer (bandicoot, cider: interactions per contact).",
         over="edges",
         monthly="avg(nullif(contacts, 0))",
