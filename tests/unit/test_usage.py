@@ -4,6 +4,7 @@ import datetime as dt
 import math
 import random
 from collections import Counter
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -160,10 +161,11 @@ def test_daily_sums_equal_the_records_whatever_their_order(spark: SparkSession) 
 
 
 def month_of(
-    spark: SparkSession, tables: dict[Table, DataFrame], months: list[dt.date]
+    spark: SparkSession, tables: dict[Table, DataFrame], months: list[dt.date], names: Collection[str]
 ) -> dict[tuple[int, int], dict[str, object]]:
     given = {PLACES: rows(spark, PLACES), DEVICES: rows(spark, DEVICES), **tables}
-    return {(r.month.month, r.user_id): r.asDict() for r in features(months, given, "010").collect()}
+    found = features(months, given, "010", [i for i in INDICATORS if i.name in names])
+    return {(r.month.month, r.user_id): r.asDict() for r in found.collect()}
 
 
 def test_months_are_sums_of_days_and_look_back_but_never_ahead(spark: SparkSession) -> None:
