@@ -130,7 +130,7 @@ def _differ(one: Any, other: Any) -> int:
 def _future(table: Table, rows: DataFrame, end: dt.date) -> DataFrame:
     """The rows again, each 1 to 28 days after the month's end, with everything but who and what they are of changed."""
     later = F.date_add(F.lit(end), F.pmod(F.xxhash64(*table.key), F.lit(28)).cast("int") + 1)
-    told: dict[str, SqlColumn] = {c.name: _changed(c) for c in table.columns if c.name not in table.key}
+    told: dict[str, SqlColumn] = {c.name: _changed(c) for c in table.columns if not (c.name in table.key or c.pseudonym)}
     told[str(table.at)] = later
     if "delivered_on" in rows.columns:
         told["delivered_on"] = later
