@@ -147,7 +147,7 @@ def made_up(dice: random.Random) -> dict[int, list[Record]]:
         kinds = dice.choice([("call",), ("text",), ("call", "text"), ("call", "text")])
         circle = [1000 + dice.randrange(300) for _ in range(dice.choice([1, 3, 12, 60]))]
         records = []
-        for _ in range(dice.choice([1, 2, 30, 300])):
+        for _ in range(dice.choice([1, 2, dice.randrange(3, 60), dice.randrange(60, 300)])):
             kind = dice.choice(kinds)
             at = dt.datetime(2005, 5, 1) + dt.timedelta(seconds=dice.randrange(31 * 86_400))
             cell = dice.choice([None, *SITES]) if kind == "call" else None
