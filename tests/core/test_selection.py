@@ -152,6 +152,16 @@ def test_the_order_of_rows_does_not_matter(found: Understood, settings: Understa
     assert understood(MAY, shuffled, month(2), GIVEN, settings) == found
 
 
+def test_the_last_bit_of_a_number_does_not_matter(settings: UnderstandingSettings) -> None:
+    given = month(1)
+    parts = given.assign(other_calls=given["other_calls"] / 7, calls=given["calls"] / 3)
+    nudged = parts.assign(other_calls=np.nextafter(parts["other_calls"], np.inf), calls=np.nextafter(parts["calls"], 0))
+    assert not nudged.equals(parts)
+    one, other = (understood(MAY, in_order(frame), month(2), GIVEN, settings) for frame in (parts, nudged))
+    assert one == other
+    assert in_order(parts.assign(calls=np.inf))["calls"].isna().all()
+
+
 def test_bins_have_one_width_and_a_place_for_every_value() -> None:
     assert histogram_edges(np.array([0.0, 5.0]), 0.0, 4.0, 4).tolist() == [0, 1, 2, 3, 4]
     assert histogram_edges(np.array([0.0, 8.0]), 0.0, 0.0, 4).tolist() == [0, 2, 4, 6, 8], "most are zero: from least to greatest"

@@ -139,7 +139,7 @@ def _cards(rows: Sequence[Row], least: int) -> list[tuple[str, str, str]]:
         ("Descriptive", wording.count(by_role["descriptive"]), "say what another one says"),
         ("Unusable", wording.count(by_role["unusable"]), "hardly filled or hardly varied"),
         ("Moved since the month before", wording.count(moved) if known else "–", f"{great} greatly" if known else "no month before"),
-        ("Users looked at", told(rows[0]["users"], least), "a sample of fixed size"),
+        ("Users looked at", told(rows[0]["users"], least), "all of the month, or a sample of fixed size"),
     ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from churnlake.understanding.outliers import Reach, reach_of
 from churnlake.understanding.settings import UnderstandingSettings
 
 Floats = NDArray[np.float64]
+PLACES = 9
 LEVELS_OF_QUANTILES = {"p01": 0.01, "p25": 0.25, "median": 0.5, "p75": 0.75, "p99": 0.99}
 
 
@@ -42,10 +43,13 @@ def columns_of(indicators: Sequence[Indicator]) -> list[str]:
 
 
 def in_order(sample: pd.DataFrame) -> pd.DataFrame:
-    """A sample in the order of its users, so that sums come out the same; what is no number is missing."""
+    """A sample in the order of its users, numbers to nine places; what is no number is missing.
+
+    So the same month gives the same profile to the bit: an average that Spark adds up in another order differs in its last one.
+    """
     numbers = sample.select_dtypes("number").columns.difference(["user_id"])
     ordered = sample.sort_values("user_id", ignore_index=True)
-    ordered[numbers] = ordered[numbers].where(np.isfinite(ordered[numbers]))
+    ordered[numbers] = ordered[numbers].where(np.isfinite(ordered[numbers])).round(PLACES)
     return ordered
 
 

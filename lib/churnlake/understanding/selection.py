@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from churnlake.core.contract import Indicator
+from churnlake.indicators.units import SQUARES
 from churnlake.stats.ranks import spearman
 from churnlake.understanding.outliers import outlier_groups
 from churnlake.understanding.profile import Profile, profiled
@@ -88,8 +89,8 @@ def unusable_because(profile: Profile, settings: UnderstandingSettings) -> str:
 def roles(profiles: Sequence[Profile], now: pd.DataFrame, settings: UnderstandingSettings) -> dict[str, Role]:
     """By indicator, its role.
 
-    Usable numbers are gone through in a fixed order: fuller ones first (by whole per cent of missing), then as declared. Each
-    is compared with the leaders so far: where the strongest rank correlation is at or above ``most_correlation`` in size, it
+    Usable numbers are gone through in a fixed order: fuller ones first (by whole per cent of missing), then as declared, but
+    sums of squares, which only deviations are made of, last. Each is compared with the leaders so far: where the strongest rank correlation is at or above ``most_correlation`` in size, it
     becomes descriptive of that leader, else a leader itself. So every descriptive indicator has a leader that models read, and
     no two leaders say the same. Codes are not compared.
     """
@@ -99,7 +100,8 @@ def roles(profiles: Sequence[Profile], now: pd.DataFrame, settings: Understandin
         if why:
             found[profile.indicator.name] = Role(UNUSABLE, why)
     usable = [p for p in profiles if p.indicator.name not in found]
-    numbers = sorted((p for p in usable if not p.is_code), key=lambda p: round(p.figures["missing_share"], 2))
+    order = {p.indicator.name: (p.indicator.unit == SQUARES, round(p.figures["missing_share"], 2)) for p in usable}
+    numbers = sorted((p for p in usable if not p.is_code), key=lambda p: order[p.indicator.name])
     names = [p.indicator.name for p in numbers]
     rho = spearman(now[names], settings.least_pairs) if names else np.empty((0, 0))
     leaders: list[int] = []

@@ -33,6 +33,7 @@ class UnderstandingSettings(Model):
     chance_deviations: Annotated[float, Field(ge=0)]
     outlier_reach: Positive
     least_outlier_rows: Count
+    least_outlier_spread: Positive
     least_marks: AtLeastOne
     marks_named: AtLeastOne
     abnormal: dict[str, NonEmpty]
