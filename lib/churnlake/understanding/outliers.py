@@ -40,7 +40,8 @@ def reach_of(filled: Floats, settings: UnderstandingSettings) -> Reach | None:
 
     Zero says that a user does not do something, which most do not of most things: it is no extreme, and would hide those of
     the ones who do. Counts, seconds and fees have long tails, hence the logarithm. None where too few have any value, or the
-    middle half is nearly one value (flags, days since a plan began that nearly all have): anything else would be far from it. Source: Tukey 1977, "Exploratory data analysis": beyond 3 quartile distances is far out.
+    middle half is nearly one value (flags, days since a plan began that nearly all have): anything else would be far from it.
+    Source: Tukey 1977, "Exploratory data analysis": beyond 3 quartile distances is far out.
     """
     some = scaled(filled[filled != 0])
     if len(some) < max(settings.least_outlier_rows, 1):

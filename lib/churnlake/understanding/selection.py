@@ -90,9 +90,9 @@ def roles(profiles: Sequence[Profile], now: pd.DataFrame, settings: Understandin
     """By indicator, its role.
 
     Usable numbers are gone through in a fixed order: fuller ones first (by whole per cent of missing), then as declared, but
-    sums of squares, which only deviations are made of, last. Each is compared with the leaders so far: where the strongest rank correlation is at or above ``most_correlation`` in size, it
-    becomes descriptive of that leader, else a leader itself. So every descriptive indicator has a leader that models read, and
-    no two leaders say the same. Codes are not compared.
+    sums of squares, which only deviations are made of, last. Each is compared with the leaders so far: where the strongest rank
+    correlation is at or above ``most_correlation`` in size, it becomes descriptive of that leader, else a leader itself. So
+    every descriptive indicator has a leader that models read, and no two leaders say the same. Codes are not compared.
     """
     found: dict[str, Role] = {}
     for profile in profiles:
