@@ -57,7 +57,8 @@ def bench(
     asked = {"home": str(home), "cores": cores, "days": str(span), "compare": False}
     if not (home / "ready").is_file():
         console.say("taking the city's records in, once and not timed")
-        shutil.rmtree(home / "lake", ignore_errors=True)
+        for part in ("lake", "lake-vault"):
+            shutil.rmtree(home / part, ignore_errors=True)
         apart(__name__, "intake", asked, settings)
         (home / "ready").touch()
     runs, others = [], []
