@@ -22,6 +22,7 @@ from churnlake.evaluate.duck import DAILY_OF, events
 from churnlake.evaluate.duck_features import MADE_OF, Month, features, view
 from churnlake.evaluate.duck_formulas import MACROS, typed
 from churnlake.indicators import ALL_ITEMS, INDICATORS
+from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.features import ITEMS, MONTHLY
@@ -29,6 +30,8 @@ from churnlake.tables.reference import LIVES
 from churnlake.usage.settings import UsageSettings
 
 DAILY_TABLES, FEATURES = (USAGE, EDGES, PLACES, DEVICES), {MONTHLY: INDICATORS, ITEMS: ALL_ITEMS}
+IN_FOLDERS = {LEAVINGS.name: str(LEAVINGS.slice)}
+"""By name of a table that is read by its slice, the slice's column: Delta keeps it in the names of folders alone."""
 AGREES = 1e-6
 COLUMNS_AT_ONCE = 60
 Files = Mapping[str, Sequence[str]]
@@ -71,9 +74,10 @@ def current_files(table: Path) -> list[str]:
     return sorted(str(table / unquote(path)) for path in good)
 
 
-def read(files: Sequence[str]) -> str:
-    """SQL of the rows of these files, or of none."""
-    return f"read_parquet([{', '.join(repr(file) for file in files)}], hive_partitioning=false, union_by_name=true)"
+def read(files: Sequence[str], day: str = "") -> str:
+    """SQL of the rows of these files; ``day`` names a date that only their folders tell."""
+    folders = f"hive_partitioning=true, hive_types={{'{day}': DATE}}" if day else "hive_partitioning=false"
+    return f"read_parquet([{', '.join(repr(file) for file in files)}], {folders}, union_by_name=true)"
 
 
 def connected(task: Task) -> Any:
@@ -88,7 +92,7 @@ def connected(task: Task) -> Any:
         con.execute(macro)
     for name, files in task.files.items():
         if files and not name.startswith("clean."):
-            con.execute(f"CREATE VIEW {name.replace('.', '_')} AS SELECT * FROM {read(files)}")
+            con.execute(f"CREATE VIEW {name.replace('.', '_')} AS SELECT * FROM {read(files, IN_FOLDERS.get(name, ''))}")
     none = "SELECT 0::BIGINT AS number_key, 0::BIGINT AS user_id, NULL::TIMESTAMPTZ AS valid_from, NULL::TIMESTAMPTZ AS valid_to LIMIT 0"
     con.execute(f"CREATE VIEW lives AS {f'SELECT * FROM {view(LIVES)}' if task.files.get(LIVES.name) else none}")
     clean = {}
