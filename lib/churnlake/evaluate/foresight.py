@@ -107,11 +107,10 @@ def of_lake(spark: SparkSession, settings: Settings, month: str, users: int) -> 
     for table in FEATURES_FROM:
         if lake.has(table):
             rows = lake.read(table, first=first_day_needed([first]) if table in DAILY else None)
-            of_peers = table in (LEAVINGS,)
-            some = (
-                rows if of_peers or "user_id" not in table.names else rows.join(F.broadcast(kept), on="user_id", how="left_semi")
-            )
-            tables[table] = some.localCheckpoint()
+            # of leavings those of peers count, not the users' own
+            if "user_id" in table.names and table != LEAVINGS:
+                rows = rows.join(F.broadcast(kept), on="user_id", how="left_semi")
+            tables[table] = rows.localCheckpoint()
     home = settings.landing.home_area
     return foresight(tables, first, lambda of: features([first], of, home, (*INDICATORS, *ALL_ITEMS)))
 

@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator, Unit
 from churnlake.indicators.hours import KINDS, at
-from churnlake.indicators.time import COUNTED, WEEKDAYS
+from churnlake.indicators.time import COUNTED, WEEKDAYS, by_weekday
 from churnlake.indicators.units import CALLS, DAYS, FLAG, HANDSETS, MESSAGES, SECONDS, SESSIONS, YUAN
 from churnlake.indicators.units import SERVICES as TAKEN
 
@@ -109,17 +109,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
             for name, (_, words, formula) in BEARERS.items()
             if name not in ("sms_sp_out", "gprs")  # among the ten views
         ),
-        *(
-            Indicator(
-                f"{name}_{day}",
-                unit,
-                f"{words} on {days}.",
-                over="days",
-                monthly=f"sum(if(in_month and weekday = {at_day + 1}, {formula}, 0))",
-            )
-            for name, (unit, words, formula) in BEARERS.items()
-            for at_day, (day, days) in enumerate(WEEKDAYS.items())
-        ),
+        *(indicator for name, (unit, words, formula) in BEARERS.items() for indicator in by_weekday(name, unit, words, formula)),
     ),
     "channels": (
         *(
@@ -226,19 +216,13 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
     "voice": (
         *_hours({kind: words for kind, words in _BY_HOUR.items() if kind.startswith("voice")}),
         *(
-            Indicator(
-                f"{name}_{day}",
-                SECONDS if "seconds" in name else CALLS,
-                f"{words} on {days}.",
-                over="days",
-                monthly=f"sum(if(in_month and weekday = {at_day + 1}, {name}, 0))",
+            indicator
+            for name, unit, words in (
+                ("voice_in_seconds", SECONDS, "Seconds of calls received"),
+                ("voice_forwarded_calls", CALLS, "Calls forwarded"),
+                ("voice_in_missed_calls", CALLS, "Calls received and not answered"),
             )
-            for name, words in (
-                ("voice_in_seconds", "Seconds of calls received"),
-                ("voice_forwarded_calls", "Calls forwarded"),
-                ("voice_in_missed_calls", "Calls received and not answered"),
-            )
-            for at_day, (day, days) in enumerate(WEEKDAYS.items())
+            for indicator in by_weekday(name, unit, words, name)
         ),
     ),
     "messages": _hours({kind: words for kind, words in _BY_HOUR.items() if kind.startswith("sms")}),

@@ -26,6 +26,20 @@ NOCTURNAL = (19, 7)
 """Night of bandicoot and cider."""
 
 
+def by_weekday(name: str, unit: Unit, words: str, formula: str) -> tuple[Indicator, ...]:
+    """The sum of a formula over a user's day on each day of the week of the month."""
+    return tuple(
+        Indicator(
+            f"{name}_{day}",
+            unit,
+            f"{words} on {days}.",
+            over="days",
+            monthly=f"sum(if(in_month and weekday = {at}, {formula}, 0))",
+        )
+        for at, (day, days) in enumerate(WEEKDAYS.items(), 1)
+    )
+
+
 def _hour_entropy(kind: str) -> str:
     parts = f"filter({every(kind)}, n -> n > 0)"
     whole = f"nullif({kind}, 0)"
@@ -134,15 +148,9 @@ TIME = (
         "sms_out_hour_entropy", NATS, "Entropy of SMS sent over the hours of the day.", monthly=_hour_entropy("sms_out_messages")
     ),
     *(
-        Indicator(
-            f"{name}_{day}",
-            unit,
-            f"{words[0].upper()}{words[1:]} on {days}.",
-            over="days",
-            monthly=f"sum(if(in_month and weekday = {at + 1}, {name}, 0))",
-        )
+        indicator
         for name, (unit, words) in BY_WEEKDAY.items()
-        for at, (day, days) in enumerate(WEEKDAYS.items())
+        for indicator in by_weekday(name, unit, f"{words[0].upper()}{words[1:]}", name)
     ),
     *(
         Indicator(
