@@ -22,10 +22,11 @@ def build_daily(lake: Lake, run: Run) -> None:
     for table in RECORDS:
         if table.name not in records:
             run.leaves_out(f"{table.name.partition('.')[2]} indicators", table)
-    events, zone = daily.events(records), run.settings.store.city_zone
+    events, holders = daily.events(records), None
     if lives is not None:
-        events = daily.held(events, lives, run.days)
-    lake.write_all(daily.partials(events, run.settings.usage, lives, zone))
+        holders = daily.Holders(lives, run.days, run.settings.store.city_zone)
+        events = daily.held(events, holders)
+    lake.write_all(daily.partials(events, run.settings.usage, holders))
 
 
 if __name__ == "__main__":

@@ -171,8 +171,9 @@ def both(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Both:
 
     given = {table: kept(table, rows(spark, table, *some), "given") for table, some in (records(dice) | registers(dice)).items()}
     lives, zone = given[LIVES], settings.store.city_zone
-    events = daily.held(daily.events({table.name: given[table] for table in RECORDS}), lives, DAYS)
-    made = {table: kept(table, frame, "made") for table, frame in daily.partials(events, settings.usage, lives, zone).items()}
+    holders = daily.Holders(lives, DAYS, zone)
+    events = daily.held(daily.events({table.name: given[table] for table in RECORDS}), holders)
+    made = {table: kept(table, frame, "made") for table, frame in daily.partials(events, settings.usage, holders).items()}
     tables = {**given, **made}
     home_area = settings.landing.home_area
     for table, asked in ((MONTHLY, INDICATORS), (ITEMS, ALL_ITEMS)):

@@ -65,11 +65,11 @@ def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives
         {**call, "number_key": 30, "peer_key": 10, "day": on(25), "started_at": at(25), "direction": "in"},
         {**call, "number_key": 30, "peer_key": 99, "day": on(25), "started_at": at(25)},  # no user of ours
     )  # fmt: skip
-    zone = "Asia/Shanghai"
-    events = daily.held(daily.events({VOICE.name: voice}), lives, Days(on(5), on(25)))
-    found = {(r.day.day, r.user_id): r.voice_out_calls for r in daily.usage(events, lives, zone).collect()}
+    holders = daily.Holders(lives, Days(on(5), on(25)), "Asia/Shanghai")
+    events = daily.held(daily.events({VOICE.name: voice}), holders)
+    found = {(r.day.day, r.user_id): r.voice_out_calls for r in daily.usage(events, holders).collect()}
     assert found == {(5, 1): 1, (25, 2): 1, (15, 10): 1, (5, 3): 0, (25, 3): 1}
-    edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, lives, zone).collect()}
+    edges = {(r.day.day, r.user_id, r.peer_id) for r in daily.edges(events, holders).collect()}
     assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
 
 
@@ -105,21 +105,17 @@ def test_naming_once_a_day_equals_looking_up_every_record(spark: SparkSession) -
         return next((h["user_id"] for h in held if h["number_key"] == key and h["valid_from"] <= started < h["valid_to"]), key)
 
     lives, events = rows(spark, LIVES, *held), daily.events({VOICE.name: rows(spark, VOICE, *calls)})
-    told = daily.held(events, lives, Days(min(c["day"] for c in calls), max(c["day"] for c in calls)))
+    holders = daily.Holders(lives, Days(min(c["day"] for c in calls), max(c["day"] for c in calls)), zone)
+    told = daily.held(events, holders)
     expected = Counter((c["day"], user(c["number_key"], c["started_at"])) for c in calls)
-    made = daily.usage(told, lives, zone).selectExpr("day", "user_id", "voice_out_calls + voice_in_calls AS calls").collect()
+    made = daily.usage(told, holders).selectExpr("day", "user_id", "voice_out_calls + voice_in_calls AS calls").collect()
     assert {(r.day, r.user_id): r.calls for r in made} == expected
     assert len(made) == len(expected)
     settings = load(Settings, "local").usage
-    for frame in (daily.places(told, settings, lives, zone), daily.devices(told, lives, zone)):
+    for frame in (daily.places(told, settings, holders), daily.devices(told, holders)):
         sums = frame.groupBy("day", "user_id").sum("voice_calls").collect()
         assert {(r.day, r.user_id): r[2] for r in sums} == expected
-    met = (
-        daily.edges(told, lives, zone)
-        .groupBy("day", "user_id")
-        .agg({"voice_out_calls": "sum", "voice_in_calls": "sum"})
-        .collect()
-    )
+    met = daily.edges(told, holders).groupBy("day", "user_id").agg({"voice_out_calls": "sum", "voice_in_calls": "sum"}).collect()
     others = Counter((c["day"], user(c["number_key"], c["started_at"])) for c in calls if c["peer_key"] != c["number_key"])
     assert {(r.day, r.user_id): r[2] + r[3] for r in met} == others
 

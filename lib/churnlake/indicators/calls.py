@@ -6,11 +6,9 @@ from churnlake.indicators.units import CALLS as COUNTED
 from churnlake.indicators.units import DAYS, EVENTS, HOURS, MEAN_SECONDS, MESSAGES, MOMENT, RATIO, SECONDS, SHARE, SQUARES, YUAN
 
 OUT, IN = "service = 'voice' and direction = 'out'", "service = 'voice' and direction = 'in'"
-LONGEST_GAP = """aggregate(
-  array_sort(concat(collect_set(if(in_month and own_events > 0, day, null)), array(date_add(max(month_end), 1)))),
-  struct(date_sub(max(month), 1) AS last, 0 AS gap),
-  (acc, day) -> struct(day AS last, greatest(acc.gap, datediff(day, acc.last) - 1) AS gap)
-).gap"""
+LONGEST_GAP = """array_max(transform(
+  split(lpad(bin(coalesce(bit_or(if(in_month and own_events > 0, shiftleft(1L, datediff(day, month)), null)), 0L)), day(any_value(month_end)), '0'), '1'),
+  silence -> length(silence)))"""
 TRENDS: dict[str, tuple[Unit, str]] = {
     "own_events": (EVENTS, "own events"),
     "voice_out_calls": (COUNTED, "calls made"),

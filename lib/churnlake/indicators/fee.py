@@ -64,7 +64,8 @@ FEE = (
         YUAN,
         "Mean monthly record fees of this and the two months before, as far as the user was there.",
         over="days",
-        monthly="sum(if(months_back < 3, usage_fee_yuan, null)) / nullif(count(distinct if(months_back < 3, months_back, null)), 0)",
+        monthly="sum(if(months_back < 3, usage_fee_yuan, null)) / nullif("
+        "max(if(months_back = 0, 1, 0)) + max(if(months_back = 1, 1, 0)) + max(if(months_back = 2, 1, 0)), 0)",
     ),
     Indicator(
         "fee_to_own_mean_ratio",

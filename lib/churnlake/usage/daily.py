@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column as SqlColumn
@@ -18,10 +19,20 @@ from churnlake.indicators.sources import RECORD
 from churnlake.tables.clean import MMS, NETWORKS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
+from churnlake.usage.sql import by_kind, counted
 
 ONE_DAY = dt.timedelta(days=1)
 _NETWORKS = f"array({', '.join(repr(network) for network in sorted(NETWORKS))})"
 SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Who holds which number: reference.lives, in the days of a run, that begin and end in the city's time zone."""
+
+    lives: DataFrame
+    days: Days
+    zone: str
 
 
 def events(records: Mapping[str, DataFrame]) -> DataFrame:
@@ -45,17 +56,18 @@ def events(records: Mapping[str, DataFrame]) -> DataFrame:
     return all_events.withColumn("user_id", F.col("number_key"))
 
 
-def held(all_events: DataFrame, lives: DataFrame, days: Days) -> DataFrame:
-    """The events of ``days`` with ``is_user``: whether ``user_id`` is the user that held the number then, or still the number.
+def held(all_events: DataFrame, holders: Holders) -> DataFrame:
+    """The events with ``is_user``: whether ``user_id`` is the user that held the number then, or still the number.
 
-    Nearly all numbers stay in one hand throughout, so only those that change hands within these days are told apart record by
+    Nearly all numbers stay in one hand throughout, so only those that change hands within the run's days are told apart record by
     record; any other is summed up first, and ``_of_users`` says once a day whose it is. Records need not be moved to their
-    number's lives for that. ``lives`` is reference.lives.
+    number's lives for that.
     """
     # a day more on both sides: the city's days begin and end up to a day before or after those of UTC
+    days = holders.days
     first, last = (F.lit(day).cast("timestamp") for day in (days.first - ONE_DAY, days.last + 2 * ONE_DAY))
     moves = [(F.col(end) > first) & (F.col(end) < last) for end in ("valid_from", "valid_to")]
-    moving = lives.where(moves[0] | moves[1]).select(
+    moving = holders.lives.where(moves[0] | moves[1]).select(
         F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by")
     )
     then = F.expr("number_key = held_key AND started_at >= valid_from AND started_at < valid_to")
@@ -64,20 +76,31 @@ def held(all_events: DataFrame, lives: DataFrame, days: Days) -> DataFrame:
     return found.withColumns(told).drop("held_key", "valid_from", "valid_to", "held_by")
 
 
-def _of_users(counted: DataFrame, lives: DataFrame | None, zone: str) -> DataFrame:
-    """The rows, one per user and day or less, of numbers ``held`` left as they are: now of the user that held the number all day."""
-    if lives is None:
-        return counted
-    whose = lives.select(F.col("number_key").alias("held_key"), "valid_from", "valid_to", F.col("user_id").alias("held_by"))
-    morning, night = (f"to_utc_timestamp({day}, '{zone}')" for day in ("day", "date_add(day, 1)"))
-    all_day = f"NOT is_user AND user_id = held_key AND valid_from <= {morning} AND valid_to >= {night}"
-    found = counted.join(whose, how="left", on=F.expr(all_day)).withColumn("user_id", F.coalesce("held_by", "user_id"))
-    return found.drop("is_user", "held_key", "valid_from", "valid_to", "held_by")
+def _of_users(summed: DataFrame, holders: Holders | None) -> DataFrame:
+    """The rows, one per user and day or less, of numbers ``held`` left as they are: now of the user that held the number all day.
+
+    Lives are told day by day, so that the join asks for the columns the rows were summed up by: they lie together already, and
+    wide rows are not moved once more.
+    """
+    if holders is None:
+        return summed
+    days = F.explode(F.sequence(F.lit(holders.days.first), F.lit(holders.days.last)))
+    morning, night = (f"to_utc_timestamp({day}, '{holders.zone}')" for day in ("day", "date_add(day, 1)"))
+    whose = holders.lives.withColumn("day", days).where(f"valid_from <= {morning} AND valid_to >= {night}")
+    # a false that Spark does not see through: else it takes the column out of the join, which then moves the rows
+    told = whose.select(
+        "day",
+        F.col("number_key").alias("user_id"),
+        F.expr(f"valid_from > {morning}").alias("is_user"),
+        F.col("user_id").alias("held_by"),
+    )
+    found = summed.join(told, how="left", on=["day", "user_id", "is_user"])
+    return found.withColumn("user_id", F.coalesce("held_by", "user_id")).drop("is_user", "held_by")
 
 
-def _per(lives: DataFrame | None, *keys: str) -> list[str]:
+def _per(holders: Holders | None, *keys: str) -> list[str]:
     """The columns to sum up by; an event ``held`` says whether its user is one."""
-    return ["day", "user_id", *([] if lives is None else ["is_user"]), *keys]
+    return ["day", "user_id", *([] if holders is None else ["is_user"]), *keys]
 
 
 def _believed(column: Column) -> SqlColumn:
@@ -86,25 +109,25 @@ def _believed(column: Column) -> SqlColumn:
     return F.expr(f"if({' AND '.join(bounds)}, {column.name}, null)") if bounds else F.col(column.name)
 
 
-def partials(
-    all_events: DataFrame, settings: UsageSettings, lives: DataFrame | None = None, zone: str = "UTC"
-) -> dict[Table, DataFrame]:
+def partials(all_events: DataFrame, settings: UsageSettings, holders: Holders | None = None) -> dict[Table, DataFrame]:
     """The daily tables made of the events, by table."""
     return {
-        USAGE: usage(all_events, lives, zone),
-        EDGES: edges(all_events, lives, zone),
-        PLACES: places(all_events, settings, lives, zone),
-        DEVICES: devices(all_events, lives, zone),
+        USAGE: usage(all_events, holders),
+        EDGES: edges(all_events, holders),
+        PLACES: places(all_events, settings, holders),
+        DEVICES: devices(all_events, holders),
     }
 
 
-def usage(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
+def usage(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """One row per user and day with a record: every daily indicator, in one aggregation."""
-    counted = all_events.groupBy(*_per(lives)).agg(*[F.expr(i.daily).alias(i.name) for i in DAILY])
-    return _of_users(counted, lives, zone)
+    kinds, formulas = by_kind({i.name: counted(i.daily) for i in DAILY})
+    told = all_events.withColumns({name: F.expr(condition) for name, condition in kinds.items()})
+    summed = told.groupBy(*_per(holders)).agg(*(F.expr(formula).alias(name) for name, formula in formulas.items()))
+    return _of_users(summed, holders)
 
 
-def edges(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
+def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and peer: contacts both ways. Service numbers, withheld peers and the user's own number are left out.
 
     The peer is named by its user when it is one of our numbers in somebody's hands that day, so a recycled number does not
@@ -113,52 +136,53 @@ def edges(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UT
     met = all_events.where("peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap'")
     answered = "service = 'voice' AND seconds > 0"
     # as numbers: with a text to compare, Spark sorts all records in place of hashing them, four times the work
-    counted = met.groupBy(*_per(lives, "peer_key")).agg(
+    summed = met.groupBy(*_per(holders, "peer_key")).agg(
         F.expr(f"min(nullif(array_position({_NETWORKS}, peer_network), 0))").alias("network_place"),
         F.expr("min(try_cast(peer_area as int))").alias("area_number"),
-        F.expr(f"count_if({answered} AND direction = 'out')").alias("voice_out_calls"),
-        F.expr(f"count_if({answered} AND direction = 'in')").alias("voice_in_calls"),
+        F.count(F.expr(f"if({answered} AND direction = 'out', 1, null)")).alias("voice_out_calls"),
+        F.count(F.expr(f"if({answered} AND direction = 'in', 1, null)")).alias("voice_in_calls"),
         F.expr(f"coalesce(sum(if({answered} AND direction = 'out', seconds, null)), 0)").alias("voice_out_seconds"),
         F.expr(f"coalesce(sum(if({answered} AND direction = 'in', seconds, null)), 0)").alias("voice_in_seconds"),
-        F.expr("count_if(service IN ('sms', 'mms') AND direction = 'out')").alias("message_out"),
-        F.expr("count_if(service IN ('sms', 'mms') AND direction = 'in')").alias("message_in"),
+        F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'out', 1, null)")).alias("message_out"),
+        F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'in', 1, null)")).alias("message_in"),
     )
-    told = counted.where(f"{CONTACTS} > 0").withColumns(
+    told = summed.where(f"{CONTACTS} > 0").withColumns(
         {
             "peer_network": F.expr(f"element_at({_NETWORKS}, cast(network_place as int))"),
             "peer_area": F.expr("concat('0', cast(area_number as string))"),
         }
     )
-    counted = _of_users(told.drop("network_place", "area_number"), lives, zone)
-    if lives is None:
-        return counted.withColumnRenamed("peer_key", "peer_id")
-    peers = lives.select(
+    found = _of_users(told.drop("network_place", "area_number"), holders)
+    if holders is None:
+        return found.withColumnRenamed("peer_key", "peer_id")
+    zone = holders.zone
+    peers = holders.lives.select(
         F.col("number_key").alias("peer_key"),
         F.to_date(F.from_utc_timestamp("valid_from", zone)).alias("from_day"),
         F.expr(f"if(year(valid_to) > 9000, date'9999-12-31', to_date(from_utc_timestamp(valid_to, '{zone}')))").alias("to_day"),
         F.col("user_id").alias("held_by"),
     )
     # half-open days: on the day a number changes hands it is the new holder's
-    named = counted.alias("e").join(
+    named = found.alias("e").join(
         peers.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day")
     )
     return named.select("e.*", F.expr("coalesce(held_by, e.peer_key)").alias("peer_id")).drop("peer_key")
 
 
-def places(all_events: DataFrame, settings: UsageSettings, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
+def places(all_events: DataFrame, settings: UsageSettings, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and cell: calls begun there, and those by night."""
     seen = all_events.where("cell_id IS NOT NULL")
-    night = f"count_if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour})"
-    counted = seen.groupBy(*_per(lives, "cell_id")).agg(F.count("*").alias("voice_calls"), F.expr(night).alias("night_calls"))
-    return _of_users(counted, lives, zone)
+    night = f"count(if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}, 1, null))"
+    summed = seen.groupBy(*_per(holders, "cell_id")).agg(F.count("*").alias("voice_calls"), F.expr(night).alias("night_calls"))
+    return _of_users(summed, holders)
 
 
-def devices(all_events: DataFrame, lives: DataFrame | None = None, zone: str = "UTC") -> DataFrame:
+def devices(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and handset: calls on it."""
     seen = all_events.where("imei_key IS NOT NULL")
     # its 8 digits as a number, as in ``edges``
-    counted = seen.groupBy(*_per(lives, "imei_key")).agg(
+    summed = seen.groupBy(*_per(holders, "imei_key")).agg(
         F.expr("min(try_cast(tac as int))").alias("tac_number"), F.count("*").alias("voice_calls")
     )
-    told = counted.withColumn("tac", F.expr("lpad(cast(tac_number as string), 8, '0')")).drop("tac_number")
-    return _of_users(told, lives, zone)
+    told = summed.withColumn("tac", F.expr("lpad(cast(tac_number as string), 8, '0')")).drop("tac_number")
+    return _of_users(told, holders)

@@ -25,6 +25,7 @@ from churnlake.tables.reference import (
     SUBSCRIPTIONS,
     TOUCHES,
 )
+from churnlake.usage.sql import counted
 
 USER_MONTH = ["user_id", "month"]
 DAYS_BACK = 90
@@ -68,7 +69,7 @@ def features(
 
 def _made(indicator: Indicator) -> Column:
     """The formula as a column of its type; what does not fit the type is null."""
-    return F.expr(indicator.monthly).try_cast(indicator.type).alias(indicator.name)
+    return F.expr(counted(indicator.monthly)).try_cast(indicator.type).alias(indicator.name)
 
 
 def _finite(indicator: Indicator) -> Column:
@@ -133,7 +134,7 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
         }
     )
     found = days.groupBy(USER_MONTH).agg(
-        F.expr("count_if(in_month)").alias("days_with_records"),
+        F.expr(counted("count_if(in_month)")).alias("days_with_records"),
         *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in added_up),
         *(_made(i) for i in asked),
     )
@@ -158,7 +159,7 @@ def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFra
         F.expr(f"coalesce(sum(if(day < month, {CONTACTS}, null)), 0)").alias("contacts_before"),
         F.expr("coalesce(sum(if(day < month, voice_out_calls, null)), 0)").alias("voice_out_calls_before"),
         *(F.expr(f"coalesce(sum(if(day >= month, {name}, null)), 0)").alias(name) for name in columns),
-        F.expr("count_if(day >= month)").alias("days_met"),
+        F.expr(counted("count_if(day >= month)")).alias("days_met"),
         F.min("peer_network").alias("peer_network"),
         F.min("peer_area").alias("peer_area"),
     )
