@@ -16,8 +16,10 @@ from pyspark.sql import SparkSession
 from churnlake.core import leases
 from churnlake.core.errors import BusyError
 from churnlake.core.runs import EVER
+from churnlake.core.storage import Storage
 from churnlake.evaluate.content import content
 from churnlake.evaluate.kills import hidden, kill, open_files, run_jobs, settings_at
+from churnlake.tables.clean import SMS
 
 KEPT = ("subscribers", "voice", "sms")
 
@@ -46,6 +48,20 @@ def test_a_lake_killed_three_times_ends_as_one_undisturbed(spark: SparkSession, 
     assert content(spark, settings, EVER) == wanted
     assert hidden(spark, settings) == {}
     assert open_files(spark, settings) == 0
+
+
+@pytest.mark.parametrize("left", ["", "_delta_log/_staged_commits", "_delta_log/.00000000000000000000.json.0.tmp"])
+def test_a_table_is_made_where_a_run_was_killed_before_its_first_commit(spark: SparkSession, tmp_path: Path, left: str) -> None:
+    storage = Storage(spark, str(tmp_path))
+    place = Path(storage.path(SMS))
+    (place / "_delta_log").mkdir(parents=True)
+    if left.endswith(".tmp"):
+        (place / left).write_text("{")
+    else:
+        (place / left).mkdir(exist_ok=True)
+    assert storage.create(SMS)["churnlake.contract"] == SMS.fingerprint
+    assert storage.version(SMS) == 0
+    assert storage.create(SMS)["churnlake.contract"] == SMS.fingerprint
 
 
 def test_of_two_runs_of_a_job_the_second_says_who_is_at_work(spark: SparkSession, tmp_path: Path) -> None:

@@ -237,6 +237,11 @@ class Indicator:
         return " ".join((self.daily or self.monthly).split())
 
     @property
+    def counts(self) -> bool:
+        """Whether it is a count of a source's rows: where there are none it is 0 and not null."""
+        return self.monthly.startswith(("count", "size("))
+
+    @property
     def column(self) -> Column:
         """The column this indicator fills; only a daily sum is never null: others may have nothing to divide by or to look at."""
         adds_up = bool(self.daily) and self.merge == "sum"

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,19 @@ REPLACED = "churnlake_replaced"
 def properties(spark: SparkSession, path: str) -> dict[str, str]:
     """The properties of the Delta table at ``path``."""
     return {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES delta.`{path}`").collect()}
+
+
+def _forget_uncommitted(log: Path) -> None:
+    """Take away the folder of a log that a killed run left before its first commit: Delta would take it for a table and create none.
+
+    A commit is never taken away: where one has come meanwhile, the folder is not empty and stays.
+    """
+    for left in sorted(log.rglob("*"), reverse=True):
+        if left.is_file() and left.name.startswith("."):
+            left.unlink(missing_ok=True)
+    for folder in (*sorted((f for f in log.rglob("*") if f.is_dir()), reverse=True), log):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 class Storage:
@@ -197,6 +211,7 @@ class Storage:
         if not self.exists(table):
             if "://" not in self.path(table):
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
+                _forget_uncommitted(Path(self.path(table)) / "_delta_log")
             self._sql(rules.ddl(table, self._name(table), key_version))
         told = properties(self.spark, self.path(table))
         found = told.get("churnlake.contract", "")

@@ -35,6 +35,7 @@ def _top(column: str, k: int) -> str:
 
 
 OWN = {
+    "peer_areas": "count(DISTINCT CASE WHEN contacts > 0 THEN peer_area END)",
     "peer_top1_share": _top("contacts", 1),
     "peer_top3_share": _top("contacts", 3),
     "peer_top5_share": _top("contacts", 5),
@@ -51,8 +52,6 @@ OWN = {
     "longest_silence_days": "list_max(list_transform(string_split(lpad(bin(coalesce(bit_or(CASE WHEN in_month AND own_events > 0 "
     "THEN CAST(1 AS BIGINT) << date_diff('day', month, day) END), 0)), CAST(day(any_value(month_end)) AS INTEGER), '0'), '1'), "
     "lambda run: len(run)))",
-    # the source has one row a handset, of the day it was seen last
-    **{f"handset_{days}d": f"count_if(days_back < {days})" for days in (7, 30, 60, 90)},
 }
 """By indicator, the formula over DuckDB's own source of it."""
 

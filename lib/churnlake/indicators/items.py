@@ -68,7 +68,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 HANDSETS,
                 f"Handsets seen in the last {days} days.",
                 over="handset_days",
-                monthly=f"count(distinct if(days_back < {days}, imei_key, null))",
+                monthly=f"count_if(days_back < {days})",
             )
             for days in (7, 30, 60, 90)
         ),

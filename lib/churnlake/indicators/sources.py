@@ -48,7 +48,7 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "handset_days",
-            "One row per user, month, handset and day it was seen on, from two months before on.",
+            "One row per user, month and handset seen in the month's last 90 days; days_back counts from its last day to when it was seen last.",
             (*MONTH, "imei_key", "days_back"),
             ("daily.devices",),
         ),

@@ -16,13 +16,12 @@ from churnlake.core.runs import Days
 from churnlake.indicators import DAILY
 from churnlake.indicators.hours import HOUR_UNIT
 from churnlake.indicators.sources import RECORD
-from churnlake.tables.clean import MMS, NETWORKS, SMS, VOICE, WAP
+from churnlake.tables.clean import MMS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
-from churnlake.usage.sql import by_kind, counted
+from churnlake.usage.sql import PEER_CODES, PEER_TEXTS, by_kind, counted
 
 ONE_DAY = dt.timedelta(days=1)
-_NETWORKS = f"array({', '.join(repr(network) for network in sorted(NETWORKS))})"
 SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
 
 
@@ -135,10 +134,8 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """
     met = all_events.where("peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap'")
     answered = "service = 'voice' AND seconds > 0"
-    # as numbers: with a text to compare, Spark sorts all records in place of hashing them, four times the work
     summed = met.groupBy(*_per(holders, "peer_key")).agg(
-        F.expr(f"min(nullif(array_position({_NETWORKS}, peer_network), 0))").alias("network_place"),
-        F.expr("min(try_cast(peer_area as int))").alias("area_number"),
+        *(F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()),
         F.count(F.expr(f"if({answered} AND direction = 'out', 1, null)")).alias("voice_out_calls"),
         F.count(F.expr(f"if({answered} AND direction = 'in', 1, null)")).alias("voice_in_calls"),
         F.expr(f"coalesce(sum(if({answered} AND direction = 'out', seconds, null)), 0)").alias("voice_out_seconds"),
@@ -146,13 +143,9 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
         F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'out', 1, null)")).alias("message_out"),
         F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'in', 1, null)")).alias("message_in"),
     )
-    told = summed.where(f"{CONTACTS} > 0").withColumns(
-        {
-            "peer_network": F.expr(f"element_at({_NETWORKS}, cast(network_place as int))"),
-            "peer_area": F.expr("concat('0', cast(area_number as string))"),
-        }
-    )
-    found = _of_users(told.drop("network_place", "area_number"), holders)
+    texts = {name: F.expr(text) for name, text in PEER_TEXTS.items()}
+    told = summed.where(f"{CONTACTS} > 0").withColumns(texts)
+    found = _of_users(told.drop(*PEER_CODES), holders)
     if holders is None:
         return found.withColumnRenamed("peer_key", "peer_id")
     zone = holders.zone
@@ -180,7 +173,7 @@ def places(all_events: DataFrame, settings: UsageSettings, holders: Holders | No
 def devices(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and handset: calls on it."""
     seen = all_events.where("imei_key IS NOT NULL")
-    # its 8 digits as a number, as in ``edges``
+    # its 8 digits as a number, as what is known of peers
     summed = seen.groupBy(*_per(holders, "imei_key")).agg(
         F.expr("min(try_cast(tac as int))").alias("tac_number"), F.count("*").alias("voice_calls")
     )

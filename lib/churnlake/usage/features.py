@@ -25,7 +25,7 @@ from churnlake.tables.reference import (
     SUBSCRIPTIONS,
     TOUCHES,
 )
-from churnlake.usage.sql import counted
+from churnlake.usage.sql import PEER_CODES, PEER_TEXTS, counted
 
 USER_MONTH = ["user_id", "month"]
 DAYS_BACK = 90
@@ -88,7 +88,7 @@ def _joined(rows: DataFrame, name: str, source: DataFrame | None, indicators: Se
     # the register has one row per user and month already
     found = source.select(*USER_MONTH, *columns) if name == "subscriber" else source.groupBy(USER_MONTH).agg(*columns)
     rows = rows.join(found, on=USER_MONTH, how="left")
-    counts = {i.name: F.coalesce(i.name, F.lit(0).cast(i.type)) for i in asked if i.monthly.startswith("count")}
+    counts = {i.name: F.coalesce(i.name, F.lit(0).cast(i.type)) for i in asked if i.counts}
     return rows.withColumns(counts)
 
 
@@ -115,8 +115,11 @@ def _spread(rows: DataFrame, months: Sequence[dt.date], condition: str = "true")
 
 
 def _by_user(rows: DataFrame) -> DataFrame:
-    """The rows dealt out once by user and month: of a month's days hardly any two of a user lie in one file, so adding up before would only cost."""
-    return rows.repartition(*USER_MONTH)
+    """The rows dealt out once by user: of a month's days hardly any two of a user lie in one file, so adding up before would only cost.
+
+    By user alone, so that whatever is added up or joined by user, with the month or with a peer, lies together already.
+    """
+    return rows.repartition("user_id")
 
 
 def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator]) -> DataFrame:
@@ -160,13 +163,11 @@ def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFra
         F.expr("coalesce(sum(if(day < month, voice_out_calls, null)), 0)").alias("voice_out_calls_before"),
         *(F.expr(f"coalesce(sum(if(day >= month, {name}, null)), 0)").alias(name) for name in columns),
         F.expr(counted("count_if(day >= month)")).alias("days_met"),
-        F.min("peer_network").alias("peer_network"),
-        F.min("peer_area").alias("peer_area"),
+        *(F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()),
     )
     known = _of_peers(months, tables)
-    return per_peer.join(known, on=["peer_id", "month"], how="left").withColumns(
-        {"is_away": F.expr(f"peer_area <> '{home_area}'"), "month_end": F.expr("last_day(month)")}
-    )
+    told = per_peer.withColumns({name: F.expr(text) for name, text in PEER_TEXTS.items()}).join(known, on=["peer_id", "month"], how="left")
+    return told.withColumns({"is_away": F.expr(f"peer_area <> '{home_area}'"), "month_end": F.expr("last_day(month)")})
 
 
 def _of_peers(months: Sequence[dt.date], tables: Tables) -> DataFrame:
@@ -225,12 +226,13 @@ def _devices(months: Sequence[dt.date], tables: Tables) -> DataFrame:
 
 
 def _handset_days(months: Sequence[dt.date], tables: Tables) -> DataFrame:
-    """One row per user, month, handset and day."""
+    """One row per user, month and handset of the last 90 days, with how long ago it was seen last."""
     seen = _spread(
         tables[DEVICES].select("user_id", "day", "imei_key"),
         months,
         f"day <= month_end AND day > date_sub(month_end, {DAYS_BACK})",
     )
+    seen = _by_user(seen).groupBy(*USER_MONTH, "month_end", "imei_key").agg(F.max("day").alias("day"))
     return seen.withColumn("days_back", F.expr("datediff(month_end, day)"))
 
 

@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from churnlake.tables.clean import NETWORKS
+
 COUNTED = re.compile(r"count_if\((.+)\)")
 KIND = re.compile(r"service = '\w+'(?: and direction = '\w+')?(?: and seconds > 0)?|service <> 'wap'")
+
+_NETWORKS = f"array({', '.join(repr(network) for network in sorted(NETWORKS))})"
+PEER_CODES = {"network_place": f"nullif(array_position({_NETWORKS}, peer_network), 0)", "area_number": "try_cast(peer_area as int)"}
+PEER_TEXTS = {
+    "peer_network": f"element_at({_NETWORKS}, cast(network_place as int))",
+    "peer_area": "concat('0', cast(area_number as string))",
+}
+"""What is known of a peer as numbers while rows are added up, and back: with a text to compare, Spark sorts all rows in place of
+hashing them, four times the work."""
 
 
 def counted(formula: str) -> str:
