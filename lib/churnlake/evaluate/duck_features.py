@@ -78,9 +78,7 @@ def features(month: Month, indicators: Sequence[Indicator]) -> str:
         grouped = "" if name == "subscriber" else " GROUP BY user_id"
         made = ", ".join(f"{formula(i)} AS {i.name}" for i in some)
         joins += f" LEFT JOIN (SELECT user_id, {made} FROM ({_SOURCES[name](month)}) s{grouped}) AS {name} ON {name}.user_id = d.user_id"
-        told += [
-            f"coalesce({name}.{i.name}, 0) AS {i.name}" if i.counts else f"{name}.{i.name}" for i in some
-        ]
+        told += [f"coalesce({name}.{i.name}, 0) AS {i.name}" if i.counts else f"{name}.{i.name}" for i in some]
     rows = f"SELECT {', '.join(told)} FROM ({rows}) d{joins}"
     if any(PLAN_MEAN in i.monthly for i in asked):
         means = ", ".join(PLAN_MEAN + name for name in TRENDS)

@@ -201,7 +201,11 @@ PEERS = (
     ),
     Indicator("peers_long_distance", COUNTED, "Peers of other areas.", over="edges", monthly=f"count_if({MET} and is_away)"),
     Indicator(
-        "peer_areas", AREAS, "Distinct area codes of peers.", over="edges", monthly=f"size(collect_set(if({MET}, peer_area, null)))"
+        "peer_areas",
+        AREAS,
+        "Distinct area codes of peers.",
+        over="edges",
+        monthly=f"size(collect_set(if({MET}, peer_area, null)))",
     ),
     Indicator("peer_top1_share", SHARE, "Strongest peer's part of all contacts.", over="edges", monthly=top("contacts", 1)),
     Indicator("peer_top3_share", SHARE, "Three strongest peers' part.", over="edges", monthly=top("contacts", 3)),

@@ -166,7 +166,9 @@ def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFra
         *(F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()),
     )
     known = _of_peers(months, tables)
-    told = per_peer.withColumns({name: F.expr(text) for name, text in PEER_TEXTS.items()}).join(known, on=["peer_id", "month"], how="left")
+    told = per_peer.withColumns({name: F.expr(text) for name, text in PEER_TEXTS.items()}).join(
+        known, on=["peer_id", "month"], how="left"
+    )
     return told.withColumns({"is_away": F.expr(f"peer_area <> '{home_area}'"), "month_end": F.expr("last_day(month)")})
 
 

@@ -11,7 +11,10 @@ COUNTED = re.compile(r"count_if\((.+)\)")
 KIND = re.compile(r"service = '\w+'(?: and direction = '\w+')?(?: and seconds > 0)?|service <> 'wap'")
 
 _NETWORKS = f"array({', '.join(repr(network) for network in sorted(NETWORKS))})"
-PEER_CODES = {"network_place": f"nullif(array_position({_NETWORKS}, peer_network), 0)", "area_number": "try_cast(peer_area as int)"}
+PEER_CODES = {
+    "network_place": f"nullif(array_position({_NETWORKS}, peer_network), 0)",
+    "area_number": "try_cast(peer_area as int)",
+}
 PEER_TEXTS = {
     "peer_network": f"element_at({_NETWORKS}, cast(network_place as int))",
     "peer_area": "concat('0', cast(area_number as string))",
