@@ -24,6 +24,7 @@ from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.reference import CELLS, LIVES, SUBSCRIBERS
 from churnlake.usage import daily
 from churnlake.usage.features import features
+from churnlake.usage.sql import by_kind, counted
 
 
 def at(day: int, hour: int = 4) -> dt.datetime:
@@ -52,6 +53,24 @@ def test_daily_sums_of_money_are_of_one_machine_word(spark: SparkSession) -> Non
     fees = {f.name: f.dataType.precision for f in usage.schema.fields if isinstance(f.dataType, DecimalType)}
     assert len(fees) == 8
     assert max(fees.values()) <= 18
+
+
+def test_formulas_say_the_same_put_for_speed() -> None:
+    assert counted("count_if(a > (b + 1))") == "count(if(a > (b + 1), 1, null))"
+    assert counted("count_if(a) / nullif(count_if(b), 0)") == "count_if(a) / nullif(count_if(b), 0)"
+    made, call = "service = 'voice' and direction = 'out' and seconds > 0", "service = 'voice'"
+    given = {
+        "night": f"count({made} and hour < 6)",
+        "all": f"count({made})",
+        "fees": f"sum(if({call}, fee, 0))",
+        "half": f"count({made}.5)",
+    }
+    kinds, formulas = by_kind(given)
+    assert [*kinds.values()] == [made, call, made.removesuffix(" and seconds > 0")]
+    assert formulas["night"] == "count(kind_0 and hour < 6)"
+    for kind, condition in kinds.items():
+        formulas = {name: formula.replace(kind, condition) for name, formula in formulas.items()}
+    assert formulas == given
 
 
 def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives: DataFrame) -> None:
