@@ -264,7 +264,7 @@ def _kills(argv: list[str]) -> int:
     )
     parser.add_argument("--times", type=int, default=25)
     parser.add_argument("--seed", type=int, default=2005)
-    parser.add_argument("--city", default="tiny", help="a scenario of conf/city, or the path of a scenario file")
+    parser.add_argument("--city", default="three_weeks", help="a scenario of conf/city, or the path of a scenario file")
     parser.add_argument("--work", default="build/kills", help="folder for the city and its lakes")
 
     def body(arguments: argparse.Namespace) -> None:
