@@ -133,7 +133,7 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, says: str) 
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"hard, .*noisy, .*standard, .*tiny"):
+    with pytest.raises(SettingsError, match=r"hard, .*noisy, .*standard, three_weeks, tiny"):
         scenario("nosuch")
 
 

@@ -36,12 +36,12 @@ def _forget_uncommitted(log: Path) -> None:
 
     A commit is never taken away: where one has come meanwhile, the folder is not empty and stays.
     """
-    for left in sorted(log.rglob("*"), reverse=True):
-        if left.is_file() and left.name.startswith("."):
+    for left in (*sorted(log.rglob("*"), reverse=True), log):
+        if left.is_dir():
+            with suppress(OSError):
+                left.rmdir()
+        elif left.name.startswith("."):
             left.unlink(missing_ok=True)
-    for folder in (*sorted((f for f in log.rglob("*") if f.is_dir()), reverse=True), log):
-        with suppress(OSError):
-            folder.rmdir()
 
 
 class Storage:

@@ -19,7 +19,7 @@ from churnlake.indicators.sources import RECORD
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
-from churnlake.usage.sql import PEER_CODES, PEER_TEXTS, by_kind, counted
+from churnlake.usage.sql import by_kind, count_where, counted, least_peer_codes, with_peer_texts
 
 ONE_DAY = dt.timedelta(days=1)
 SERVICES = {VOICE: "voice", SMS: "sms", MMS: "mms", WAP: "wap"}
@@ -135,17 +135,15 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     met = all_events.where("peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap'")
     answered = "service = 'voice' AND seconds > 0"
     summed = met.groupBy(*_per(holders, "peer_key")).agg(
-        *(F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()),
-        F.count(F.expr(f"if({answered} AND direction = 'out', 1, null)")).alias("voice_out_calls"),
-        F.count(F.expr(f"if({answered} AND direction = 'in', 1, null)")).alias("voice_in_calls"),
+        *least_peer_codes(),
+        F.expr(count_where(f"{answered} AND direction = 'out'")).alias("voice_out_calls"),
+        F.expr(count_where(f"{answered} AND direction = 'in'")).alias("voice_in_calls"),
         F.expr(f"coalesce(sum(if({answered} AND direction = 'out', seconds, null)), 0)").alias("voice_out_seconds"),
         F.expr(f"coalesce(sum(if({answered} AND direction = 'in', seconds, null)), 0)").alias("voice_in_seconds"),
-        F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'out', 1, null)")).alias("message_out"),
-        F.count(F.expr("if(service IN ('sms', 'mms') AND direction = 'in', 1, null)")).alias("message_in"),
+        F.expr(count_where("service IN ('sms', 'mms') AND direction = 'out'")).alias("message_out"),
+        F.expr(count_where("service IN ('sms', 'mms') AND direction = 'in'")).alias("message_in"),
     )
-    texts = {name: F.expr(text) for name, text in PEER_TEXTS.items()}
-    told = summed.where(f"{CONTACTS} > 0").withColumns(texts)
-    found = _of_users(told.drop(*PEER_CODES), holders)
+    found = _of_users(with_peer_texts(summed.where(f"{CONTACTS} > 0")), holders)
     if holders is None:
         return found.withColumnRenamed("peer_key", "peer_id")
     zone = holders.zone
@@ -165,7 +163,7 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
 def places(all_events: DataFrame, settings: UsageSettings, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and cell: calls begun there, and those by night."""
     seen = all_events.where("cell_id IS NOT NULL")
-    night = f"count(if(hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}, 1, null))"
+    night = count_where(f"hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}")
     summed = seen.groupBy(*_per(holders, "cell_id")).agg(F.count("*").alias("voice_calls"), F.expr(night).alias("night_calls"))
     return _of_users(summed, holders)
 

@@ -25,7 +25,7 @@ from churnlake.tables.reference import (
     SUBSCRIPTIONS,
     TOUCHES,
 )
-from churnlake.usage.sql import PEER_CODES, PEER_TEXTS, counted
+from churnlake.usage.sql import count_where, counted, least_peer_codes, with_peer_texts
 
 USER_MONTH = ["user_id", "month"]
 DAYS_BACK = 90
@@ -137,7 +137,7 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
         }
     )
     found = days.groupBy(USER_MONTH).agg(
-        F.expr(counted("count_if(in_month)")).alias("days_with_records"),
+        F.expr(count_where("in_month")).alias("days_with_records"),
         *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in added_up),
         *(_made(i) for i in asked),
     )
@@ -162,13 +162,11 @@ def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFra
         F.expr(f"coalesce(sum(if(day < month, {CONTACTS}, null)), 0)").alias("contacts_before"),
         F.expr("coalesce(sum(if(day < month, voice_out_calls, null)), 0)").alias("voice_out_calls_before"),
         *(F.expr(f"coalesce(sum(if(day >= month, {name}, null)), 0)").alias(name) for name in columns),
-        F.expr(counted("count_if(day >= month)")).alias("days_met"),
-        *(F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()),
+        F.expr(count_where("day >= month")).alias("days_met"),
+        *least_peer_codes(),
     )
     known = _of_peers(months, tables)
-    told = per_peer.withColumns({name: F.expr(text) for name, text in PEER_TEXTS.items()}).join(
-        known, on=["peer_id", "month"], how="left"
-    )
+    told = with_peer_texts(per_peer).join(known, on=["peer_id", "month"], how="left")
     return told.withColumns({"is_away": F.expr(f"peer_area <> '{home_area}'"), "month_end": F.expr("last_day(month)")})
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
 from churnlake.tables.clean import NETWORKS
 
 COUNTED = re.compile(r"count_if\((.+)\)")
@@ -19,17 +22,30 @@ PEER_TEXTS = {
     "peer_network": f"element_at({_NETWORKS}, cast(network_place as int))",
     "peer_area": "concat('0', cast(area_number as string))",
 }
-"""What is known of a peer as numbers while rows are added up, and back: with a text to compare, Spark sorts all rows in place of
-hashing them, four times the work."""
+
+
+def least_peer_codes() -> list[Column]:
+    """What is known of a peer, as numbers to be added up with: with a text to compare, Spark sorts all rows in place of hashing them, four times the work."""
+    return [F.expr(f"min({code})").alias(name) for name, code in PEER_CODES.items()]
+
+
+def with_peer_texts(rows: DataFrame) -> DataFrame:
+    """The rows with peer_network and peer_area in place of the numbers of ``least_peer_codes``."""
+    return rows.withColumns({name: F.expr(text) for name, text in PEER_TEXTS.items()}).drop(*PEER_CODES)
+
+
+def count_where(condition: str) -> str:
+    """How many rows fulfil the condition. For Spark 4.1 that of a ``count_if`` is a column of its own, made row by row before it adds up."""
+    return f"count(if({condition}, 1, null))"
 
 
 def counted(formula: str) -> str:
-    """The formula; one that is a ``count_if`` as a count: Spark 4.1 makes the condition of each a column of its own, row by row, before it adds up.
+    """The formula; one that is a ``count_if`` throughout by ``count_where``.
 
     With ``by_kind``, over 6.2 million records and 92 sums: 22 s of processor time in place of 27.
     """
     found = COUNTED.fullmatch(formula)
-    return f"count(if({found[1]}, 1, null))" if found and _is_whole(found[1]) else formula
+    return count_where(found[1]) if found and _is_whole(found[1]) else formula
 
 
 def _is_whole(sql: str) -> bool:
