@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -54,14 +55,26 @@ def features(
         indicators: what to work out. A count is 0 for a user without rows in a source that is there, any other null.
     """
     asked = needed(indicators)
-    rows = _of_days(months, tables[USAGE], asked)
+    rows = _packed(_of_days(months, tables[USAGE], asked), USER_MONTH, "days")
+    columns = [F.col("days.*")]
     for name in dict.fromkeys(i.over for i in asked if i.over and i.over != "days"):
-        rows = _joined(rows, name, source(name, months, tables, home_area), asked)
+        over = [i for i in asked if i.over == name]
+        if (made := source(name, months, tables, home_area)) is None:
+            columns += [F.lit(None).cast(i.type).alias(i.name) for i in over]
+            continue
+        rows = rows.join(_packed(_added_up(made, name, over), USER_MONTH, name), on=USER_MONTH, how="left")
+        rows = rows.withColumn(name, F.coalesce(name, _none_of(over)))
+        columns.append(F.col(f"{name}.*"))
     if any(PLAN_MEAN in i.monthly for i in asked):
-        rows = rows.join(F.broadcast(_plan_means(months, tables)), on=["month", "plan_id"], how="left")
-    for level in levels(asked):
-        rows = rows.select("*", *(_made(i) for i in level))
-    return rows.select("month", "user_id", *(_finite(i) for i in indicators))
+        if SUBSCRIBERS in tables:
+            means = F.broadcast(_packed(_plan_means(months, tables), ["of_month", "of_plan"], "plan"))
+            rows = rows.join(means, on=F.expr("month = of_month AND subscriber.plan_id = of_plan"), how="left")
+            columns.append(F.col("plan.*"))
+        else:
+            columns += [F.lit(None).cast("double").alias(PLAN_MEAN + name) for name in TRENDS]
+    made_of_others = _inlined(levels(asked))
+    rows = rows.select(*USER_MONTH, *columns)
+    return rows.select("month", "user_id", *(_finite(made_of_others.get(i.name, i.name), i) for i in indicators))
 
 
 # ---- from formulas to columns
@@ -72,24 +85,42 @@ def _made(indicator: Indicator) -> Column:
     return F.expr(counted(indicator.monthly)).try_cast(indicator.type).alias(indicator.name)
 
 
-def _finite(indicator: Indicator) -> Column:
-    """The indicator's column; neither NaN nor infinity gets into a table."""
-    if indicator.type != DOUBLE:
-        return F.col(indicator.name)
-    return F.expr(f"if(abs({indicator.name}) < double('infinity'), {indicator.name}, null)").alias(indicator.name)
+def _finite(formula: str, indicator: Indicator) -> Column:
+    """What the formula says as the indicator's column; neither NaN nor infinity gets into a table."""
+    finite = f"if(abs({formula}) < double('infinity'), {formula}, null)" if indicator.type == DOUBLE else formula
+    return F.expr(finite).alias(indicator.name)
 
 
-def _joined(rows: DataFrame, name: str, source: DataFrame | None, indicators: Sequence[Indicator]) -> DataFrame:
-    """The rows with the indicators over one source, an aggregate of it per user and month."""
-    asked = [i for i in indicators if i.over == name]
-    if source is None:
-        return rows.select("*", *(F.lit(None).cast(i.type).alias(i.name) for i in asked))
-    columns = [_made(i) for i in asked]
+def _inlined(levels: Sequence[Sequence[Indicator]]) -> dict[str, str]:
+    """By name, the formulas of indicators made of others, those of later levels with what they name written out.
+
+    So that all is one projection: of hundreds of columns each costs as much as a join, for its code does not fit a core's cache.
+    """
+    told: dict[str, str] = {}
+    for level in levels:
+        told |= {i.name: f"try_cast({_written_out(i.monthly, told)} as {i.type.simpleString()})" for i in level}
+    return told
+
+
+def _written_out(formula: str, told: Mapping[str, str]) -> str:
+    return re.sub(r"\w+", lambda word: told.get(word[0], word[0]), counted(formula))
+
+
+def _added_up(rows: DataFrame, name: str, indicators: Sequence[Indicator]) -> DataFrame:
+    """One row per user and month with a row in the source: the indicators over it."""
+    columns = [_made(i) for i in indicators]
     # the register has one row per user and month already
-    found = source.select(*USER_MONTH, *columns) if name == "subscriber" else source.groupBy(USER_MONTH).agg(*columns)
-    rows = rows.join(found, on=USER_MONTH, how="left")
-    counts = {i.name: F.coalesce(i.name, F.lit(0).cast(i.type)) for i in asked if i.counts}
-    return rows.withColumns(counts)
+    return rows.select(*USER_MONTH, *columns) if name == "subscriber" else rows.groupBy(USER_MONTH).agg(*columns)
+
+
+def _none_of(indicators: Sequence[Indicator]) -> Column:
+    """The indicators of a user without a row in their source: counts are 0."""
+    return F.struct(*(F.lit(0 if i.counts else None).cast(i.type).alias(i.name) for i in indicators))
+
+
+def _packed(rows: DataFrame, keys: Sequence[str], name: str) -> DataFrame:
+    """The rows with all columns but the keys as one: joins move that as it lies, and do not write hundreds of columns anew each."""
+    return rows.select(*keys, F.struct(*(c for c in rows.columns if c not in keys)).alias(name))
 
 
 # ---- sources
@@ -307,16 +338,11 @@ def _plan_means(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     """One row per month and plan: means, over its users with a record in the month, of what trends are told of."""
     of_month = _spread(tables[USAGE].select("user_id", "day", *TRENDS), months, "day >= month AND day <= month_end")
     of_users = of_month.groupBy(USER_MONTH).agg(*(F.sum(name).alias(name) for name in TRENDS))
-    if SUBSCRIBERS not in tables:
-        return of_users.limit(0).select(
-            "month",
-            F.lit(None).cast("string").alias("plan_id"),
-            *(F.lit(None).cast("double").alias(PLAN_MEAN + name) for name in TRENDS),
-        )
     plans = _newest(tables[SUBSCRIBERS], months, "user_id", ["plan_id"])
     # of whole numbers and decimals, so that the order of users changes no digit
     means = (F.avg(name).cast("double").alias(PLAN_MEAN + name) for name in TRENDS)
-    return of_users.join(plans, on=USER_MONTH, how="inner").groupBy("month", "plan_id").agg(*means)
+    found = of_users.join(plans, on=USER_MONTH, how="inner")
+    return found.groupBy(F.col("month").alias("of_month"), F.col("plan_id").alias("of_plan")).agg(*means)
 
 
 MADE_OF: dict[str, tuple[Table, Callable[[Sequence[dt.date], Tables], DataFrame]]] = {
