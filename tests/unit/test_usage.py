@@ -13,7 +13,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DecimalType
 
-from churnlake.core.contract import Table
+from churnlake.core.contract import Indicator, Table
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
@@ -21,7 +21,7 @@ from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.settings import Settings
 from churnlake.tables.clean import SMS, VOICE, WAP
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reference import CELLS, LIVES, SUBSCRIBERS
+from churnlake.tables.reference import BILLS, CELLS, LIVES, RECHARGES, SUBSCRIBERS, SUBSCRIPTIONS
 from churnlake.usage import daily
 from churnlake.usage.features import features
 from churnlake.usage.sql import by_kind, counted
@@ -231,6 +231,23 @@ def test_what_has_no_value_is_null_and_never_a_number_that_is_none(spark: SparkS
             assert value is None or not isinstance(value, float) or math.isfinite(value), i.name
             if row.user_id == 1 and (i.unit.name.startswith("share") or "_deviation_" in i.name):
                 assert value is None, i.name
+
+
+def widths(plan: Any, of: tuple[str, ...]) -> list[int]:
+    """How many columns each node of these kinds gives, in a plan of the JVM."""
+    below = plan.children()
+    mine = [plan.output().size()] if plan.nodeName() in of else []
+    return mine + [n for at in range(below.size()) for n in widths(below.apply(at), of)]
+
+
+@pytest.mark.parametrize("asked", [INDICATORS, ALL_ITEMS], ids=["monthly", "items"])
+def test_joins_are_narrow_and_all_formulas_one_projection(spark: SparkSession, asked: tuple[Indicator, ...]) -> None:
+    """Each projection of hundreds of columns more costs what a join does: once there were nine."""
+    names = (USAGE, EDGES, PLACES, DEVICES, SUBSCRIBERS, BILLS, RECHARGES, SUBSCRIPTIONS)
+    found = features([on(1)], {table: rows(spark, table, {}) for table in names}, "010", asked)
+    plan = found._jdf.queryExecution().optimizedPlan()
+    assert [n for n in widths(plan, ("Project",)) if n > 100] == [len(asked) + 2]
+    assert max(widths(plan, ("Join",))) < 50
 
 
 def test_a_cell_that_no_register_knows_is_at_no_distance(spark: SparkSession) -> None:
