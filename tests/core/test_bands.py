@@ -105,6 +105,23 @@ def test_messages_of_a_public_holiday_and_roaming_of_a_travel_season_are_no_faul
     assert verdicts(learnt_checks(roaming, Days(days[-1], days[-1]), at_home)) == {days[-1]: (False, "warn")}
 
 
+def test_calls_made_roaming_by_mistake_are_found_in_and_after_a_travel_season(settings: QualitySettings) -> None:
+    """The season's own ebb and flow once made its bands so wide that half of a day's calls could turn to roaming unseen."""
+
+    def away(day: dt.date) -> float:
+        """Rising from 4 % on 25 January to 25 % at Spring Festival, back to 4 % on 27 February."""
+        return 0.04 + 0.21 * max(0.0, 1 - abs((day - dt.date(2005, 2, 9)).days) / 16)
+
+    days = [dt.date(2005, 1, 1) + dt.timedelta(days=i) for i in range(80)]
+    sound = {day: away(day) * (1 + 0.1 * ((day.toordinal() * 7) % 5 - 2)) for day in days}
+    asked = learnt_checks(measured("clean.voice", "roaming_share", sound), Days(days[20], days[-1]), settings)
+    assert asked
+    assert all(one.has_passed for one in asked)
+    for wrong in (dt.date(2005, 2, 4), dt.date(2005, 3, 3), dt.date(2005, 3, 13)):
+        told = measured("clean.voice", "roaming_share", {**sound, wrong: 0.5 + sound[wrong] / 2})
+        assert not verdicts(learnt_checks(told, Days(wrong, wrong), settings))[wrong][0], wrong
+
+
 def test_fewer_unknown_cells_are_no_fault_and_few_rows_say_little(settings: QualitySettings) -> None:
     day = WEEKS[-1]
 
