@@ -149,11 +149,20 @@ def test_a_withheld_peer_and_a_service_number(spark: SparkSession, key: Key, set
 
 
 def test_a_handset_that_gives_no_identity_has_none(spark: SparkSession, key: Key, settings: LandingSettings) -> None:
-    zeros = ["0" * digits for digits in (1, 14, 15, 16)]
-    none = [None, "", *zeros, "3501234512", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
-    calls = [{"number": OWN, "imei": imei} for imei in none]
-    found = clean.voice(raw(spark, RAW_VOICE, *calls), key, settings, ZONE, False).select("imei_key", "tac").collect()
-    assert [tuple(row) for row in found] == [(None, None)] * len(none)
+    zeros = ["0" * digits for digits in (14, 15, 16)]
+    unreadable = ["0", "3501234512", "3501234512345", "35012345123x560", "+3501234512345", "              0"]
+    wanted = {
+        None: None,
+        "": None,
+        **dict.fromkeys(zeros, "zeros"),
+        **dict.fromkeys(unreadable, "unreadable"),
+        "350123451234560": "whole",
+    }
+    calls = [{"number": OWN, "imei": imei} for imei in wanted]
+    cleaned = clean.voice(raw(spark, RAW_VOICE, *calls), key, settings, ZONE, False)
+    found = cleaned.select("imei_key", "tac", "imei_form").collect()
+    assert [row.imei_form for row in found] == list(wanted.values())
+    assert all((row.imei_key is None, row.tac is None) == (row.imei_form != "whole",) * 2 for row in found)
 
 
 def test_the_last_places_of_an_imei_do_not_count(spark: SparkSession, key: Key, settings: LandingSettings) -> None:

@@ -135,6 +135,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "steps": found,
         "peak_memory_mb": peak,
         "largest_method_bytes": largest,
+        "too_long": jit.too_long(logs / "spark.log"),
         "fallbacks": jit.fallbacks(logs / "spark.log"),
     }
 
@@ -212,7 +213,8 @@ def _told(runs: list[dict[str, Any]], others: list[dict[str, Any]], alone: dict[
         "peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in runs),
         "duckdb_peak_memory_mb": max(run["peak_memory_mb"] or 0 for run in others),
         "largest_method_bytes": max(run["largest_method_bytes"] for run in runs),
-        "method_limit_bytes": jit.HUGE_METHOD, "plans_without_whole_stage_code": max(run["fallbacks"] for run in runs),
+        "method_limit_bytes": jit.HUGE_METHOD, "methods_beyond": runs[-1]["too_long"],
+        "plans_without_whole_stage_code": max(run["fallbacks"] for run in runs),
         "steps": told,
     }  # fmt: skip
 
@@ -237,6 +239,7 @@ def _show(found: dict[str, Any], console: Console) -> None:
         (
             "generated code",
             f"largest method {found['largest_method_bytes']:,} bytes of {found['method_limit_bytes']:,} that a JVM compiles; "
+            f"beyond it {', '.join(f'{name} ({size:,})' for name, size in found['methods_beyond'].items()) or 'none'}; "
             f"{found['plans_without_whole_stage_code']} plans without whole-stage code",
         ),
         ("results", "agree, user by user" if found["results_agree"] else "DIFFER: " + apart_ones),

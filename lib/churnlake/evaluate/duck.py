@@ -216,6 +216,8 @@ def _clean(con: Any, task: Task, feed: str) -> None:
             "cell_id": "cell",
             "imei_key": "pseudonym('imei', handset)",
             "tac": "left(handset, 8)",
+            "imei_form": "CASE WHEN handset IS NOT NULL THEN 'whole' WHEN left(imei, 14) = '00000000000000' THEN 'zeros' "
+            "WHEN trim(imei) <> '' THEN 'unreadable' END",
             "forwarded_key": "pseudonym('number', forwarded_party.number)",
             "forwarded_network": "forwarded_party.network",
             "release_cause": _codes("release", RELEASES),

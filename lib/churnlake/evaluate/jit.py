@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,24 @@ def watch(spark: SparkSession) -> None:
     kept = sizes.getClass().getDeclaredField("reservoir")
     kept.setAccessible(True)
     kept.set(sizes, jvm.com.codahale.metrics.SlidingWindowReservoir(MOST_METHODS))
-    level = jvm.org.apache.logging.log4j.Level.INFO
-    jvm.org.apache.logging.log4j.core.config.Configurator.setLevel("org.apache.spark.sql.execution.WholeStageCodegenExec", level)
+    for name in ("execution.WholeStageCodegenExec", "catalyst.expressions.codegen.CodeGenerator"):
+        level = jvm.org.apache.logging.log4j.Level.INFO
+        jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(f"org.apache.spark.sql.{name}", level)
 
 
 def largest_method(spark: SparkSession) -> int:
     """Bytes of the largest method generated since ``watch``."""
     jvm: Any = spark._jvm
     return int(jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_GENERATED_METHOD_BYTECODE_SIZE().getSnapshot().getMax())
+
+
+def too_long(log: Path) -> dict[str, int]:
+    """By name, the bytes of methods that Spark's own log, since ``watch``, says to be too long for a JVM to compile.
+
+    ``serializefromobject_`` is Delta's own reading of a table's log.
+    """
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    return {name: int(size) for name, size in re.findall(r"too long to be JIT compiled: \S*\.(\w+)\S* is (\d+) bytes", text)}
 
 
 def fallbacks(log: Path) -> int:

@@ -85,6 +85,7 @@ def sums(table: Table, late_days: int) -> dict[str, str]:
     if "imei_key" in names:
         found["null_imei"] = "imei_key is null"
         found["unknown_tac"] = "is_unknown_tac"
+        found["unread_imei"] = "imei_form = 'unreadable'"
     return found
 
 
@@ -103,6 +104,7 @@ RATIOS: Mapping[str, tuple[str, str]] = {
     "unknown_cell_share": ("unknown_cell", "rows"),
     "null_imei_share": ("null_imei", "rows"),
     "unknown_tac_share": ("unknown_tac", "rows"),
+    "unread_imei_share": ("unread_imei", "rows"),
 }
 """By measure, the sum it is made of and the count it is taken over."""
 
@@ -128,6 +130,7 @@ BANDED: Mapping[str, Measure] = {
         _more("unknown_cell_share", "consistency", "records whose cell is in no register", "travel"),
         _more("null_imei_share", "completeness", "records without handset"),
         _more("unknown_tac_share", "consistency", "records whose handset type is in no register"),
+        _more("unread_imei_share", "validity", "records whose handset can not be read"),
         Measure("users_per_imei", "count", "uniqueness", "most numbers on one handset", True),
         _more("stranger_share", "consistency", "numbers that are nobody's in reference.lives"),
         Measure("on_net_share", "share", "consistency", "records whose other party is ours"),

@@ -82,6 +82,14 @@ VOICE = Table(
             pseudonym="imei",
         ),
         Column("tac", STRING, "Type allocation code in clear.", optional=True),
+        Column(
+            "imei_form",
+            STRING,
+            "How the equipment identity came: whole, zeros, or unreadable; null when it did not come.",
+            one_of=("whole", "zeros"),
+            optional=True,
+            severity="warn",
+        ),
         Column("forwarded_key", LONG, "Pseudonym of the number a forwarded call went on to.", optional=True, pseudonym="other"),
         Column("forwarded_network", STRING, "Network a forwarded call went on to.", one_of=NETWORKS, optional=True),
         Column(
