@@ -102,7 +102,7 @@ def taken(spark: SparkSession, noisy: NoisyCity, tmp_path_factory: pytest.TempPa
             # a village: some hundred records a day, and incidents from its second week on
             "quality.least_rows=50",
             "quality.band_least_days=8",
-            "quality.travel_slack=1",
+            "quality.travel_slack=1.5",
         ],
     )
     days = Days(noisy.scenario.first_day, noisy.scenario.last_day)

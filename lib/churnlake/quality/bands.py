@@ -95,27 +95,29 @@ def _judged(
     travel, taught = _days_of(s.travel_seasons), _Taught()
     for i, day in enumerate(dates):
         past = _within_window(taught.days, dates, day, s.band_window_days)
-        # people leave and come back day by day, weekend or not: a season's days are known by those just before, and tell nothing
-        # of ordinary ones
+        # people leave and come back day by day, weekend or not: a season's days are known by those just before, and by how far a
+        # day is from the next; they tell nothing of ordinary ones
         moves, is_away = measure.moves_with == "travel", day in travel
         ordinary = [j for j in past if dates[j] not in travel] if moves and not is_away else []
         past = ordinary if len(ordinary) >= s.band_least_days else past
         alike = past if moves else [j for j in past if weekend[j] == weekend[i]]
         is_outside = False
         if len(past) >= s.band_least_days and len(alike) >= LEAST_OF_CLASS:
-            near = alike[-DAYS_NEAR:] if moves and is_away else alike
-            middle = float(np.median(x[near]))
-            # of both classes, each from its own middle: few weekends alone say little of the spread
-            others = sorted(set(past) - set(alike))
-            apart = [*np.abs(x[near] - middle)] + ([*np.abs(x[others] - np.median(x[others]))] if others else [])
             rows_usual = float(np.median(weights[alike]))
-            slack = max(
-                s.band_mads * float(np.median(apart)), floor(measure.scale, middle, min(rows_usual, max(weights[i], 1.0)), s)
-            )
-            if day in free and measure.moves_with == "holiday":
-                slack += math.log(s.holiday_volume)
-            elif is_away and measure.moves_with:
-                slack *= s.travel_slack
+            slack = floor(measure.scale, float(np.median(x[alike])), min(rows_usual, max(weights[i], 1.0)), s)
+            if moves and is_away:
+                middle = float(np.median(x[past[-DAYS_NEAR:]]))
+                slack = max(s.band_mads * float(np.median(np.abs(np.diff(x[past])))), s.travel_slack * slack)
+            else:
+                middle = float(np.median(x[alike]))
+                # of both classes, each from its own middle: few weekends alone say little of the spread
+                others = sorted(set(past) - set(alike))
+                apart = [*np.abs(x[alike] - middle)] + ([*np.abs(x[others] - np.median(x[others]))] if others else [])
+                slack = max(s.band_mads * float(np.median(apart)), slack)
+                if day in free and measure.moves_with == "holiday":
+                    slack += math.log(s.holiday_volume)
+                elif is_away and measure.moves_with:
+                    slack *= s.travel_slack
             off = x[i] - middle if measure.only_more else abs(x[i] - middle)
             is_outside = off > slack
             if days.first <= day <= days.last:
