@@ -7,6 +7,7 @@ from pathlib import Path
 from churnlake.core.job import Report
 from churnlake.core.lake import TABLE_WRITTEN, Written
 from churnlake.core.runs import Days
+from churnlake.evaluate import jit
 from churnlake.evaluate.sides import steps, tasks
 from churnlake.tables.daily import EDGES, USAGE
 
@@ -35,3 +36,14 @@ def test_each_table_has_its_part_of_the_time_by_its_tasks_and_its_own_shuffle(tm
     assert [(s["name"], s["seconds"], s["shuffle_bytes"]) for s in found] == [
         ("build_daily", 3.0, 0), (USAGE.name, 6.75, 15), (EDGES.name, 2.25, 7),
     ]  # fmt: skip
+
+
+def test_methods_too_long_to_compile_are_named_from_sparks_log(tmp_path: Path) -> None:
+    log = tmp_path / "spark.log"
+    assert (jit.too_long(log), jit.fallbacks(log)) == ({}, 0)
+    said = "Generated method too long to be JIT compiled: org.apache.spark.sql.catalyst.expressions.GeneratedClass$Stage8.write_0$ is 8007 bytes"
+    log.write_text(
+        f"22:46:57 INFO CodeGenerator: {said}\n22:46:58 INFO CodeGenerator: Code generated in 9 ms\n"
+        "22:47:00 WARN WholeStageCodegenExec: Whole-stage codegen disabled for plan (id=8)\n"
+    )
+    assert (jit.too_long(log), jit.fallbacks(log)) == ({"write_0": 8007}, 1)

@@ -22,8 +22,8 @@ def watch(spark: SparkSession) -> None:
     kept = sizes.getClass().getDeclaredField("reservoir")
     kept.setAccessible(True)
     kept.set(sizes, jvm.com.codahale.metrics.SlidingWindowReservoir(MOST_METHODS))
+    level = jvm.org.apache.logging.log4j.Level.INFO
     for name in ("execution.WholeStageCodegenExec", "catalyst.expressions.codegen.CodeGenerator"):
-        level = jvm.org.apache.logging.log4j.Level.INFO
         jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(f"org.apache.spark.sql.{name}", level)
 
 
@@ -38,14 +38,15 @@ def too_long(log: Path) -> dict[str, int]:
 
     ``serializefromobject_`` is Delta's own reading of a table's log.
     """
-    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    return {name: int(size) for name, size in re.findall(r"too long to be JIT compiled: \S*\.(\w+)\S* is (\d+) bytes", text)}
+    return {
+        name: int(size) for name, size in re.findall(r"too long to be JIT compiled: \S*\.(\w+)\S* is (\d+) bytes", _text(log))
+    }
 
 
 def fallbacks(log: Path) -> int:
     """How many plans Spark's own log says to have run without whole-stage code, for its length or because it did not compile."""
-    if not log.is_file():
-        return 0
-    return sum(
-        any(words in line for words in FELL_BACK) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-    )
+    return sum(any(words in line for words in FELL_BACK) for line in _text(log).splitlines())
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""

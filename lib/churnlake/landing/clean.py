@@ -28,8 +28,8 @@ def voice(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque
     # A cast there and back proves that the text is digits only; all zeros means that the handset gave none.
     digits = handset.try_cast("bigint")
     is_handset = (digits > 0) & (F.lpad(digits.cast("string"), IMEI_DIGITS, "0") == handset)
-    form = F.when(is_handset, "whole").when(handset == "0" * IMEI_DIGITS, "zeros").otherwise("unreadable")
-    told = parties.withColumns({"handset": F.when(is_handset, handset), "imei_form": F.when(F.trim("imei") != "", form)})
+    told = parties.withColumn("handset", F.when(is_handset, handset))
+    form = F.when(F.col("handset").isNotNull(), "whole").when(handset == "0" * IMEI_DIGITS, "zeros")
     found = {
         **_peer(key),
         **_time(zone),
@@ -37,7 +37,7 @@ def voice(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque
         "is_ip": F.coalesce("peer_number_is_ip", F.lit(False)),
         "imei_key": key.pseudonym(F.col("handset"), "imei"),
         "tac": F.substring("handset", 1, 8),
-        "imei_form": F.col("imei_form"),
+        "imei_form": form.when(F.trim("imei") != "", "unreadable"),
         "forwarded_key": key.pseudonym(F.col("forwarded_to_number"), "number"),
         "forwarded_network": F.col("forwarded_to_network"),
     }

@@ -103,21 +103,21 @@ def _judged(
         alike = past if moves else [j for j in past if weekend[j] == weekend[i]]
         is_outside = False
         if len(past) >= s.band_least_days and len(alike) >= LEAST_OF_CLASS:
+            in_season = moves and is_away
+            middle = float(np.median(x[past[-DAYS_NEAR:] if in_season else alike]))
             rows_usual = float(np.median(weights[alike]))
-            slack = floor(measure.scale, float(np.median(x[alike])), min(rows_usual, max(weights[i], 1.0)), s)
-            if moves and is_away:
-                middle = float(np.median(x[past[-DAYS_NEAR:]]))
-                slack = max(s.band_mads * float(np.median(np.abs(np.diff(x[past])))), s.travel_slack * slack)
+            least = floor(measure.scale, middle, min(rows_usual, max(weights[i], 1.0)), s)
+            if in_season:
+                apart, least = np.abs(np.diff(x[past])), least * s.travel_slack
             else:
-                middle = float(np.median(x[alike]))
                 # of both classes, each from its own middle: few weekends alone say little of the spread
                 others = sorted(set(past) - set(alike))
-                apart = [*np.abs(x[alike] - middle)] + ([*np.abs(x[others] - np.median(x[others]))] if others else [])
-                slack = max(s.band_mads * float(np.median(apart)), slack)
-                if day in free and measure.moves_with == "holiday":
-                    slack += math.log(s.holiday_volume)
-                elif is_away and measure.moves_with:
-                    slack *= s.travel_slack
+                apart = np.abs(np.concatenate([x[of] - np.median(x[of]) for of in (alike, others) if of]))
+            slack = max(s.band_mads * float(np.median(apart)), least)
+            if measure.moves_with == "holiday" and day in free:
+                slack += math.log(s.holiday_volume)
+            elif measure.moves_with == "holiday" and is_away:
+                slack *= s.travel_slack
             off = x[i] - middle if measure.only_more else abs(x[i] - middle)
             is_outside = off > slack
             if days.first <= day <= days.last:

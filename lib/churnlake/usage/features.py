@@ -82,7 +82,11 @@ def features(
 
 def _made(indicator: Indicator) -> Column:
     """The formula as a column of its type; what does not fit the type is null."""
-    return F.expr(counted(indicator.monthly)).try_cast(indicator.type).alias(indicator.name)
+    return F.expr(_typed(counted(indicator.monthly), indicator)).alias(indicator.name)
+
+
+def _typed(formula: str, indicator: Indicator) -> str:
+    return f"try_cast({formula} as {indicator.type.simpleString()})"
 
 
 def _finite(formula: str, indicator: Indicator) -> Column:
@@ -98,12 +102,12 @@ def _inlined(levels: Sequence[Sequence[Indicator]]) -> dict[str, str]:
     """
     told: dict[str, str] = {}
     for level in levels:
-        told |= {i.name: f"try_cast({_written_out(i.monthly, told)} as {i.type.simpleString()})" for i in level}
+        told |= {i.name: _typed(_written_out(i.monthly, told), i) for i in level}
     return told
 
 
 def _written_out(formula: str, told: Mapping[str, str]) -> str:
-    return re.sub(r"\w+", lambda word: told.get(word[0], word[0]), counted(formula))
+    return re.sub(r"\w+", lambda word: told.get(word[0], word[0]), formula)
 
 
 def _added_up(rows: DataFrame, name: str, indicators: Sequence[Indicator]) -> DataFrame:
