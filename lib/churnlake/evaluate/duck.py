@@ -2,7 +2,7 @@
 
 Written for DuckDB as its users would write it: one pass over the files with its own CSV reader, numbers of the usual form told
 apart from the few that need a pattern, repeats found by one narrow aggregation, tables as Parquet sorted like ours. It shares
-the daily formulas with the house, which are plain SQL, and nothing else. Reads the city's own feeds only.
+the daily formulas with the house, put in its own words, and nothing else. Reads the city's own feeds only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from churnlake.evaluate.duck_formulas import daily
 from churnlake.evaluate.duck_numbers import declare
 from churnlake.indicators import DAILY
 from churnlake.indicators.hours import HOUR_UNIT
@@ -300,7 +301,7 @@ def events(clean: Mapping[str, str]) -> str:
 
 
 def _usage(_: UsageSettings) -> str:
-    formulas = ", ".join(f"{i.daily} AS {i.name}" for i in DAILY)
+    formulas = ", ".join(f"{daily(i)} AS {i.name}" for i in DAILY)
     return f"SELECT day, user_id, {formulas} FROM events GROUP BY day, user_id"
 
 

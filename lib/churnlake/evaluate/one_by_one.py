@@ -27,7 +27,7 @@ EVERY, FIRST = 22, 10
 """The subset measured: every 22nd of those that stand alone, from one where every kind of source is met."""
 WARM_UP = 5
 BY_NAME = {i.name: i for i in DAILY}
-ADDED_UP = re.compile(r"sum\(if\((.+), (\w+), 0\)\)")
+ADDED_UP = re.compile(r"coalesce\(sum\((?P<column>\w+)\) filter \(where (?P<condition>.+)\), 0\)")
 ANSWERED = "service = 'voice' AND seconds > 0 AND direction IN ('out', 'in')"
 MET = f"peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND ({ANSWERED} OR service IN ('sms', 'mms')) AND months_back < 2"
 EDGES = {
@@ -117,9 +117,9 @@ def _dated(rows: DataFrame, month: dt.date) -> DataFrame:
 def _of_days(dated: DataFrame, indicator: Indicator) -> DataFrame:
     """One grouping where it only adds up what some records have, else one by day before it."""
     plain = ADDED_UP.fullmatch(indicator.monthly)
-    if plain and plain[2] in BY_NAME:
-        made = F.expr(BY_NAME[plain[2]].daily).try_cast(indicator.type).alias(indicator.name)
-        return dated.where(plain[1]).groupBy("user_id").agg(made)
+    if plain and plain["column"] in BY_NAME:
+        made = F.expr(BY_NAME[plain["column"]].daily).try_cast(indicator.type).alias(indicator.name)
+        return dated.where(plain["condition"]).groupBy("user_id").agg(made)
     day = ["month", "month_end", "days_back", "months_back", "in_month", "weekday"]
     named = words([indicator.monthly])
     daily = [F.expr(i.daily).alias(i.name) for i in DAILY if i.name in named]

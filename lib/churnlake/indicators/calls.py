@@ -7,7 +7,7 @@ from churnlake.indicators.units import DAYS, EVENTS, HOURS, MEAN_SECONDS, MESSAG
 
 OUT, IN = "service = 'voice' and direction = 'out'", "service = 'voice' and direction = 'in'"
 LONGEST_GAP = """array_max(transform(
-  split(lpad(bin(coalesce(bit_or(if(in_month and own_events > 0, shiftleft(1L, datediff(day, month)), null)), 0L)), day(any_value(month_end)), '0'), '1'),
+  split(lpad(bin(coalesce(bit_or(shiftleft(1L, datediff(day, month))) filter (where in_month and own_events > 0), 0L)), day(any_value(month_end)), '0'), '1'),
   silence -> length(silence)))"""
 TRENDS: dict[str, tuple[Unit, str]] = {
     "own_events": (EVENTS, "own events"),
@@ -24,14 +24,14 @@ MOMENTS = (
         "first_contact_at",
         MOMENT,
         "First call or message of the day.",
-        daily="min(if(service <> 'wap', started_at, null))",
+        daily="min(started_at) filter (where service <> 'wap')",
         merge="min",
     ),
     Indicator(
         "last_contact_at",
         MOMENT,
         "Last call or message of the day.",
-        daily="max(if(service <> 'wap', started_at, null))",
+        daily="max(started_at) filter (where service <> 'wap')",
         merge="max",
     ),
 )
@@ -99,14 +99,14 @@ CALLS = (
         DAYS,
         "Days from the last own outgoing event to the month's end; null when there was none in the month.",
         over="days",
-        monthly="datediff(any_value(month_end), max(if(in_month and own_events > 0, day, null)))",
+        monthly="datediff(any_value(month_end), max(day) filter (where in_month and own_events > 0))",
     ),
     Indicator(
         "last_call_days",
         DAYS,
         "Days from the last call made to the month's end, within three months.",
         over="days",
-        monthly="datediff(any_value(month_end), max(if(voice_out_calls > 0, day, null)))",
+        monthly="datediff(any_value(month_end), max(day) filter (where voice_out_calls > 0))",
     ),
     Indicator(
         "longest_silence_days",
@@ -120,8 +120,8 @@ CALLS = (
         HOURS,
         "Mean time between one call or message and the next (bandicoot, cider: interevent time).",
         over="days",
-        monthly="(unix_micros(max(if(in_month, last_contact_at, null))) - unix_micros(min(if(in_month, first_contact_at, null)))) / 3.6e9D"
-        " / nullif(sum(if(in_month, contact_events, 0)) - 1, 0)",
+        monthly="(unix_micros(max(last_contact_at) filter (where in_month)) - unix_micros(min(first_contact_at) filter (where in_month))) / 3.6e9D"
+        " / nullif(sum(contact_events) filter (where in_month) - 1, 0)",
     ),
     Indicator(
         "voice_out_mean_seconds",
@@ -212,7 +212,7 @@ CALLS = (
         RATIO,
         "Own events of the last ten days over a third of the month's.",
         over="days",
-        monthly="sum(if(days_back < 10, own_events, 0)) * 3.0D / nullif(sum(if(in_month, own_events, 0)), 0)",
+        monthly=f"{total('days_back < 10', 'own_events')} * 3.0D / nullif(sum(own_events) filter (where in_month), 0)",
     ),
     *(
         Indicator(
@@ -220,7 +220,7 @@ CALLS = (
             unit,
             f"{words[0].upper()}{words[1:]} in the last {days} days.",
             over="days",
-            monthly=f"sum(if(days_back < {days}, {name}, 0))",
+            monthly=total(f"days_back < {days}", name),
         )
         for name, (unit, words) in TRENDS.items()
         for days in (7, 30, 90)

@@ -1,7 +1,7 @@
 """Fee structure: what the records, bills and plan cost the user."""
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators.formulas import share
+from churnlake.indicators.formulas import share, total
 from churnlake.indicators.units import BILLS, RATIO, SHARE, YUAN
 
 RECORDS = {
@@ -28,13 +28,12 @@ BILLED = {
 WHOLE = " + ".join(column for _, column in BILLED.values())
 
 FEE = (
-    # null, not 0: an integer beside it makes the fee a decimal too long to be summed as one machine word
     *(
         Indicator(
             f"{name}_fee_yuan",
             YUAN,
             f"Fees of {words}.",
-            daily=f"coalesce(sum({f'if({condition}, fee_yuan, null)' if condition else 'fee_yuan'}), 0)",
+            daily=total(condition, "fee_yuan") if condition else "coalesce(sum(fee_yuan), 0)",
         )
         for name, (words, condition) in RECORDS.items()
     ),
@@ -64,7 +63,7 @@ FEE = (
         YUAN,
         "Mean monthly record fees of this and the two months before, as far as the user was there.",
         over="days",
-        monthly="sum(if(months_back < 3, usage_fee_yuan, null)) / nullif("
+        monthly="sum(usage_fee_yuan) filter (where months_back < 3) / nullif("
         "max(if(months_back = 0, 1, 0)) + max(if(months_back = 1, 1, 0)) + max(if(months_back = 2, 1, 0)), 0)",
     ),
     Indicator(

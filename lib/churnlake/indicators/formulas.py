@@ -12,8 +12,8 @@ def share(part: str, whole: str) -> str:
 
 
 def total(condition: str, column: str) -> str:
-    """The sum of a column over the records that fulfil a condition."""
-    return f"coalesce(sum(if({condition}, {column}, 0)), 0)"
+    """The sum of a column over the rows that fulfil a condition; 0 where none does."""
+    return f"coalesce(sum({column}) filter (where {condition}), 0)"
 
 
 def entropy(column: str) -> str:

@@ -5,6 +5,7 @@ as long as no hour of one user holds more than a million (``LIMIT``).
 """
 
 from churnlake.core.contract import Indicator
+from churnlake.indicators.formulas import total
 from churnlake.indicators.units import WORD
 
 KINDS = {
@@ -24,7 +25,7 @@ HOURS = tuple(
         WORD,
         f"{words[0].upper()}{words[1:]} in each hour from {EACH * word}:00 to {EACH * (word + 1)}:00, three counts in one number.",
         # hour_unit is 1, 2^20 or 2^40 by the hour's place in its word
-        daily=f"coalesce(sum(if({condition} and hour >= {EACH * word} and hour < {EACH * (word + 1)}, hour_unit, 0)), 0)",
+        daily=total(f"{condition} and hour >= {EACH * word} and hour < {EACH * (word + 1)}", "hour_unit"),
     )
     for kind, (words, condition) in KINDS.items()
     for word in range(WORDS)

@@ -1,6 +1,7 @@
 """Items: the data behind mining of data services, 833 in seven types (seed 002), beside the ten views and in a table of their own."""
 
 from churnlake.core.contract import Indicator, Unit
+from churnlake.indicators.formulas import total
 from churnlake.indicators.hours import KINDS, at
 from churnlake.indicators.time import COUNTED, WEEKDAYS, by_weekday
 from churnlake.indicators.units import CALLS, DAYS, FLAG, HANDSETS, MESSAGES, SECONDS, SESSIONS, YUAN
@@ -41,7 +42,7 @@ NUMBERS = {"repeated": "one digit again and again", "sequence": "a sequence", "l
 
 
 def _held(code: str, what: str) -> str:
-    return f"max(if(service = '{code}' and is_held, {what}, null))"
+    return f"max({what}) filter (where service = '{code}' and is_held)"
 
 
 def _hours(direction_of: dict[str, str]) -> tuple[Indicator, ...]:
@@ -98,7 +99,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 FLAG,
                 f"Used this month: {words}.",
                 over="days",
-                monthly=f"if(sum(if(in_month, {formula}, 0)) > 0, 1, 0)",
+                monthly=f"if({total('in_month', formula)} > 0, 1, 0)",
             )
             for name, (_, words, formula) in BEARERS.items()
         ),

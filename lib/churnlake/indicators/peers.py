@@ -1,7 +1,7 @@
 """Call peers: the circle, the networks it is on, and where the user moves."""
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators.formulas import entropy, pareto, share, top
+from churnlake.indicators.formulas import entropy, pareto, share, top, total
 from churnlake.indicators.units import AREAS, CALLS, CELLS, CODE, DAYS, KM, MEAN, MEAN_DAYS, MESSAGES, NATS, RATIO, SECONDS, SHARE
 from churnlake.indicators.units import PEERS as COUNTED
 
@@ -47,7 +47,7 @@ PEERS = (
             CALLS,
             f"Calls made to {words} numbers.",
             over="edges",
-            monthly=f"sum(if(peer_network in ({codes}), voice_out_calls, 0))",
+            monthly=total(f"peer_network in ({codes})", "voice_out_calls"),
         )
         for name, (words, codes) in NETWORKS.items()
     ),
@@ -57,7 +57,7 @@ PEERS = (
             CALLS,
             f"Calls received from {words} numbers.",
             over="edges",
-            monthly=f"sum(if(peer_network in ({codes}), voice_in_calls, 0))",
+            monthly=total(f"peer_network in ({codes})", "voice_in_calls"),
         )
         for name, (words, codes) in NETWORKS.items()
     ),
@@ -67,7 +67,7 @@ PEERS = (
             SECONDS,
             f"Seconds of calls made to {words} numbers.",
             over="edges",
-            monthly=f"sum(if(peer_network in ({codes}), voice_out_seconds, 0))",
+            monthly=total(f"peer_network in ({codes})", "voice_out_seconds"),
         )
         for name, (words, codes) in NETWORKS.items()
     ),
@@ -77,7 +77,7 @@ PEERS = (
             MESSAGES,
             f"SMS and MMS sent to {words} numbers.",
             over="edges",
-            monthly=f"sum(if(peer_network in ({codes}), message_out, 0))",
+            monthly=total(f"peer_network in ({codes})", "message_out"),
         )
         for name, (words, codes) in NETWORKS.items()
         if name not in ("fixed",)
@@ -144,7 +144,7 @@ PEERS = (
         CALLS,
         "Calls made to the competitor's numbers the month before.",
         over="edges",
-        monthly=f"sum(if({COMPETITOR}, voice_out_calls_before, 0))",
+        monthly=total(COMPETITOR, "voice_out_calls_before"),
     ),
     Indicator(
         "peers",
@@ -293,7 +293,7 @@ PEERS = (
         SHARE,
         "Their part of contacts.",
         over="edges",
-        monthly="cast(sum(if(has_left, contacts, 0)) as double) / nullif(sum(contacts), 0)",
+        monthly=share(total("has_left", "contacts"), "sum(contacts)"),
     ),
     Indicator(
         "peers_mms",

@@ -1,7 +1,7 @@
 """Recharges: how often, how much, how long since."""
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators.formulas import share
+from churnlake.indicators.formulas import share, total
 from churnlake.indicators.units import DAYS, MEAN_DAYS, RATIO, RECHARGES, YUAN
 
 RECHARGE = (
@@ -11,7 +11,7 @@ RECHARGE = (
         YUAN,
         "Recharged in the month.",
         over="recharges",
-        monthly="coalesce(sum(if(in_month, amount_yuan, null)), 0)",
+        monthly=total("in_month", "amount_yuan"),
     ),
     Indicator("recharges_3m", RECHARGES, "Recharges of this and the two months before.", over="recharges", monthly="count(*)"),
     Indicator(

@@ -110,14 +110,14 @@ SERVICES = (
         YUAN,
         "Monthly fees of the services taken.",
         over="subscriptions",
-        monthly="coalesce(sum(if(is_held, monthly_fee_yuan, null)), 0)",
+        monthly=total("is_held", "monthly_fee_yuan"),
     ),
     Indicator(
         "services_longest_days",
         DAYS,
         "Days of the service held longest.",
         over="subscriptions",
-        monthly="max(if(is_held, datediff(month_end, started_on), null))",
+        monthly="max(datediff(month_end, started_on)) filter (where is_held)",
     ),
     Indicator("handsets", HANDSETS, "Handsets seen.", over="devices", monthly="count_if(calls > 0)"),
     Indicator(

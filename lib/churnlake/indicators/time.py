@@ -1,8 +1,10 @@
 """Time: parts of the day, hours, days of the week."""
 
+from collections.abc import Iterable
+
 from churnlake.core.contract import Indicator, Unit
 from churnlake.indicators.formulas import MADE, share, total
-from churnlake.indicators.hours import KINDS, every, within
+from churnlake.indicators.hours import KINDS, at, every, within
 from churnlake.indicators.units import CALLS, CLOCK, EVENTS, MESSAGES, NATS, SECONDS, SHARE, YUAN
 
 BANDS = {"dawn": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
@@ -34,23 +36,28 @@ def by_weekday(name: str, unit: Unit, words: str, formula: str) -> tuple[Indicat
             unit,
             f"{words} on {days}.",
             over="days",
-            monthly=f"sum(if(in_month and weekday = {at}, {formula}, 0))",
+            monthly=total(f"in_month and weekday = {at}", formula),
         )
         for at, (day, days) in enumerate(WEEKDAYS.items(), 1)
     )
 
 
+def _entropy_of(whole: str, parts: Iterable[str]) -> str:
+    """Entropy of counts that are each written out: folded as an array, Spark interprets them value by value."""
+    added = " + ".join(f"if({n} > 0, {n} * ln({n}), 0D)" for n in parts)
+    return f"ln(nullif({whole}, 0)) - ({added}) / nullif({whole}, 0)"
+
+
 def _hour_entropy(kind: str) -> str:
-    parts = f"filter({every(kind)}, n -> n > 0)"
-    whole = f"nullif({kind}, 0)"
-    return f"ln({whole}) - aggregate({parts}, 0D, (a, n) -> a + n * ln(n)) / {whole}"
+    return _entropy_of(kind, (at(kind, hour) for hour in range(24)))
 
 
 def _weekday_entropy(name: str) -> str:
-    days = ", ".join(f"{name}_{day}" for day in WEEKDAYS)
-    return (
-        f"ln(nullif({name}, 0)) - aggregate(filter(array({days}), n -> n > 0), 0D, (a, n) -> a + n * ln(n)) / nullif({name}, 0)"
-    )
+    return _entropy_of(name, (f"{name}_{day}" for day in WEEKDAYS))
+
+
+def _hours_with_any(kind: str) -> str:
+    return " + ".join(f"if({at(kind, hour)} > 0, 1, 0)" for hour in range(24))
 
 
 TIME = (
@@ -130,13 +137,13 @@ TIME = (
         "voice_out_hours",
         EVENTS,
         "Hours of the day in which calls were made.",
-        monthly=f"size(filter({every('voice_out_calls')}, n -> n > 0))",
+        monthly=_hours_with_any("voice_out_calls"),
     ),
     Indicator(
         "sms_out_hours",
         EVENTS,
         "Hours of the day in which SMS were sent.",
-        monthly=f"size(filter({every('sms_out_messages')}, n -> n > 0))",
+        monthly=_hours_with_any("sms_out_messages"),
     ),
     Indicator(
         "voice_out_hour_entropy",
@@ -172,6 +179,6 @@ TIME = (
         YUAN,
         "Fees of records on weekends.",
         over="days",
-        monthly="sum(if(in_month and weekday >= 6, usage_fee_yuan, 0))",
+        monthly=total("in_month and weekday >= 6", "usage_fee_yuan"),
     ),
 )

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Column, Table
 from churnlake.core.runs import Days
 from churnlake.indicators import DAILY
+from churnlake.indicators.formulas import total
 from churnlake.indicators.hours import HOUR_UNIT
 from churnlake.indicators.sources import RECORD
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
@@ -138,8 +139,8 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
         *least_peer_codes(),
         F.expr(count_where(f"{answered} AND direction = 'out'")).alias("voice_out_calls"),
         F.expr(count_where(f"{answered} AND direction = 'in'")).alias("voice_in_calls"),
-        F.expr(f"coalesce(sum(if({answered} AND direction = 'out', seconds, null)), 0)").alias("voice_out_seconds"),
-        F.expr(f"coalesce(sum(if({answered} AND direction = 'in', seconds, null)), 0)").alias("voice_in_seconds"),
+        F.expr(total(f"{answered} AND direction = 'out'", "seconds")).alias("voice_out_seconds"),
+        F.expr(total(f"{answered} AND direction = 'in'", "seconds")).alias("voice_in_seconds"),
         F.expr(count_where("service IN ('sms', 'mms') AND direction = 'out'")).alias("message_out"),
         F.expr(count_where("service IN ('sms', 'mms') AND direction = 'in'")).alias("message_in"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import DOUBLE, Indicator, Table
 from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.calls import TRENDS
-from churnlake.indicators.formulas import PLAN_MEAN
+from churnlake.indicators.formulas import PLAN_MEAN, total
 from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
@@ -32,6 +33,8 @@ USER_MONTH = ["user_id", "month"]
 DAYS_BACK = 90
 """Days that trends look back from a month's end, and months of which the first is looked at whole."""
 MONTHS_BACK = 2
+WIDEST = 60
+"""Columns of one aggregation."""
 Tables = Mapping[Table, DataFrame]
 
 
@@ -55,8 +58,9 @@ def features(
         indicators: what to work out. A count is 0 for a user without rows in a source that is there, any other null.
     """
     asked = needed(indicators)
-    rows = _packed(_of_days(months, tables[USAGE], asked), USER_MONTH, "days")
-    columns = [F.col("days.*")]
+    of_days = [_packed(part, USER_MONTH, f"days_{at}") for at, part in enumerate(_of_days(months, tables[USAGE], asked))]
+    rows = reduce(lambda one, other: one.join(other, on=USER_MONTH, how="left"), of_days)
+    columns = [F.col(f"days_{at}.*") for at in range(len(of_days))]
     for name in dict.fromkeys(i.over for i in asked if i.over and i.over != "days"):
         over = [i for i in asked if i.over == name]
         if (made := source(name, months, tables, home_area)) is None:
@@ -157,8 +161,12 @@ def _by_user(rows: DataFrame) -> DataFrame:
     return rows.repartition("user_id")
 
 
-def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator]) -> DataFrame:
-    """One row per user with a record in the month: the indicators over days, and what formulas over others name of its days."""
+def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[Indicator]) -> list[DataFrame]:
+    """One row per user with a record in the month: the indicators over days, and what formulas over others name of its days.
+
+    The first frame has every such user, the others have the rest of the columns, ``WIDEST`` each: of an aggregation of more than a
+    hundred Spark makes no code of its own (``spark.sql.codegen.maxFields``), and of one that long a method no JVM compiles.
+    """
     asked, added_up = [i for i in indicators if i.over == "days"], sums(indicators)
     named = words(i.monthly for i in asked) | {i.name for _, i, _ in added_up}
     reach = f"day <= month_end AND day >= least(add_months(month, -{MONTHS_BACK}), date_sub(month_end, {DAYS_BACK - 1}))"
@@ -171,12 +179,19 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
             "weekday": F.expr("weekday(day) + 1"),
         }
     )
-    found = days.groupBy(USER_MONTH).agg(
-        F.expr(count_where("in_month")).alias("days_with_records"),
-        *(F.expr(f"{i.merge}(if({condition}, {i.name}, null))").try_cast(i.type).alias(name) for name, i, condition in added_up),
+    columns = [
+        *(
+            F.expr(f"{i.merge}({i.name}) filter (where {condition})").try_cast(i.type).alias(name)
+            for name, i, condition in added_up
+        ),
         *(_made(i) for i in asked),
-    )
-    return found.where("days_with_records > 0").drop("days_with_records")
+    ]
+    first, *others = [columns[at : at + WIDEST] for at in range(0, len(columns), WIDEST)] or [[]]
+    found = days.groupBy(USER_MONTH).agg(F.expr(count_where("in_month")).alias("days_with_records"), *first)
+    return [
+        found.where("days_with_records > 0").drop("days_with_records"),
+        *(days.groupBy(USER_MONTH).agg(*part) for part in others),
+    ]
 
 
 def source(name: str, months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame | None:
@@ -193,10 +208,10 @@ def _edges(months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFra
     met = tables[EDGES].select("user_id", "day", "peer_id", "peer_network", "peer_area", *columns)
     met = _by_user(_spread(met, months, "day <= month_end AND day >= add_months(month, -1)"))
     per_peer = met.groupBy(*USER_MONTH, "peer_id").agg(
-        F.expr(f"coalesce(sum(if(day >= month, {CONTACTS}, null)), 0)").alias("contacts"),
-        F.expr(f"coalesce(sum(if(day < month, {CONTACTS}, null)), 0)").alias("contacts_before"),
-        F.expr("coalesce(sum(if(day < month, voice_out_calls, null)), 0)").alias("voice_out_calls_before"),
-        *(F.expr(f"coalesce(sum(if(day >= month, {name}, null)), 0)").alias(name) for name in columns),
+        F.expr(total("day >= month", CONTACTS)).alias("contacts"),
+        F.expr(total("day < month", CONTACTS)).alias("contacts_before"),
+        F.expr(total("day < month", "voice_out_calls")).alias("voice_out_calls_before"),
+        *(F.expr(total("day >= month", name)).alias(name) for name in columns),
         F.expr(count_where("day >= month")).alias("days_met"),
         *least_peer_codes(),
     )
@@ -251,10 +266,10 @@ def _devices(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     seen = _by_user(_spread(seen, months, "day <= month_end AND day >= add_months(month, -1)"))
     per_device = seen.groupBy(*USER_MONTH, "imei_key").agg(
         F.min("tac").alias("tac"),
-        F.expr("coalesce(sum(if(day >= month, voice_calls, null)), 0)").alias("calls"),
-        F.expr("coalesce(sum(if(day < month, voice_calls, null)), 0)").alias("calls_before"),
+        F.expr(total("day >= month", "voice_calls")).alias("calls"),
+        F.expr(total("day < month", "voice_calls")).alias("calls_before"),
         F.min("day").alias("first_on"),
-        F.expr("max(if(day >= month, struct(day, imei_key), null))").alias("last_seen"),
+        F.expr("max(struct(day, imei_key)) filter (where day >= month)").alias("last_seen"),
     )
     told = {"maker": "string", "model": "string", "has_gprs": "boolean", "has_mms": "boolean", "has_java": "boolean"}
     return _beside(per_device, months, tables.get(HANDSETS), "tac", told)
