@@ -8,7 +8,9 @@ from churnlake.core.job import Report
 from churnlake.core.lake import TABLE_WRITTEN, Written
 from churnlake.core.runs import Days
 from churnlake.evaluate import jit
+from churnlake.evaluate.one_by_one import ADDED_UP
 from churnlake.evaluate.sides import steps, tasks
+from churnlake.indicators import INDICATORS
 from churnlake.tables.daily import EDGES, USAGE
 
 DAY = dt.date(2005, 5, 1)
@@ -47,3 +49,12 @@ def test_methods_too_long_to_compile_are_named_from_sparks_log(tmp_path: Path) -
         "22:47:00 WARN WholeStageCodegenExec: Whole-stage codegen disabled for plan (id=8)\n"
     )
     assert (jit.too_long(log), jit.fallbacks(log)) == ({"write_0": 8007}, 1)
+
+
+def test_one_sum_is_told_from_a_formula_of_several() -> None:
+    of_days = {i.name: i.monthly for i in INDICATORS if i.over == "days"}
+    found = ADDED_UP.fullmatch(of_days["own_events_7d"])
+    assert found is not None
+    assert found.groupdict() == {"column": "own_events", "condition": "days_back < 7"}
+    assert ADDED_UP.fullmatch(of_days["own_events_late_ratio"]) is None
+    assert ADDED_UP.fullmatch(of_days["voice_out_calls_mon"]) is not None

@@ -72,7 +72,7 @@ def formula(indicator: Indicator) -> str:
     if indicator.name in OWN:
         return typed(OWN[indicator.name], indicator.type)
     tree = sqlglot.parse_one(indicator.monthly, read="spark")
-    tree = tree.transform(_cased).transform(_unrolled).transform(_renamed, money=indicator.type == MONEY)
+    tree = tree.transform(_cased).transform(_greatest).transform(_renamed, money=indicator.type == MONEY)
     return typed(tree.sql("duckdb"), indicator.type)
 
 
@@ -114,7 +114,7 @@ def _cased(node: exp.Expression) -> exp.Expression:
     return added_up
 
 
-def _unrolled(node: exp.Expression) -> exp.Expression:
+def _greatest(node: exp.Expression) -> exp.Expression:
     """The greatest of an array whose parts are written out."""
     if isinstance(node, exp.ArrayMax) and isinstance(node.this, exp.Array):
         first, *rest = (one.copy() for one in node.this.expressions)

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators import DAILY, INDICATORS
-from churnlake.indicators.formulas import PLAN_MEAN
+from churnlake.indicators.formulas import PLAN_MEAN, total
 from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.tables.reference import CELLS, HANDSETS
 from churnlake.usage.features import Tables, source
@@ -27,7 +27,10 @@ EVERY, FIRST = 22, 10
 """The subset measured: every 22nd of those that stand alone, from one where every kind of source is met."""
 WARM_UP = 5
 BY_NAME = {i.name: i for i in DAILY}
-ADDED_UP = re.compile(r"coalesce\(sum\((?P<column>\w+)\) filter \(where (?P<condition>.+)\), 0\)")
+ADDED_UP = re.compile(
+    re.escape(total("CONDITION", "COLUMN")).replace("CONDITION", "(?P<condition>[^()]+)").replace("COLUMN", r"(?P<column>\w+)")
+)
+"""What only adds up a column of some days, as the declarations put it."""
 ANSWERED = "service = 'voice' AND seconds > 0 AND direction IN ('out', 'in')"
 MET = f"peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND ({ANSWERED} OR service IN ('sms', 'mms')) AND months_back < 2"
 EDGES = {
@@ -35,7 +38,7 @@ EDGES = {
     "contacts_before": "count_if(NOT in_month)",
     "voice_out_calls_before": "count_if(NOT in_month AND service = 'voice' AND direction = 'out')",
     **{f"voice_{way}_calls": f"count_if(in_month AND service = 'voice' AND direction = '{way}')" for way in ("out", "in")},
-    **{f"voice_{way}_seconds": f"coalesce(sum(if(in_month AND service = 'voice' AND direction = '{way}', seconds, null)), 0)" for way in ("out", "in")},
+    **{f"voice_{way}_seconds": total(f"in_month AND service = 'voice' AND direction = '{way}'", "seconds") for way in ("out", "in")},
     **{f"message_{way}": f"count_if(in_month AND service <> 'voice' AND direction = '{way}')" for way in ("out", "in")},
     "days_met": "count(distinct if(in_month, day, null))",
     "peer_network": "min(peer_network)",
@@ -46,7 +49,7 @@ DEVICES = {
     "calls_before": "count_if(NOT in_month)",
     "tac": "min(tac)",
     "first_on": "min(day)",
-    "last_seen": "max(if(in_month, struct(day, imei_key), null))",
+    "last_seen": "max(struct(day, imei_key)) filter (where in_month)",
 }
 
 

@@ -180,10 +180,7 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
         }
     )
     columns = [
-        *(
-            F.expr(f"{i.merge}({i.name}) filter (where {condition})").try_cast(i.type).alias(name)
-            for name, i, condition in added_up
-        ),
+        *(F.expr(_typed(f"{i.merge}({i.name}) filter (where {condition})", i)).alias(name) for name, i, condition in added_up),
         *(_made(i) for i in asked),
     ]
     first, *others = [columns[at : at + WIDEST] for at in range(0, len(columns), WIDEST)] or [[]]
