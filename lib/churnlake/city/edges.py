@@ -49,7 +49,7 @@ def weeks(scenario: CityScenario) -> list[tuple[int, int, int, float, float]]:
 
 
 def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: CityScenario, dice: Dice) -> DataFrame:
-    """One row per user, number it was in touch with, and month: calls and messages both ways, first and last week with any.
+    """One row per user, number it was in touch with, and month, or week of a month: calls and messages both ways, first and last week with any.
 
     Columns are the operator's: MONTH, USER_ID, MSISDN, OPP_NUMBER (full national form), counts, FIRST_DAY and LAST_DAY of the weeks.
     """
@@ -120,9 +120,9 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
         *[f"{s}_life.{what} as {s}_{name}" for s in ("a", "b") for what, name in (("slot", "slot"), ("is_own", "own"), ("number", "number"))],
         "a_network", "b_network", "week.first as first", "week.last as last", *names,
     )  # fmt: skip
-    summed = thin.groupBy("a", "b", "month", *pair).agg(
-        *[F.sum(name).alias(name) for name in names], F.min("first").alias("first"), F.max("last").alias("last")
-    )
+    within = [] if scenario.records.by == "month" else ["first", "last"]
+    weeks_met = [] if within else [F.min("first").alias("first"), F.max("last").alias("last")]
+    summed = thin.groupBy("a", "b", "month", *within, *pair).agg(*[F.sum(name).alias(name) for name in names], *weeks_met)
     both = summed.selectExpr("*", "explode(concat(if(a_own, array(0), array()), if(b_own, array(1), array()))) as side")
     mine, theirs, there, back = (
         "if(side = 0, a_{0}, b_{0})",

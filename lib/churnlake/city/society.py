@@ -199,11 +199,12 @@ class Coming(Model):
 class Records(Model):
     """Volumes and shapes of records; of which days, where not of all: people and registers stay those of the whole time.
 
-    ``form`` edges writes who was in touch with whom in each month, instead of records. ``outages`` is the share of a cell's days on
+    ``form`` edges writes who was in touch with whom in each month (``by`` week: in each week), instead of records. ``outages`` is the share of a cell's days on
     which it is out of order for some hours. ``bout`` is the number of events of a service on a day on which two people have any.
     """
 
     form: Literal["records", "edges"] = "records"
+    by: Literal["month", "week"] = "month"
 
     per_user_day: Positive
     mix: Annotated[Weights, each(*SERVICES)]

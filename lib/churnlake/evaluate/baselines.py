@@ -148,18 +148,22 @@ def by_document(asked: DataFrame, subscribers: DataFrame) -> DataFrame:
     )
 
 
-def curves(named: DataFrame, planted: DataFrame, total: int) -> list[Curve]:
-    """The curve of each way in ``named`` (rows as ``by_likeness`` gives them), each joiner under the old user most like it.
+def best(named: DataFrame, planted: DataFrame) -> pd.DataFrame:
+    """One row per way and joiner, under the old user most like it: name, score, is_right.
 
-    ``planted`` has one row per true pair (user_id, old_user_id) among those asked, ``total`` of them.
+    ``named`` are rows as ``by_likeness`` gives them; ``planted`` has one row per true pair (user_id, old_user_id) among those asked.
     """
-    best = Window.partitionBy("name", "user_id").orderBy(F.desc("score"), "old_user_id")
-    first = named.withColumn("turn", F.row_number().over(best)).where("turn = 1").drop("turn")
+    likest = Window.partitionBy("name", "user_id").orderBy(F.desc("score"), "old_user_id")
+    first = named.withColumn("turn", F.row_number().over(likest)).where("turn = 1").drop("turn")
     true = planted.select("user_id", "old_user_id", F.lit(True).alias("is_true"))
     judged = first.join(true, on=["user_id", "old_user_id"], how="left").select(
         "name", "score", F.expr("coalesce(is_true, false)").alias("is_right")
     )
-    # one row per joiner and way
-    rows = judged.toPandas()
+    return judged.toPandas()
+
+
+def curves(named: DataFrame, planted: DataFrame, total: int) -> list[Curve]:
+    """The curve of each way in ``named``, by ``best``, of ``total`` planted pairs."""
+    rows = best(named, planted)
     order: Callable[[str], int] = [*LIKENESS, "handset alone", "document alone", "detector"].index
     return [curve(name, rows[rows["name"] == name], total) for name in sorted(set(rows["name"]), key=order)]

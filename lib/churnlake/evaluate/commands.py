@@ -99,17 +99,40 @@ def _evaluate(argv: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake evaluate",
-        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines.",
+        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
+        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds.",
     )
+    parser.add_argument("--what", choices=("chain", "reentry"), default="chain")
+    parser.add_argument("--users", type=int, default=20_000, help="of reentry: people of each city (default 20,000)")
     _add_cities(parser, "standard")
 
     def body(arguments: argparse.Namespace) -> None:
         console = Console()
+        if arguments.what == "reentry":
+            _evaluate_reentry(arguments, console)
+            return
         found = [judge(given, console) for given in _cities(arguments)]
         if len(found) > 1:
             console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
 
     return guarded("evaluate", parser, argv, body)
+
+
+def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
+    from churnlake.evaluate import reentry
+
+    work = Path(arguments.work)
+    for city in arguments.city.split(","):
+        home = work / f"{Path(city).stem}-weeks"
+        told = argparse.Namespace(
+            **{**vars(arguments), "city": reentry.weekly_city(city, arguments.users, home), "work": str(home)}
+        )
+        # every pair weighed is judged, however unlikely, at the stage that counts
+        told.set = ["reentry.stages=[60]", "reentry.least_probability=0", *arguments.set]
+        cities = [reentry.judge(given, console) for given in _cities(told)]
+        found = reentry.over_seeds(cities)
+        reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")
+        console.summary(f"City {Path(city).stem}, {arguments.users:,} people, {len(cities)} seeds", reentry.lines(found))
 
 
 def _faults(argv: list[str]) -> int:

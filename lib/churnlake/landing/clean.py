@@ -24,12 +24,9 @@ def voice(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque
     ``zone`` is the city's: ``day`` and ``hour`` are counted there. ``opaque`` numbers are ids and taken as they are.
     """
     parties = _with_parties(raw, settings, opaque, "number", "peer_number", "forwarded_to")
-    handset = F.substring("imei", 1, IMEI_DIGITS)
-    # A cast there and back proves that the text is digits only; all zeros means that the handset gave none.
-    digits = handset.try_cast("bigint")
-    is_handset = (digits > 0) & (F.lpad(digits.cast("string"), IMEI_DIGITS, "0") == handset)
-    told = parties.withColumn("handset", F.when(is_handset, handset))
-    form = F.when(F.col("handset").isNotNull(), "whole").when(handset == "0" * IMEI_DIGITS, "zeros")
+    told = parties.withColumn("handset", handset("imei"))
+    zeros = F.substring("imei", 1, IMEI_DIGITS) == "0" * IMEI_DIGITS
+    form = F.when(F.col("handset").isNotNull(), "whole").when(zeros, "zeros")
     found = {
         **_peer(key),
         **_time(zone),
@@ -65,6 +62,14 @@ def in_time(cleaned: DataFrame, days: int) -> DataFrame:
     is_late = (F.col("day") < F.date_sub("delivered_on", days)) & (F.col("day") >= F.lit(EARLIEST).cast("date"))
     unreadable = F.coalesce("unreadable", F.expr(NO_REASONS))
     return cleaned.withColumn("unreadable", F.when(is_late, F.array_append(unreadable, F.lit(TOO_LATE))).otherwise(unreadable))
+
+
+def handset(text: str) -> Column:
+    """What identifies the handset in a column of IMEIs as switches send them; null where it is none."""
+    first = F.substring(text, 1, IMEI_DIGITS)
+    # A cast there and back proves that the text is digits only; all zeros means that the handset gave none.
+    digits = first.try_cast("bigint")
+    return F.when((digits > 0) & (F.lpad(digits.cast("string"), IMEI_DIGITS, "0") == first), first)
 
 
 def own_number(text: str) -> Column:

@@ -145,8 +145,13 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
         F.expr(count_where("service IN ('sms', 'mms') AND direction = 'in'")).alias("message_in"),
     )
     found = _of_users(with_peer_texts(summed.where(f"{CONTACTS} > 0")), holders)
+    return with_peer_ids(found, holders)
+
+
+def with_peer_ids(met: DataFrame, holders: Holders | None) -> DataFrame:
+    """The rows with ``peer_id`` in place of ``peer_key``: the user in whose hands the number is on that ``day``, else the number."""
     if holders is None:
-        return found.withColumnRenamed("peer_key", "peer_id")
+        return met.withColumnRenamed("peer_key", "peer_id")
     zone = holders.zone
     peers = holders.lives.select(
         F.col("number_key").alias("peer_key"),
@@ -155,7 +160,7 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
         F.col("user_id").alias("held_by"),
     )
     # half-open days: on the day a number changes hands it is the new holder's
-    named = found.alias("e").join(
+    named = met.alias("e").join(
         peers.alias("h"), how="left", on=F.expr("e.peer_key = h.peer_key AND day >= from_day AND day < to_day")
     )
     return named.select("e.*", F.expr("coalesce(held_by, e.peer_key)").alias("peer_id")).drop("peer_key")

@@ -1,0 +1,228 @@
+"""Re-entry judged at its final stage on cities of weekly contacts, several seeds of each scenario, beside plain baselines.
+
+A true pair counts as missed when it was never weighed. The document is no evidence here: who comes back often shows another's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from churnlake.city.generate import generate, scenario
+from churnlake.core.console import Console
+from churnlake.core.job import log_to
+from churnlake.core.lake import Lake
+from churnlake.core.lineage import Lineage
+from churnlake.core.runner import run_chain
+from churnlake.core.runs import Days
+from churnlake.core.session import session
+from churnlake.evaluate import baselines, difficulty
+from churnlake.evaluate.content import lake_of
+from churnlake.evaluate.truth import planted_decoys, planted_pairs
+from churnlake.evaluate.weekly import WEEKLY
+from churnlake.settings import Settings
+from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.reentry import JOINERS, MATCHES
+
+SCENARIOS = ("standard", "no_imei", "hard")
+RECALLS = (0.9, 0.8)
+"""Recalls that precision is told at, of the pairs that left evidence."""
+BINS = 10
+"""Of probability, to tell calibration by."""
+CONFIDENCE = 0.95
+
+
+def weekly_city(city: str, users: int, home: Path) -> str:
+    """Path of a scenario file: that city with so many people, its contacts by the week in place of records."""
+    home.mkdir(parents=True, exist_ok=True)
+    like = Path(city)
+    if like.suffix:
+        shutil.copyfile(like, home / like.name)
+    told = {"like": like.stem, "name": f"{like.stem}_weeks", "users": users, "records": {"form": "edges", "by": "week"}}
+    path = home / "by_week.yaml"
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
+    return str(path)
+
+
+def judge(settings: Settings, console: Console) -> dict[str, Any]:
+    """Make the city the settings name, unless it is there, find who came back in it, and return the figures of one seed."""
+    work = Path(settings.store.work).resolve()
+    log_to(work / "logs")
+    city = scenario(settings.city.scenario)
+    days = Days(city.first_day, city.last_day)
+    lineage = Lineage.of_package()
+    by_name = {job.name: job for job in lineage.jobs}
+    jobs = [by_name["ingest_reference"], WEEKLY, *(by_name[n] for n in ("build_circles", "label_leaving", "detect_reentry"))]
+    makers = {table.name: job.name for job in jobs for table in job.writes}
+    with session(settings.spark, work / "logs") as spark:
+        if not (Path(settings.store.landing) / "_manifest.json").is_file():
+            console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
+            generate(spark, city, settings.city.seed, Path(settings.store.landing), Path(settings.city.truth))
+        run_chain(spark, settings, jobs, days, console, makers=makers, restate=True)
+        return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days)}
+
+
+def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+    """The figures of one lake beside its truth."""
+    lake = lake_of(spark, settings, days, JOINERS, MATCHES, USAGE, EDGES, DEVICES, PLACES)
+    final, truth = max(settings.reentry.stages), Path(settings.city.truth)
+    asked = lake.checkpoint(lake.read(JOINERS).where(F.col("stage_days") == final).select("user_id", "joined_on", "known_on"))
+    true = lake.checkpoint(
+        planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner")
+    )  # fmt: skip
+    decoys = planted_decoys(spark, truth, lake.key).select("user_id", F.col("kind").alias("decoy"))
+    evident = _evident(lake, asked, true)
+    named = lake.read(MATCHES).where(F.col("stage_days") == final).select("user_id", "old_user_id", "probability")
+    rows = named.join(
+        true.select("user_id", "old_user_id", F.lit(True).alias("is_right")), on=["user_id", "old_user_id"], how="left"
+    ).join(decoys, on="user_id", how="left")
+    # one row per joiner
+    matches = rows.select("probability", F.expr("coalesce(is_right, false)").alias("is_right"), "decoy").toPandas()
+    of_kind = {row["decoy"]: int(row["count"]) for row in decoys.join(asked, on="user_id").groupBy("decoy").count().collect()}
+    total = true.count()
+    found = told(matches, total, evident, of_kind)
+    weighed = lake.read(JOINERS).where(F.col("stage_days") == final).agg(F.sum("candidates")).first()
+    olds = lake.read(USAGE).select("user_id").distinct().count()
+    return {
+        "candidates": asked.count(), **found, "pairs_kept_share": int((weighed and weighed[0]) or 0) / max(1, asked.count() * olds),
+        "baselines": _baselines(lake, asked, true, total, evident, settings),
+    }  # fmt: skip
+
+
+def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, int]) -> dict[str, Any]:
+    """Precision at recalls, PR-AUC, calibration, count and decoys of one city.
+
+    Args:
+        matches: one row per joiner matched: probability, is_right, decoy (its kind, if it is one).
+        total: true pairs among those asked.
+        evident: those of them that left evidence.
+        of_kind: decoys asked, by kind.
+    """
+    steps = _steps(matches.rename(columns={"probability": "score"}))
+    cut = _threshold(steps, RECALLS[0], evident)
+    false = matches[(matches["probability"] >= cut) & ~matches["is_right"]]["decoy"].value_counts()
+    return {
+        "pairs_true": total, "pairs_evident": evident, "without_evidence_share": 1 - evident / total if total else None,
+        "pr_auc": average_precision(steps, total),
+        **{f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS},
+        "pair_completeness": float(matches["is_right"].sum()) / evident if evident else None,
+        "ece": calibration_error(matches["probability"].to_numpy(), matches["is_right"].to_numpy()),
+        "count_error": float(matches["probability"].sum()) / total - 1 if total else None,
+        "decoy_false_share": {kind: int(false.get(kind, 0)) / count for kind, count in sorted(of_kind.items())},
+    }  # fmt: skip
+
+
+def average_precision(steps: pd.DataFrame, total: int) -> float:
+    """Area under precision over recall, by steps; pairs never named have no recall."""
+    gained = steps["right"].diff().fillna(steps["right"]) / max(1, total)
+    return float((gained * steps["precision"]).sum())
+
+
+def calibration_error(probability: Any, is_right: Any) -> float:
+    """Expected calibration error: mean distance of probability from frequency over ten bins, by rows (Guo et al. 2017)."""
+    if not len(probability):
+        return 0.0
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    apart = [abs(probability[place == b].mean() - is_right[place == b].mean()) * (place == b).sum() for b in np.unique(place)]
+    return float(sum(apart) / len(probability))
+
+
+def over_seeds(cities: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of one scenario, each as mean, low, high (95 % interval of the mean, Student's t) and seeds."""
+    keys = [key for key in cities[0] if key not in ("city", "seed")]
+    return {key: _mean([city[key] for city in cities]) for key in keys}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        names = list(dict.fromkeys(name for value in values for name in value))
+        return {name: _mean([value.get(name) for value in values]) for name in names}
+    known = [float(value) for value in values if value is not None]
+    if not known:
+        return {"mean": None, "low": None, "high": None, "seeds": 0}
+    mean = float(np.mean(known))
+    half = 0.0
+    if len(known) > 1:
+        from scipy.stats import t
+
+        half = float(t.ppf((1 + CONFIDENCE) / 2, len(known) - 1) * np.std(known, ddof=1) / math.sqrt(len(known)))
+    return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": len(known)}
+
+
+def write(found: Mapping[str, Any], path: Path) -> None:
+    """Leave the figures, scenarios told in earlier runs kept beside."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    merged = {**before, **found, "scenarios": {**before.get("scenarios", {}), **found.get("scenarios", {})}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+
+
+def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the console says of one scenario."""
+
+    def text(one: Mapping[str, Any]) -> str:
+        if one["mean"] is None:
+            return "not reached"
+        spread = f" ({one['low']:.3f} to {one['high']:.3f})" if one["seeds"] > 1 else ""
+        return f"{one['mean']:.3f}{spread}" if abs(one["mean"]) < 100 else f"{one['mean']:,.0f}"
+
+    plain = [(name.replace("_", " "), text(one)) for name, one in found.items() if "mean" in one]
+    decoys = [(f"decoy {kind}", text(one)) for kind, one in found["decoy_false_share"].items()]
+    ways = [(f"PR-AUC, {way}", text(one["pr_auc"])) for way, one in found["baselines"].items()]
+    return [*plain, *decoys, *ways]
+
+
+def _steps(named: pd.DataFrame) -> pd.DataFrame:
+    """One row per score from the highest down: score, right and named so far, precision."""
+    counted = named.groupby("score", sort=True)["is_right"].agg(["sum", "count"]).iloc[::-1].cumsum().reset_index()
+    counted = counted.rename(columns={"sum": "right", "count": "named"}).astype({"right": float})
+    return counted.assign(precision=counted["right"] / counted["named"])
+
+
+def _precision_at(steps: pd.DataFrame, recall: float, total: int) -> float | None:
+    enough = steps[steps["right"] >= recall * total]
+    return float(enough["precision"].max()) if len(enough) and total else None
+
+
+def _threshold(steps: pd.DataFrame, recall: float, total: int) -> float:
+    """The score at which that recall is first reached; the lowest where it never is."""
+    enough = steps[steps["right"] >= recall * total]
+    scores = enough["score"] if len(enough) else steps["score"]
+    return float(scores.iloc[0] if len(enough) else scores.min()) if len(scores) else 0.0
+
+
+def _evident(lake: Lake, asked: DataFrame, true: DataFrame) -> int:
+    """How many true pairs left any evidence: a peer in both circles, or a handset both were seen on."""
+    pairs = true.join(asked, on="user_id", how="inner").withColumn("kind", F.lit(difficulty.TRUE))
+    shared = difficulty.overlaps(pairs, lake.read(USAGE), lake.read(EDGES)).where("shared > 0")
+    seen = lake.read(DEVICES).select("user_id", "imei_key").distinct()
+    old = seen.select(F.col("user_id").alias("old_user_id"), "imei_key")
+    both = true.join(seen, on="user_id", how="inner").join(old, on=["old_user_id", "imei_key"], how="inner")
+    return shared.select("user_id", "old_user_id").union(both.select("user_id", "old_user_id")).distinct().count()
+
+
+def _baselines(
+    lake: Lake, asked: DataFrame, true: DataFrame, total: int, evident: int, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """By way, its PR-AUC and precision at the recalls."""
+    named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry).unionByName(
+        baselines.by_handset(asked, lake.read(DEVICES))
+    )
+    found = {}
+    for name, rows in baselines.best(named, true).groupby("name"):
+        steps = _steps(rows)
+        found[str(name)] = {
+            "pr_auc": average_precision(steps, total),
+            **{f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS},
+        }
+    return found
