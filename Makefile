@@ -11,6 +11,9 @@ PART ?= 0.1
 TIMES ?= 1
 JARS ?= $(HOME)/.cache/churnlake/jars
 
+# a variable as an option, where it was given
+given = $(if $(filter command environment,$(firstword $(origin $(1)))),$(2) $($(1)))
+
 .PHONY: demo test lint docs clean java jars setup evaluate realism city bench privacy
 
 demo: setup
@@ -29,6 +32,9 @@ docs: setup
 	@$(PY) -m churnlake dictionary --write
 
 evaluate: setup
+ifeq ($(WHAT),reentry)
+	@$(PY) -m churnlake evaluate --what reentry $(if $(SCENARIO),--city $(SCENARIO)) $(call given,CITY,--city) $(call given,SEEDS,--seeds)
+else
 	@$(PY) -m churnlake cns
 	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)
 	@$(PY) -m churnlake faults --seeds $(SEEDS)
@@ -36,6 +42,7 @@ evaluate: setup
 	@$(PY) -m churnlake kills --times 25
 	@$(PY) -m churnlake strain --files 1 --megabytes 2048
 	@$(PY) -m churnlake strain --files 50000 --megabytes 10
+endif
 
 realism: setup
 	@$(PY) -m churnlake probe --seeds $(SEEDS)

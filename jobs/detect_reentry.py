@@ -5,7 +5,8 @@ from pyspark.sql import functions as F
 from churnlake.circles import groups
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
-from churnlake.reentry import assignment, candidates, evidence, joiners
+from churnlake.reentry import assignment, joiners
+from churnlake.reentry.weighing import weigh
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
@@ -24,27 +25,21 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     settings = run.settings.reentry
     since = joiners.first_day_needed(run.days, settings)
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE, first=since)))
-    edges, devices, places = (lake.read(table, first=since) for table in (EDGES, DEVICES, PLACES))
+    tables = {table: lake.read(table, first=since) for table in (EDGES, PLACES, DEVICES)}
+    tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS)}
+    if lake.has(SUBSCRIBERS):
+        tables[SUBSCRIBERS] = lake.read(SUBSCRIBERS)
+    else:
+        run.leaves_out("document evidence", SUBSCRIBERS)
     lives = lake.read(LIVES) if lake.has(LIVES) else None
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
     due = lake.checkpoint(joiners.joiners(own, lives, begins or run.days.first, run.days, settings))
-    met = lake.checkpoint(joiners.circles(due, edges))
-
-    document = None
-    if lake.has(SUBSCRIBERS):
-        document = candidates.by_document(due, lake.read(SUBSCRIBERS), settings)
-    else:
-        run.leaves_out("document evidence", SUBSCRIBERS)
-    told = lake.checkpoint(candidates.telling(met, lake.read(PEERS), settings))
-    circle = candidates.by_circle(told, lake.read(SIGNATURES), settings)
-    pairs = lake.checkpoint(evidence.gather(told, circle, candidates.by_handset(due, devices, settings), document, settings))
-    weighed = lake.checkpoint(evidence.with_old_use(pairs, own, settings))
-    weighed = evidence.with_talk(evidence.with_places(weighed, places), edges)
-    likely = evidence.with_probability(weighed, settings).where(F.col("probability") >= settings.least_probability)
+    weighed = weigh(due, own, tables, settings, lake.checkpoint)
+    likely = weighed.pairs.where(F.col("probability") >= settings.least_probability)
 
     before = lake.read(MATCHES).where(F.col("known_on") < F.lit(run.days.first)) if lake.has(MATCHES) else None
     assigned = assignment.assign(likely, before, lake.checkpoint)
-    lake.write(JOINERS, joiners.scopes(due, met, pairs, settings))
+    lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, settings))
     lake.write(MATCHES, assignment.matches(assigned, lake.read(LEAVINGS)))
     final = lake.read(MATCHES, as_of_run=False).where(F.col("stage_days") == max(settings.stages))
     lake.write(PERSONS, groups.persons(final, lake.checkpoint))

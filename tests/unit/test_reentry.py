@@ -90,10 +90,10 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     found = {r.old_user_id: r for r in candidates.by_circle(told, signatures, SETTINGS).collect()}
     odds = SETTINGS.kept_mass / (1 - SETTINGS.kept_mass)
     assert set(found) == {7, 8}
-    assert found[7].circle_score == pytest.approx(
-        2 * math.log(1 + odds * 0.5 / 0.1) + 3 * math.log(1 + odds * 0.25 / 0.3), abs=1e-6
-    )
-    assert found[8].circle_score == pytest.approx(3 * math.log(1 + odds * 1.0 / 0.3), abs=1e-6)
+    # the joiner's telling contacts are 4, 9 and 1: fourth roots, over their length
+    both = 4**0.25 * math.log(1 + odds * 0.5 / 0.1) + 9**0.25 * math.log(1 + odds * 0.25 / 0.3)
+    assert found[7].circle_score == pytest.approx(both / math.sqrt(2 + 3 + 1), abs=1e-6)
+    assert found[8].circle_score == pytest.approx(9**0.25 * math.log(1 + odds * 1.0 / 0.3) / math.sqrt(6), abs=1e-6)
     assert (found[7].shared_peers, found[8].shared_peers) == (2, 1)
 
     # two users have a circle by April: a peer is worth ln(k / u) - ln(1 - k), never less than the peer not shared costs

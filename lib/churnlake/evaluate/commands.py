@@ -100,17 +100,20 @@ def _evaluate(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m churnlake evaluate",
         description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
-        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds.",
+        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds. Default: standard and seed 2006; of "
+        "reentry standard, no_imei and hard, seeds 2006 to 2010.",
     )
     parser.add_argument("--what", choices=("chain", "reentry"), default="chain")
     parser.add_argument("--users", type=int, default=20_000, help="of reentry: people of each city (default 20,000)")
-    _add_cities(parser, "standard")
+    _add_cities(parser, "")
+    parser.set_defaults(seeds="")
 
     def body(arguments: argparse.Namespace) -> None:
         console = Console()
         if arguments.what == "reentry":
             _evaluate_reentry(arguments, console)
             return
+        arguments.city, arguments.seeds = arguments.city or "standard", arguments.seeds or "2006"
         found = [judge(given, console) for given in _cities(arguments)]
         if len(found) > 1:
             console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
@@ -122,13 +125,12 @@ def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
     from churnlake.evaluate import reentry
 
     work = Path(arguments.work)
-    for city in arguments.city.split(","):
+    arguments.seeds = arguments.seeds or reentry.SEEDS
+    for city in (arguments.city or ",".join(reentry.SCENARIOS)).split(","):
         home = work / f"{Path(city).stem}-weeks"
         told = argparse.Namespace(
             **{**vars(arguments), "city": reentry.weekly_city(city, arguments.users, home), "work": str(home)}
         )
-        # every pair weighed is judged, however unlikely, at the stage that counts
-        told.set = ["reentry.stages=[60]", "reentry.least_probability=0", *arguments.set]
         cities = [reentry.judge(given, console) for given in _cities(told)]
         found = reentry.over_seeds(cities)
         reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")

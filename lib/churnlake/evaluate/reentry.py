@@ -30,11 +30,14 @@ from churnlake.evaluate import baselines, difficulty
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
+from churnlake.reentry import assignment, joiners
+from churnlake.reentry.weighing import weigh
 from churnlake.settings import Settings
+from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reentry import JOINERS, MATCHES
+from churnlake.tables.reference import LIVES
 
-SCENARIOS = ("standard", "no_imei", "hard")
+SCENARIOS, SEEDS = ("standard", "no_imei", "hard"), "2006,2007,2008,2009,2010"
 RECALLS = (0.9, 0.8)
 """Recalls that precision is told at, of the pairs that left evidence."""
 BINS = 10
@@ -60,41 +63,44 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
     log_to(work / "logs")
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
-    lineage = Lineage.of_package()
-    by_name = {job.name: job for job in lineage.jobs}
-    jobs = [by_name["ingest_reference"], WEEKLY, *(by_name[n] for n in ("build_circles", "label_leaving", "detect_reentry"))]
+    by_name = {job.name: job for job in Lineage.of_package().jobs}
+    jobs = [by_name["ingest_reference"], WEEKLY, by_name["build_circles"]]
     makers = {table.name: job.name for job in jobs for table in job.writes}
     with session(settings.spark, work / "logs") as spark:
         if not (Path(settings.store.landing) / "_manifest.json").is_file():
             console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
             generate(spark, city, settings.city.seed, Path(settings.store.landing), Path(settings.city.truth))
-        run_chain(spark, settings, jobs, days, console, makers=makers, restate=True)
+        run_chain(spark, settings, jobs, days, console, makers=makers)
         return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days)}
 
 
 def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
-    """The figures of one lake beside its truth."""
-    lake = lake_of(spark, settings, days, JOINERS, MATCHES, USAGE, EDGES, DEVICES, PLACES)
-    final, truth = max(settings.reentry.stages), Path(settings.city.truth)
-    asked = lake.checkpoint(lake.read(JOINERS).where(F.col("stage_days") == final).select("user_id", "joined_on", "known_on"))
-    true = lake.checkpoint(
-        planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner")
-    )  # fmt: skip
+    """The figures of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
+    lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES)
+    how, truth = settings.reentry, Path(settings.city.truth)
+    tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
+    own = lake.checkpoint(joiners.own_days(lake.read(USAGE)))
+    due = joiners.joiners(own, lake.read(LIVES), days.first, days, how)
+    due = lake.checkpoint(due.where(F.col("stage_days") == max(how.stages)))
+    weighed = weigh(due, own, tables, how, lake.checkpoint)
+    asked = due.select("user_id", "joined_on", "known_on")
+    true = lake.checkpoint(planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner"))
+    right = true.select("user_id", "old_user_id", F.lit(True).alias("is_right"))
     decoys = planted_decoys(spark, truth, lake.key).select("user_id", F.col("kind").alias("decoy"))
-    evident = _evident(lake, asked, true)
-    named = lake.read(MATCHES).where(F.col("stage_days") == final).select("user_id", "old_user_id", "probability")
-    rows = named.join(
-        true.select("user_id", "old_user_id", F.lit(True).alias("is_right")), on=["user_id", "old_user_id"], how="left"
-    ).join(decoys, on="user_id", how="left")
+    # all at once: as if everything had become known on one day, or an unlikely pair known early would take the place of a sure one
+    at_once = lake.checkpoint(weighed.pairs.withColumn("known_on", F.lit(days.last)))
+    named = assignment.assign(at_once, None, lake.checkpoint).select("user_id", "old_user_id", "probability")
+    rows = named.join(right, on=["user_id", "old_user_id"], how="left").join(decoys, on="user_id", how="left")
     # one row per joiner
     matches = rows.select("probability", F.expr("coalesce(is_right, false)").alias("is_right"), "decoy").toPandas()
     of_kind = {row["decoy"]: int(row["count"]) for row in decoys.join(asked, on="user_id").groupBy("decoy").count().collect()}
-    total = true.count()
-    found = told(matches, total, evident, of_kind)
-    weighed = lake.read(JOINERS).where(F.col("stage_days") == final).agg(F.sum("candidates")).first()
-    olds = lake.read(USAGE).select("user_id").distinct().count()
+    total, evident, joined = true.count(), _evident(lake, asked, true), asked.count()
+    kept = weighed.found.join(right, on=["user_id", "old_user_id"], how="left").agg(F.count("*"), F.count("is_right")).first()
+    pairs, complete = (kept[0], kept[1]) if kept else (0, 0)
+    naive = joined * own.select("user_id").distinct().count()
     return {
-        "candidates": asked.count(), **found, "pairs_kept_share": int((weighed and weighed[0]) or 0) / max(1, asked.count() * olds),
+        "candidates": joined, **told(matches, total, evident, of_kind),
+        "pair_completeness": complete / evident if evident else None, "pairs_kept_share": pairs / max(1, naive),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
 
@@ -115,7 +121,6 @@ def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, 
         "pairs_true": total, "pairs_evident": evident, "without_evidence_share": 1 - evident / total if total else None,
         "pr_auc": average_precision(steps, total),
         **{f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS},
-        "pair_completeness": float(matches["is_right"].sum()) / evident if evident else None,
         "ece": calibration_error(matches["probability"].to_numpy(), matches["is_right"].to_numpy()),
         "count_error": float(matches["probability"].sum()) / total - 1 if total else None,
         "decoy_false_share": {kind: int(false.get(kind, 0)) / count for kind, count in sorted(of_kind.items())},

@@ -31,18 +31,20 @@ def by_circle(told: DataFrame, signatures: DataFrame, settings: ReentrySettings)
     """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept``: circle_score, circle_gain, shared_peers.
 
     The old user's circle is its newest signature by ``as_of``. ``circle_score`` ranks: the query likelihood of the joiner's
-    contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log ratio over the city alone,
-    contacts damped by the square root: sum of sqrt(n) ln(1 + k/(1-k) p_old / p_city) over shared peers. ``circle_gain``
+    contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log ratio over the city alone:
+    sum of w ln(1 + k/(1-k) p_old / p_city) over shared peers, with w the fourth root of the contacts (of raw counts one tie
+    decides), over the length of w of the joiner's whole circle: so that who has met many is not surer for that. ``circle_gain``
     weighs: each shared peer counts once, by how rare it is (Fellegi and Sunter 1969): sum of ln(k / u) - ln(1-k), k the share
     of peers a person keeps, u the share of users with the peer. Many calls to one peer are no more evidence than some.
     """
     k = settings.kept_mass
     old = _newest(signatures, settings).withColumnRenamed("user_id", "old_user_id")
     sizes = old.groupBy("as_of").agg(F.count_distinct("old_user_id").alias("users"))
-    asked = told.join(F.broadcast(sizes), on="as_of", how="inner")
+    reach = F.sqrt(F.sum(F.sqrt("contacts")).over(Window.partitionBy(*UNIT)))
+    asked = told.withColumn("reach", reach).join(F.broadcast(sizes), on="as_of", how="inner")
     shared = asked.join(old, on=["as_of", "peer_id"], how="inner").where("old_user_id <> user_id AND peer_id <> old_user_id")
     # a peer too rare to have a share in this month's city is as rare as the old user's own tie makes it
-    weight = f"sqrt(contacts) * ln(1 + {k / (1 - k)!r} * share / coalesce(city, share))"
+    weight = f"pow(contacts, 0.25D) * ln(1 + {k / (1 - k)!r} * share / coalesce(city, share)) / reach"
     gain = f"greatest(ln({k!r}) - ln(coalesce(peer_users, 1) / users), 0) - ln({1 - k!r})"
     scored = shared.groupBy(*UNIT, "old_user_id").agg(
         F.expr(f"round(sum({weight}), 6)").alias("circle_score"),

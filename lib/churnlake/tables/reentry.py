@@ -42,7 +42,10 @@ MATCHES = Table(
         Column("gap_days", INT, "joined_on minus old_last_on; negative when both ran side by side."),
         Column("probability", DOUBLE, "Probability that both are one person.", least=0, most=1),
         Column(
-            "circle_score", DOUBLE, "Log-likelihood ratio of the new circle under the old user's against the city's.", least=0
+            "circle_score",
+            DOUBLE,
+            "Log-likelihood ratio of the new circle under the old user's against the city's, over the new circle's length.",
+            least=0,
         ),
         Column("shared_peers", COUNT, "Peers in both circles.", least=0),
         Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),

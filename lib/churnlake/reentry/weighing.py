@@ -1,0 +1,52 @@
+"""From joiners to old users they could be, each with the probability that both are one person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from churnlake.core.contract import Table
+from churnlake.reentry import candidates, evidence, joiners
+from churnlake.reentry.settings import ReentrySettings
+from churnlake.tables.circles import PEERS, SIGNATURES
+from churnlake.tables.daily import DEVICES, EDGES, PLACES
+from churnlake.tables.reference import SUBSCRIBERS
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What is known of joiners at their stages: ``met`` (joiners.circles), every candidate ``found``, and ``pairs`` that fit, with probability."""
+
+    met: DataFrame
+    found: DataFrame
+    pairs: DataFrame
+
+
+def weigh(
+    due: DataFrame,
+    own: DataFrame,
+    tables: Mapping[Table, DataFrame],
+    settings: ReentrySettings,
+    checkpoint: Callable[[DataFrame], DataFrame],
+) -> Weighed:
+    """One row per joiner, stage and candidate, weighed by all evidence.
+
+    Args:
+        due: one row per joiner and stage (joiners.joiners).
+        own: one row per user and day with an own event (joiners.own_days).
+        tables: daily edges, places and devices from ``joiners.first_day_needed`` on, signatures and peers of circles; subscribers
+            where the operator delivers them: else documents are no evidence.
+        settings: weights and limits.
+        checkpoint: cuts a frame from the plan of its making.
+    """
+    met = checkpoint(joiners.circles(due, tables[EDGES]))
+    document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
+    told = checkpoint(candidates.telling(met, tables[PEERS], settings))
+    circle = candidates.by_circle(told, tables[SIGNATURES], settings)
+    handset = candidates.by_handset(due, tables[DEVICES], settings)
+    found = checkpoint(evidence.gather(told, circle, handset, document, settings))
+    weighed = checkpoint(evidence.with_old_use(found, own, settings))
+    weighed = evidence.with_talk(evidence.with_places(weighed, tables[PLACES]), tables[EDGES])
+    return Weighed(met, found, evidence.with_probability(weighed, settings))
