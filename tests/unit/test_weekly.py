@@ -20,6 +20,12 @@ from churnlake.settings import Settings
 from churnlake.tables.daily import DEVICES, EDGES, USAGE
 from churnlake.tables.reference import LIVES
 
+VILLAGE = """
+like: tiny
+name: village
+users: 80
+last_day: 2005-04-15
+"""
 COUNTS = ("OUT_CALLS", "IN_CALLS", "OUT_MESSAGES", "IN_MESSAGES")
 
 
@@ -27,7 +33,9 @@ COUNTS = ("OUT_CALLS", "IN_CALLS", "OUT_MESSAGES", "IN_MESSAGES")
 def village(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Any]]:
     """Its settings, and the figures of who came back in it."""
     home = tmp_path_factory.mktemp("village")
-    settings = load(Settings, "local", overrides(reentry.weekly_city("tiny", 90, home), 7, home))
+    (home / "village.yaml").write_text(VILLAGE, encoding="utf-8")
+    city = reentry.weekly_city(str(home / "village.yaml"), 80, home / "weeks")
+    settings = load(Settings, "local", overrides(city, 7, home))
     return settings, reentry.judge(settings, Console())
 
 
@@ -39,7 +47,7 @@ def test_weeks_add_up_to_the_month(
     spark: SparkSession, village: tuple[Settings, dict[str, Any]], tmp_path: Path
 ) -> None:  # fmt: skip
     path = tmp_path / "months.yaml"
-    path.write_text("like: tiny\nname: months\nusers: 90\nrecords: {form: edges}\n", encoding="utf-8")
+    path.write_text(f"{VILLAGE}records: {{form: edges}}\n", encoding="utf-8")
     generate(spark, scenario(str(path)), 7, tmp_path / "landing", tmp_path / "truth")
     key = ("month", "USER_ID", "MSISDN", "OPP_NUMBER")
     weeks = _edges(spark, village[0].store.landing).groupBy(*key).agg(
@@ -74,8 +82,10 @@ def test_daily_tables_hold_what_the_weeks_told(spark: SparkSession, village: tup
     met = both.join(other, on=["day", "user_id", "peer_id"], how="inner")
     assert met.count() > 0.9 * both.count()
     first = lake.read(USAGE).where("own_events > 0").groupBy("user_id").agg(F.min("day").alias("day"))
-    key = lake.key.pseudonym(F.col("USER_ID"), "user").alias("user_id")
-    assert first.exceptAll(used.select(key, F.col("FIRST_USE").alias("day"))).isEmpty()
+    begun = used.select(
+        lake.key.pseudonym(F.col("USER_ID"), "user").alias("user_id"), F.greatest("FIRST_USE", F.lit(city.first_day)).alias("day")
+    )
+    assert begun.exceptAll(first).isEmpty()
     assert lake.read(DEVICES).count() > 0
 
 

@@ -30,7 +30,10 @@ def apart(module: str, side: str, asked: dict[str, Any], settings: Settings) -> 
     command = [sys.executable, "-m", module, side, json.dumps(asked), settings.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"the {side} side failed: {done.stderr.strip()[-2000:]}")
+        # what went wrong is the last line of a trace
+        raise RuntimeError(
+            f"the {side} side failed: {(done.stderr.strip().splitlines() or ['nothing said'])[-1][:2000]}\n{done.stderr}"
+        )
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 

@@ -28,12 +28,13 @@ def weekly_daily(lake: Lake, run: Run) -> None:
     """
     landing, key = Path(run.settings.store.landing), lake.key
     told = lake.spark.read.parquet(str(landing / "lifecycle"))
-    used = told.select(
-        key.pseudonym(F.col("USER_ID"), "user").alias("user_id"), "FIRST_USE", "LAST_USE", "FIRST_IMEI", "LAST_IMEI"
-    )
+    # of those who began before the data, the first day there is
+    begun = F.greatest("FIRST_USE", F.lit(run.days.first)).alias("FIRST_USE")
+    used = told.select(key.pseudonym(F.col("USER_ID"), "user").alias("user_id"), begun, "LAST_USE", "FIRST_IMEI", "LAST_IMEI")
     holders = daily.Holders(lake.read(LIVES), run.days, run.settings.store.city_zone)
     weeks = lake.spark.read.parquet(str(landing / "edges")).withColumn("user_id", key.pseudonym(F.col("USER_ID"), "user"))
-    weeks = weeks.join(used.select("user_id", "FIRST_USE"), on="user_id", how="inner")
+    # who was never seen to begin has contacts all the same
+    weeks = weeks.join(used.select("user_id", "FIRST_USE"), on="user_id", how="left")
     weeks = lake.checkpoint(weeks.withColumn("day", F.greatest("FIRST_DAY", "FIRST_USE")).drop("FIRST_USE", "FIRST_DAY"))
     frames = {
         USAGE: _usage(weeks, used),
