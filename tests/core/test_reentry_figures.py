@@ -1,11 +1,14 @@
 """Figures of re-entry: precision at a recall, area, calibration, decoys; small cases by hand and one against scikit-learn."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from churnlake.evaluate import reentry
+from churnlake.evaluate import commands, reentry
 
 MATCHES = pd.DataFrame(
     {
@@ -59,3 +62,18 @@ def test_intervals_over_seeds_are_students() -> None:
     assert found["pr_auc"]["high"] - 0.9 == pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)
     assert found["of"]["kin"] == found["pr_auc"]
     assert reentry.over_seeds(cities[:1])["pr_auc"] == {"mean": 0.8, "low": 0.8, "high": 0.8, "seeds": 1}
+
+
+def test_a_city_of_other_people_is_another_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def judge(settings: Any, _: Any) -> dict[str, Any]:
+        asked.append(settings.store.landing)
+        return {"city": "x", "seed": 1, "decoy_false_share": {}, "baselines": {}}
+
+    monkeypatch.setattr(reentry, "judge", judge)
+    command, _ = commands.COMMANDS["evaluate"]
+    for users in ("50", "60"):
+        given = ["--what", "reentry", "--city", "tiny", "--seeds", "1,2", "--users", users, "--work", str(tmp_path)]
+        assert command(given) == 0
+    assert len(set(asked)) == 4

@@ -57,20 +57,27 @@ def curve(name: str, named: pd.DataFrame, planted: int) -> Curve:
     """
     if named.empty or not planted:
         return Curve(name, len(named), 0.0, 0.0, None)
-    steps = named.groupby("score", sort=True)["is_right"].agg(["sum", "count"]).iloc[::-1].cumsum()
-    precision, recall = steps["sum"] / steps["count"], steps["sum"] / planted
+    cuts = steps(named)
+    precision, recall = cuts["precision"], cuts["right"] / planted
     f1 = 2 * precision * recall / (precision + recall).clip(lower=1e-12)
     best = int(f1.to_numpy().argmax())
     enough = precision[recall >= 0.8]
     return Curve(
         name,
-        int(steps["count"].iloc[best]),
+        int(cuts["named"].iloc[best]),
         float(precision.iloc[best]),
         float(recall.iloc[best]),
         float(enough.max()) if len(enough) else None,
         float(precision.iloc[-1]),
         float(recall.iloc[-1]),
     )
+
+
+def steps(named: pd.DataFrame) -> pd.DataFrame:
+    """One row per score from the highest down: score, right and named so far, precision."""
+    counted = named.groupby("score", sort=True)["is_right"].agg(["sum", "count"]).iloc[::-1].cumsum().reset_index()
+    counted = counted.rename(columns={"sum": "right", "count": "named"}).astype({"right": float})
+    return counted.assign(precision=counted["right"] / counted["named"])
 
 
 def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:

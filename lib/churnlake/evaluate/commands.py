@@ -127,7 +127,8 @@ def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
     work = Path(arguments.work)
     arguments.seeds = arguments.seeds or reentry.SEEDS
     for city in (arguments.city or ",".join(reentry.SCENARIOS)).split(","):
-        home = work / f"{Path(city).stem}-weeks"
+        # a city that is there is judged again: one of other people is another
+        home = work / f"{Path(city).stem}-{arguments.users}-weeks"
         told = argparse.Namespace(
             **{**vars(arguments), "city": reentry.weekly_city(city, arguments.users, home), "work": str(home)}
         )

@@ -114,13 +114,12 @@ def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, 
         evident: those of them that left evidence.
         of_kind: decoys asked, by kind.
     """
-    steps = _steps(matches.rename(columns={"probability": "score"}))
+    steps = baselines.steps(matches.rename(columns={"probability": "score"}))
     cut = _threshold(steps, RECALLS[0], evident)
     false = matches[(matches["probability"] >= cut) & ~matches["is_right"]]["decoy"].value_counts()
     return {
         "pairs_true": total, "pairs_evident": evident, "without_evidence_share": 1 - evident / total if total else None,
-        "pr_auc": average_precision(steps, total),
-        **{f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS},
+        **_ranked(steps, total, evident),
         "ece": calibration_error(matches["probability"].to_numpy(), matches["is_right"].to_numpy()),
         "count_error": float(matches["probability"].sum()) / total - 1 if total else None,
         "decoy_false_share": {kind: int(false.get(kind, 0)) / count for kind, count in sorted(of_kind.items())},
@@ -187,11 +186,10 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*plain, *decoys, *ways]
 
 
-def _steps(named: pd.DataFrame) -> pd.DataFrame:
-    """One row per score from the highest down: score, right and named so far, precision."""
-    counted = named.groupby("score", sort=True)["is_right"].agg(["sum", "count"]).iloc[::-1].cumsum().reset_index()
-    counted = counted.rename(columns={"sum": "right", "count": "named"}).astype({"right": float})
-    return counted.assign(precision=counted["right"] / counted["named"])
+def _ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, float | None]:
+    """PR-AUC over all true pairs, and precision at the recalls of those that left evidence."""
+    at = {f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS}
+    return {"pr_auc": average_precision(steps, total), **at}
 
 
 def _precision_at(steps: pd.DataFrame, recall: float, total: int) -> float | None:
@@ -201,9 +199,8 @@ def _precision_at(steps: pd.DataFrame, recall: float, total: int) -> float | Non
 
 def _threshold(steps: pd.DataFrame, recall: float, total: int) -> float:
     """The score at which that recall is first reached; the lowest where it never is."""
-    enough = steps[steps["right"] >= recall * total]
-    scores = enough["score"] if len(enough) else steps["score"]
-    return float(scores.iloc[0] if len(enough) else scores.min()) if len(scores) else 0.0
+    enough = steps[steps["right"] >= recall * total]["score"]
+    return float(steps["score"].min() if enough.empty else enough.iloc[0]) if len(steps) else 0.0
 
 
 def _evident(lake: Lake, asked: DataFrame, true: DataFrame) -> int:
@@ -223,11 +220,5 @@ def _baselines(
     named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry).unionByName(
         baselines.by_handset(asked, lake.read(DEVICES))
     )
-    found = {}
-    for name, rows in baselines.best(named, true).groupby("name"):
-        steps = _steps(rows)
-        found[str(name)] = {
-            "pr_auc": average_precision(steps, total),
-            **{f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS},
-        }
-    return found
+    ways = baselines.best(named, true).groupby("name")
+    return {str(name): _ranked(baselines.steps(rows), total, evident) for name, rows in ways}
