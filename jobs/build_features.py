@@ -3,6 +3,7 @@
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.indicators import ALL_ITEMS, INDICATORS
+from churnlake.indicators.checks import refuse_wrong
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.features import ITEMS, MONTHLY
@@ -23,7 +24,7 @@ LEFT_OUT = {
 }
 
 
-@job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS))
+@job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS), declared=refuse_wrong)
 def build_features(lake: Lake, run: Run) -> None:
     """One row per user and month that ends within the run."""
     months = run.days.months()

@@ -12,6 +12,7 @@ from churnlake.core.errors import ContractError
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
 from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, ITEMS, VIEWS
+from churnlake.indicators.checks import kind_of_column, refuse_wrong, wrong_with
 from churnlake.indicators.needs import levels
 from churnlake.indicators.sources import SOURCES
 from churnlake.indicators.units import FLAG
@@ -56,7 +57,6 @@ def test_one_column_name_has_one_unit() -> None:
 
 
 EVERY = (*DAILY, *(i for i in (*INDICATORS, *ALL_ITEMS) if not i.daily))
-LAMBDA_NAMES = {"a", "c", "n", "x", "acc", "last", "gap"}
 UNIT_ENDS = {
     "_yuan": {"yuan", "ratio"}, "_share": {"share, 0 to 1"}, "_ratio": {"ratio"}, "_days": {"days"}, "_hours": {"hours", "events"}, "_km": {"kilometres"},
     "_bytes": {"bytes", "mean"}, "_seconds": {"seconds", "mean"}, "_calls": {"calls"}, "_entropy": {"nats"}, "_messages": {"messages"},
@@ -93,40 +93,111 @@ def test_units_are_told_and_fit_the_names() -> None:
             assert i.unit == FLAG, i.name
 
 
-def wrong_with(indicator: Indicator) -> list[str]:
-    """What a formula may not do: name what its source does not have, divide by what may be zero, take a logarithm of it."""
-    parsed = sqlglot.parse_one(indicator.formula, dialect="spark")
-    known = {*SOURCES["records" if indicator.daily else indicator.over].columns, *LAMBDA_NAMES}
-    found = [f"names {c.name}" for c in parsed.find_all(exp.Column) if c.name not in known]
-    for division in parsed.find_all(exp.Div):
-        below = division.expression.unnest()
-        if not (
-            isinstance(below, exp.Nullif)
-            or (isinstance(below, exp.Literal) and float(below.this.rstrip("D")) != 0)
-            or isinstance(below, exp.Cast)
-        ):
-            found.append(f"divides by {below.sql(dialect='spark')}")
-    if indicator.over == "" and not indicator.daily and indicator.name in {c.name for c in parsed.find_all(exp.Column)}:
-        found.append("names itself")
-    return found
-
-
-def test_no_formula_names_an_unknown_column_or_divides_by_zero() -> None:
+def test_no_formula_can_break_a_build() -> None:
     assert {i.name: wrong for i in EVERY if (wrong := wrong_with(i))} == {}
+    refuse_wrong()
 
 
 @pytest.mark.parametrize(
     ("formula", "over", "told"),
     [
         ("voice_out_cals / nullif(own_events, 0)", "", "names voice_out_cals"),
+        ("voice_out_calls_7d", "days", "names voice_out_calls_7d"),
+        ("x", "", "names itself"),
+        ("sum(voice_out_calls", "days", "can not be read"),
+        ("count(*)", "calls", "is over calls, which is no source"),
+        # names of a lambda are names within it and nowhere else
+        ("a + own_events", "", "names a"),
+        ("gap", "", "names gap"),
+        ("aggregate(collect_list(contacts), 0L, (a, c) -> a + b)", "edges", "names b"),
+        ("aggregate(collect_list(contacts), 0L, (a, c) -> a + c) + a", "edges", "names a"),
+        # nothing is divided by what may be 0, however it is written
         ("voice_out_calls / own_events", "", "divides by own_events"),
+        ("own_events / cast(voice_out_calls as double)", "", "divides by CAST(voice_out_calls AS DOUBLE)"),
+        ("own_events / nullif(voice_out_calls, 1)", "", "divides by NULLIF(voice_out_calls, 1)"),
+        ("own_events / coalesce(nullif(voice_out_calls, 0), 0)", "", "divides by COALESCE("),
+        ("own_events / cast(nullif(voice_fee_yuan, 0) as bigint)", "", "divides by CAST("),
+        ("own_events % voice_out_calls", "", "divides by voice_out_calls"),
+        ("mod(own_events, voice_out_calls)", "", "divides by voice_out_calls"),
+        ("own_events div voice_out_calls", "", "divides by voice_out_calls"),
         ("sum(contacts) / sum(days_met)", "edges", "divides by SUM(days_met)"),
-        ("sum(own_events)", "edges", "names own_events"),
         ("voice_out_calls / 0", "", "divides by 0"),
+        ("1 / 0.0D", "", "divides by CAST(0.0 AS DOUBLE)"),
+        ("ln(own_events)", "", "takes the logarithm of own_events"),
+        ("log10(own_events)", "", "takes the logarithm of own_events"),
+        ("log2(own_events)", "", "takes the logarithm of own_events"),
+        ("log(2, own_events)", "", "takes the logarithm of own_events"),
+        ("ln(nullif(own_events - voice_out_calls, 0))", "", "takes the logarithm of NULLIF("),
+        ("sum(contacts * ln(contacts)) / nullif(sum(contacts), 0)", "edges", "takes the logarithm of contacts"),
+        # aggregates where there are rows, and nowhere else
+        ("sum(own_events)", "edges", "names own_events"),
+        ("sum(own_events)", "", "aggregates with SUM(own_events)"),
+        ("sum(sum(contacts))", "edges", "aggregates within an aggregate"),
+        ("voice_out_calls", "edges", "names voice_out_calls outside of an aggregate"),
+        ("sum(contacts) over ()", "edges", "uses SUM(contacts) OVER ()"),
+        # kinds
+        ("own_evnts(3)", "", "uses OWN_EVNTS(3)"),
+        ("(select max(day) from x)", "days", "uses SELECT MAX(day)"),
+        ("brand + 1", "", "reckons with brand, a text"),
+        ("if(brand > 1, 1, 0)", "", "compares a number with a text"),
+        ("cast(brand as int)", "", "makes a number of brand, a text"),
+        ("sum(day)", "days", "adds up day, a date"),
+        ("max(day)", "days", "is a date where its unit, share, 0 to 1, asks for a double"),
+        # numbers stay within their types
+        ("voice_out_seconds_squared * 1000000000000L * voice_out_seconds_squared", "", "may overflow: as much as"),
+        ("voice_out_calls_hours_0 * 100", "", "may overflow"),
+        ("sum(imei_key)", "handset_days", "may overflow"),
+        ("points + 1", "subscriber", "may overflow"),
+        ("cast(pow(own_events, 9) as bigint)", "", "may overflow"),
+        ("aggregate(collect_list(contacts), 1L, (a, c) -> a * c)", "edges", "may overflow"),
+    ],
+)  # fmt: skip
+def test_a_wrong_formula_is_found_without_spark(formula: str, over: str, told: str) -> None:
+    one = Indicator("x", SHARE_UNIT, "X.", monthly=formula, over=over)
+    found = wrong_with(one)
+    assert any(wrong.startswith(told) or told in wrong for wrong in found), found
+    with pytest.raises(ContractError, match="1 formulas of indicators may not be as they are: x "):
+        refuse_wrong([one])
+
+
+@pytest.mark.parametrize(
+    ("formula", "over"),
+    [
+        ("own_events / cast(nullif(voice_out_calls, 0) as double)", ""),
+        ("own_events / 60.0D", ""),
+        ("own_events % nullif(voice_out_calls, 0)", ""),
+        ("if(own_events > 0, ln(own_events), 0D)", ""),
+        ("case when own_events >= 1 and brand = 'gotone' then log2(own_events) end", ""),
+        ("sum(contacts * ln(contacts)) filter (where contacts > 0)", "edges"),
+        # a double gets infinite or no number at all, which tables hold as null
+        ("pow(own_events, 400)", ""),
+        ("sqrt(-1 * own_events)", ""),
     ],
 )
-def test_a_wrong_formula_is_found_without_spark(formula: str, over: str, told: str) -> None:
-    assert told in wrong_with(Indicator("x", SHARE_UNIT, "X.", monthly=formula, over=over))
+def test_a_formula_that_gives_null_by_rule_is_none_the_worse(formula: str, over: str) -> None:
+    assert wrong_with(Indicator("x", SHARE_UNIT, "X.", monthly=formula, over=over)) == []
+
+
+def test_what_is_known_of_columns_is_what_tables_say() -> None:
+    by_name = {table.name: table for table in TABLES}
+    kinds = {
+        "int": "int",
+        "bigint": "long",
+        "double": "double",
+        "string": "text",
+        "date": "date",
+        "timestamp": "date",
+        "boolean": "flag",
+    }
+    for source in SOURCES.values():
+        for name in source.columns:
+            kind = kind_of_column(source.name, name)
+            for column in (c for t in source.tables for c in by_name[t].columns if c.name == name and source.name):
+                told = kinds.get(column.type.simpleString(), "decimal")
+                # counts of days are added up: they may be wider than a day's
+                assert kind.name == told or (kind.name, told) == ("long", "int"), (source.name, name)
+                if source.name == "records" and column.most and column.severity == "error":
+                    assert kind.greatest >= column.most, (column.name, "a record can hold more than formulas are checked with")
 
 
 @pytest.mark.parametrize("indicator", DAILY, ids=lambda i: i.name)

@@ -3,15 +3,18 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from churnlake.__main__ import main, pages
-from churnlake.core.contract import INT, Column, Table
+from churnlake.core.contract import INT, Column, Indicator, Table
 from churnlake.core.errors import LineageError
 from churnlake.core.job import declare
 from churnlake.core.lineage import Lineage
+from churnlake.indicators.checks import refuse_wrong
+from churnlake.indicators.units import SHARE
 from churnlake.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +86,18 @@ def test_a_wrong_feed_file_is_told_before_spark_starts(
     monkeypatch.setattr("churnlake.__main__.session", lambda *_: pytest.fail("Spark was started"))
     assert main(["run", "--set", f"store.feeds={tmp_path}", "--set", f"store.work={tmp_path}"]) == 2
     assert f"feed file {tmp_path}/sms.yaml: feed: is 'pigeon', but sms.yaml maps sms" in capsys.readouterr().err
+
+
+def test_what_a_job_is_declared_by_is_checked_before_spark_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Indicator("x", SHARE, "X.", monthly="own_events / voice_out_calls")
+    build_features = next(job for job in Lineage.of_package().jobs if job.name == "build_features")
+    assert build_features.declared == refuse_wrong
+    monkeypatch.setattr("churnlake.core.job.session", lambda *_: pytest.fail("Spark was started"))
+    code = replace(build_features, declared=lambda: refuse_wrong([wrong])).command(["--set", f"store.work={tmp_path}"])
+    assert code == 3
+    assert "may not be as they are: x divides by voice_out_calls, which may be 0" in capsys.readouterr().err
 
 
 def test_a_missing_java_gets_one_line_that_says_what_to_install(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ class Job:
     body: Body
     settings_model: type[CoreSettings]
     on_request: bool = False
+    declared: Callable[[], None] | None = None
 
     @property
     def lands(self) -> tuple[Table, ...]:
@@ -106,7 +107,9 @@ class Job:
         return (*self.reads, *self.may_read)
 
     def check(self, settings: CoreSettings) -> None:
-        """Raise what is wrong with the feed files of what it lands, before anything is started."""
+        """Raise what is wrong with what it is declared by, or with the feed files of what it lands, before anything is started."""
+        if self.declared:
+            self.declared()
         if self.lands:
             Landing(settings.store).mapped(self.lands)
 
@@ -321,10 +324,12 @@ def declare(
     may_read: Iterable[Table] = (),
     looks_back: Iterable[Table] = (),
     on_request: bool = False,
+    declared: Callable[[], None] | None = None,
 ) -> Callable[[Body], Job]:
     """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge.
 
     A job ``on_request`` runs when somebody asks for it by name: it is no part of the chain and may write tables that others make.
+    ``declared`` raises what is wrong with the declarations it works by; it is asked before Spark starts.
     """
 
     def wrap(body: Body) -> Job:
@@ -339,6 +344,7 @@ def declare(
             body,
             settings_model,
             on_request,
+            declared,
         )
 
     return wrap

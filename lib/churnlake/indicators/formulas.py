@@ -18,7 +18,7 @@ def total(condition: str, column: str) -> str:
 
 def entropy(column: str) -> str:
     """Entropy, in nats, of a column of counts over the rows of a source (Shannon 1948, natural logarithm as in bandicoot and cider)."""
-    return f"ln(nullif(sum({column}), 0)) - sum({column} * ln({column})) / nullif(sum({column}), 0)"
+    return f"ln(nullif(sum({column}), 0)) - sum({column} * ln(nullif({column}, 0))) / nullif(sum({column}), 0)"
 
 
 def top(column: str, k: int) -> str:
