@@ -11,7 +11,7 @@ from jobs import job
 @job(reads=(EDGES,), writes=(SIGNATURES, PEERS))
 def build_circles(lake: Lake, run: Run) -> None:
     """One row per user active in the month and strongest peer; one row per peer."""
-    months = run.days.months()
+    months = run.months("circles")
     if not months:
         return
     edges = lake.read(EDGES, first=signatures.first_day_needed(months, run.settings.circles))

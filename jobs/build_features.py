@@ -1,5 +1,10 @@
 """Work out every indicator of each user at each month's end."""
 
+import datetime as dt
+from collections.abc import Iterable
+
+from pyspark.sql import DataFrame
+
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.indicators import ALL_ITEMS, INDICATORS
@@ -27,11 +32,12 @@ LEFT_OUT = {
 @job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS), declared=refuse_wrong)
 def build_features(lake: Lake, run: Run) -> None:
     """One row per user and month that ends within the run."""
-    months = run.days.months()
+    months = run.months("features")
     if not months:
         return
     since = first_day_needed(months)
     given = {table: lake.read(table, first=since) for table in DAILY} | {LEAVINGS: lake.read(LEAVINGS)}
+    run.left_out += without_records(months, given[USAGE])
     for table, what in LEFT_OUT.items():
         if lake.has(table):
             given[table] = lake.read(table)
@@ -39,6 +45,12 @@ def build_features(lake: Lake, run: Run) -> None:
             run.leaves_out(what, table)
     home = run.settings.landing.home_area
     lake.write_all({table: features(months, given, home, asked) for table, asked in ((MONTHLY, INDICATORS), (ITEMS, ALL_ITEMS))})
+
+
+def without_records(months: Iterable[dt.date], usage: DataFrame) -> list[str]:
+    """Of the months those in which nobody did anything, in words."""
+    seen = {row["month"] for row in usage.selectExpr("trunc(day, 'MM') AS month").distinct().collect()}
+    return [f"features of {month:%Y-%m}: no records in it; nothing to build" for month in months if month not in seen]
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from jobs import job
 @job(reads=(MONTHLY,), may_read=(SCORES, OPT_OUTS), writes=(LISTS,))
 def plan_campaigns(lake: Lake, run: Run) -> None:
     """One row per user listed, for each month scored within the run."""
-    months = run.days.months()
-    if not months or not lake.has(SCORES):
+    months = run.months("retention lists")
+    if not months:
+        return
+    if not lake.has(SCORES):
         run.leaves_out("retention lists", SCORES)
         return
     scores = lake.read(SCORES, first=months[0])

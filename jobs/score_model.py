@@ -17,10 +17,10 @@ from jobs import job
 @job(reads=(MONTHLY,), may_read=(MODELS, OPT_OUTS), writes=(SCORES,))
 def score_model(lake: Lake, run: Run) -> None:
     """One row per user active in the newest month that ends within the run."""
-    months = run.days.months()
+    months = run.months("scoring")
     champion = Tracker(run.settings.tracking).champion() if months else None
     if champion is None:
-        run.left_out.append("scoring: " + ("no champion in the registry yet" if months else f"no month ends in {run.days}"))
+        run.left_out += ["scoring: no champion in the registry yet"] if months else []
         return
     pipeline, notes = Tracker(run.settings.tracking).load(champion.version)
     active = f"last_use_days < {run.settings.churn.active_within_days} AND coalesce(is_suspended, 0) = 0"

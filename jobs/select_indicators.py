@@ -19,7 +19,7 @@ from jobs import job
 @job(reads=(MONTHLY,), writes=(SELECTION, OUTLIERS, ABNORMAL))
 def select_indicators(lake: Lake, run: Run) -> None:
     """One row per month and indicator, per month and group of outliers, per month and kind of abnormal user."""
-    months, settings = run.days.months(), run.settings.understanding
+    months, settings = run.months("selection"), run.settings.understanding
     if not months:
         return
 
@@ -32,7 +32,9 @@ def select_indicators(lake: Lake, run: Run) -> None:
     before = sample((months[0] - dt.timedelta(1)).replace(day=1))
     for month in months:
         now = sample(month)
-        if len(now):
+        if not len(now):
+            run.left_out.append(f"selection of {month:%Y-%m}: no features of it; run job build_features over it first")
+        else:
             found.append(understood(month, now, before, INDICATORS, settings))
         before = now
     lake.write_all(

@@ -56,6 +56,13 @@ class Run:
         self.left_out.append(f"{what}: no {feed.name}")
         logger.info("%s leaves out %s for want of %s", self.job, what, feed.name)
 
+    def months(self, what: str) -> list[dt.date]:
+        """First days of the months that end within the run; where none does, the run says so of ``what``."""
+        months = self.days.months()
+        if not months:
+            self.left_out.append(f"{what}: no month ends within {self.days}; nothing to build")
+        return months
+
 
 @dataclass(frozen=True)
 class Report:
@@ -335,17 +342,9 @@ def declare(
     def wrap(body: Body) -> Job:
         meaning = sys.modules[body.__module__].__doc__ or body.__doc__ or ""
         return Job(
-            body.__name__,
-            meaning.strip().split("\n")[0],
-            tuple(reads),
-            tuple(writes),
-            tuple(may_read),
-            tuple(looks_back),
-            body,
-            settings_model,
-            on_request,
-            declared,
-        )
+            body.__name__, meaning.strip().split("\n")[0], tuple(reads), tuple(writes), tuple(may_read), tuple(looks_back), body, settings_model,
+            on_request, declared,
+        )  # fmt: skip
 
     return wrap
 
