@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from churnlake.core import dictionary, rules
@@ -21,9 +23,9 @@ from churnlake.core.runs import EVER, RUNS, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
-from churnlake.indicators import ALL_ITEMS, INDICATORS, VIEWS
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, VIEWS
 from churnlake.indicators.items import ITEMS as ITEM_TYPES
-from churnlake.indicators.sources import tables_of
+from churnlake.indicators.origins import tables_of
 from churnlake.landing.feed_help import FEED_HELP
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
@@ -217,6 +219,9 @@ def _indicators(argv: list[str]) -> int:
     asked = " ".join(parser.parse_args(argv).name)
     found = {i.name: i for i in (*INDICATORS, *ALL_ITEMS)}
     views = {**VIEWS, **{f"items: {kind}": items for kind, items in ITEM_TYPES.items()}}
+    # a type of items is known by its own name too, and without the colon
+    plain = {**{kind: f"items: {kind}" for kind in ITEM_TYPES}, **{view.replace(":", ""): view for view in views}}
+    asked = plain.get(asked.replace(":", ""), asked)
     if not asked:
         counts = {**{view: len(VIEWS[view]) for view in VIEWS}, "all of the ten views": len(INDICATORS)}
         counts |= {**{view: len(views[view]) for view in views if view not in VIEWS}, "all items": len(ALL_ITEMS)}
@@ -235,9 +240,24 @@ def _indicators(argv: list[str]) -> int:
         }
         _say("".join(f"{name:<8} {value}\n" for name, value in {"name": asked, **facts}.items()))
     else:
-        sys.stderr.write(f"indicators: no view, type or indicator '{asked}'; the views and types are {', '.join(views)}\n")
+        near = _near(asked, views, found)
+        known = f"the views and types are {', '.join(views)}"
+        sys.stderr.write(f"indicators: no view, type or indicator '{asked}'; {near or known}\n")
         return 2
     return 0
+
+
+def _near(asked: str, views: Iterable[str], names: Iterable[str]) -> str:
+    """The names most like the one asked for, in words, empty where none is: views it is a word of, then names spelt alike or that it is a part of."""
+
+    def has_word(name: str) -> bool:
+        return bool({asked, f"{asked}s", asked.removesuffix("s")} & set(re.split(r"[ _:]+", name)))
+
+    known = [*views, *names]
+    alike = difflib.get_close_matches(asked, known, n=5, cutoff=0.6)
+    parts = sorted((name for name in names if has_word(name)), key=lambda name: (len(name), name))
+    near = list(dict.fromkeys([*filter(has_word, views), *alike, *parts]))[:5]
+    return f"did you mean {', '.join(near)}?" if near else ""
 
 
 def _ddl(argv: list[str]) -> int:
@@ -256,7 +276,7 @@ def pages() -> dict[Path, str]:
     tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
     return {
         Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
-            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS), FEED_HELP
+            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS, *DAILY), FEED_HELP
         ),
         Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
     }

@@ -14,6 +14,7 @@ from churnlake.core.runs import RUNS
 from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, ITEMS, VIEWS
 from churnlake.indicators.checks import kind_of_column, refuse_wrong, wrong_with
 from churnlake.indicators.needs import levels
+from churnlake.indicators.origins import BESIDE, tables_of
 from churnlake.indicators.sources import SOURCES
 from churnlake.indicators.units import FLAG
 from churnlake.indicators.units import SHARE as SHARE_UNIT
@@ -198,6 +199,40 @@ def test_what_is_known_of_columns_is_what_tables_say() -> None:
                 assert kind.name == told or (kind.name, told) == ("long", "int"), (source.name, name)
                 if source.name == "records" and column.most and column.severity == "error":
                     assert kind.greatest >= column.most, (column.name, "a record can hold more than formulas are checked with")
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("voice_out_calls", ["clean.voice", "clean.sms", "clean.mms", "clean.wap"]),
+        ("own_events_7d", ["daily.usage"]),
+        ("voice_out_calls_mon_19", ["daily.usage"]),
+        ("voice_out_calls_to_before_ratio", ["daily.usage"]),
+        ("own_events_to_plan_ratio", ["daily.usage", "reference.subscribers"]),
+        ("recharge_to_usage_ratio", ["reference.recharges", "daily.usage"]),
+        ("recharge_overdue_ratio", ["reference.recharges"]),
+        ("plan_minutes_used_share", ["reference.subscribers", "reference.plans", "daily.usage"]),
+        ("peers", ["daily.edges"]),
+        ("peers_left_share", ["daily.edges", "churn.leavings"]),
+        ("gyration_km", ["daily.places", "reference.cells"]),
+        ("brand", ["reference.subscribers"]),
+    ],
+)
+def test_an_indicator_tells_the_stored_tables_it_comes_from(name: str, tables: list[str]) -> None:
+    assert sorted(tables_of(name)) == sorted(tables)
+
+
+def test_every_indicator_comes_from_stored_tables_and_none_from_its_own() -> None:
+    stored = {t.name for t in TABLES if t.stored}
+    for i in EVERY:
+        found = set(tables_of(i.name))
+        assert found, i.name
+        assert found <= stored, i.name
+        assert not any(name.startswith("features.") for name in found), i.name
+    # what stands beside the rows of a source is told of each column
+    for source in SOURCES.values():
+        if source.name not in ("", "records"):
+            assert set(source.tables[1:]) <= {BESIDE[c] for c in source.columns if c in BESIDE}, source.name
 
 
 @pytest.mark.parametrize("indicator", DAILY, ids=lambda i: i.name)

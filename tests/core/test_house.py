@@ -62,6 +62,15 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["rum"], 2, "no command 'rum'"),
         (["ddl", "clean.voise"], 2, "no stored table"),
         (["indicators", "calls"], 0, ""),
+        (["indicators", "items", "voice"], 0, ""),
+        (["indicators", "items:", "voice"], 0, ""),
+        (["indicators", "voice"], 0, ""),
+        (["indicators", "voice_out_calls_mon_19"], 0, ""),
+        (["indicators", "call"], 2, "no view, type or indicator 'call'; did you mean calls, call peers, "),
+        (["indicators", "fee"], 2, "did you mean fee structure, "),
+        (["indicators", "peer_entopy"], 2, "did you mean peer_entropy, "),
+        (["indicators", "items", "voise"], 2, "did you mean items: voice"),
+        (["indicators", "zzzz"], 2, "the views and types are basic, fee structure, "),
         (["tables", "--help"], 0, ""),
         (["ddl", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
         (["dictionary", "--wright"], 2, "unrecognized arguments: --wright"),
@@ -118,6 +127,20 @@ def test_asking_what_is_declared_starts_no_jvm() -> None:
 @pytest.mark.parametrize("path", [str(p) for p in pages()])
 def test_generated_pages_are_fresh(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == pages()[Path(path)], "run make docs"
+
+
+def test_the_dictionary_tells_the_unit_of_every_indicator() -> None:
+    text = pages()[Path("lib/churnlake/tables/README.md")]
+    for table, row in (
+        ("features.monthly", "| own_events_7d | bigint | events | yes |"),
+        ("features.items", "| voice_out_calls_mon_19 | bigint | calls | yes |"),
+        ("daily.usage", "| voice_out_seconds | bigint | seconds |  |"),
+    ):
+        part = text.partition(f"### {table}\n")[2].partition("\n### ")[0]
+        assert "| column | type | unit | null | meaning | may hold |" in part
+        assert row in part
+        assert re.search(r"^\| user_id \| bigint \|  \|", part, re.MULTILINE), "a key has none"
+    assert text.count("| column | type | unit |") == 3
 
 
 SOURCES = sorted((ROOT / "lib").rglob("*.py")) + sorted((ROOT / "jobs").glob("*.py"))

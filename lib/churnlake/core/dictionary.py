@@ -30,6 +30,8 @@ def table_page(table: Table, maker: str | None, indicators: Mapping[str, Indicat
     facts = [f"key {', '.join(table.key)}" if table.key else "", f"slice {table.slice}" if table.slice else "", "frozen once made" if table.frozen else "",
              "keeps every row that came in, with its state" if table.ledger else "", f"made by `{maker}`" if maker else "",
              "landing feed, not stored" if not table.stored else ""]  # fmt: skip
+    # a table of indicators says what each is counted in
+    has_units = bool(table.key) and set(table.names) - set(table.key) <= indicators.keys()
     lines = [
         f"### {table.name}",
         "",
@@ -37,8 +39,8 @@ def table_page(table: Table, maker: str | None, indicators: Mapping[str, Indicat
         "",
         f"*{'; '.join(f for f in facts if f)}*",
         "",
-        "| column | type | null | meaning | may hold |",
-        "|---|---|---|---|---|",
+        f"| column | type |{' unit |' if has_units else ''} null | meaning | may hold |",
+        f"|---|---|{'---|' if has_units else ''}---|---|---|",
     ]
     for column in table.columns:
         formula = indicators.get(column.name)
@@ -47,11 +49,10 @@ def table_page(table: Table, maker: str | None, indicators: Mapping[str, Indicat
             if formula and table.name.startswith("features.")
             else ""
         )
-        lines.append(
-            f"| {column.name} | {sql_type(column.type).lower()} | {'yes' if column.optional else ''} | {column.meaning}{told} | {allowed(column)} |".replace(
-                "||", "| |"
-            )
-        )
+        unit = f" {formula.unit.name if formula else ''} |" if has_units else ""
+        kind, null = sql_type(column.type).lower(), "yes" if column.optional else ""
+        row = f"| {column.name} | {kind} |{unit} {null} | {column.meaning}{told} | {allowed(column)} |"
+        lines.append(row.replace("||", "| |"))
     return [*lines, ""]
 
 

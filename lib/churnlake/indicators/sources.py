@@ -1,7 +1,7 @@
 """What formulas are written over: the rows of each source, its columns, and the tables they are made of."""
 
 from churnlake.core.contract import Source
-from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
+from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
 from churnlake.indicators.time import WEEKDAYS
 
@@ -94,9 +94,3 @@ SOURCES: dict[str, Source] = {
         ),
     )
 }  # fmt: skip
-
-
-def tables_of(name: str) -> tuple[str, ...]:
-    """The tables an indicator is made of, as far as its own formula says; of a formula over other indicators, theirs."""
-    known = {i.name: i for i in (*INDICATORS, *ALL_ITEMS, *DAILY)}
-    return SOURCES["records" if known[name].daily else known[name].over].tables
