@@ -62,6 +62,8 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["rum"], 2, "no command 'rum'"),
         (["ddl", "clean.voise"], 2, "no stored table"),
         (["indicators", "calls"], 0, ""),
+        (["foresight", "--users", "0"], 2, "argument --users: 0 is no whole number of at least 1"),
+        (["foresight", "--users", "-5"], 2, "argument --users: -5 is no whole number of at least 1"),
         (["indicators", "items", "voice"], 0, ""),
         (["indicators", "items:", "voice"], 0, ""),
         (["indicators", "voice"], 0, ""),

@@ -82,7 +82,8 @@ def test_the_indicators_page_tells_what_models_read_and_why(site: dict[str, str]
     page = site["indicators.html"]
     assert page.count('<tr id="i-') == sum(map(len, VIEWS.values())) == page.count('<svg class="bars"')
     unusable = sum(i.name.startswith("mms_") for of_view in VIEWS.values() for i in of_view)
-    assert f"models read {429 - unusable - 3} of 429" in site["index.html"]
+    assert f"{429 - unusable - 3} of 429 selected for models" in site["index.html"]
+    assert "Read by the model" not in page, "there is none yet"
     assert 'rises with <a href="#i-own_events">own_events</a> (0.99)' in row_of(page, "voice_out_calls")
     assert "all users have the same value" in row_of(page, "mms_bytes")
     assert 'data-moved="moved greatly"' in row_of(page, "points")
@@ -120,6 +121,52 @@ def test_the_indicators_page_shows_no_figure_of_few_persons() -> None:
     assert (
         "features.selection holds no rows"
         in pages(dataclasses.replace(made_up(), selection=made_up().selection.head(0)))["indicators.html"]
+    )
+
+
+def test_what_is_hidden_is_said_in_words_and_distributions_tell_their_range() -> None:
+    page = pages(dataclasses.replace(made_up(), least=10))["indicators.html"]
+    # 1,125 users have a value of own_events, so 11 are beyond either end; 7 in the last class
+    assert "0 to 1,234; 2 bars hidden: few users" in row_of(page, "own_events")
+    assert "40 levels; 2 bars hidden: few users" in row_of(page, "brand")
+    assert '<small class="below">0 to 1,234</small>' in row_of(pages(made_up())["indicators.html"], "own_events")
+    outliers = page.partition("Groups of outliers")[2].partition("Abnormal users")[0]
+    assert outliers.count("hidden: few users") == 2, "a group of 4 and the next larger one"
+    assert "Few: fewer than 10 users, or a group from which" in outliers
+    abnormal = page.partition("Abnormal users")[2].partition("Moved most")[0]
+    assert "fewer than 10" in abnormal
+    assert '<td class="n">few</td>' in abnormal
+    assert "Bars of fewer than 10 users are hidden" in page
+
+    def told(**changes: Any) -> str:
+        (row,) = [row for row in made_up().selection.to_dict("records") if row["indicator"] == "own_events"]
+        one = dataclasses.replace(made_up(), least=10, selection=pd.DataFrame([row | changes]))
+        return re.findall(r'<small class="below">([^<]*)</small>', row_of(pages(one)["indicators.html"], "own_events"))[2]
+
+    # of 750 filled no ten lie beyond the ends, which might be one user's own
+    assert told(missing_share=0.5).startswith("half from 3 to 14")
+    assert told(missing_share=0.98).startswith("range not told: too few users")
+    assert told(p01=0.0, p99=0.0).startswith("98 of 100 have 0")
+    assert told(counts=[3, 0, 0, 2]) == "not drawn: a bar is of fewer than 10 users"
+    assert told(counts=None) == "no value"
+
+
+def test_the_page_says_which_selection_the_model_that_serves_reads() -> None:
+    fit = {"learner": "logistic", "is_champion": True, "train_months": ["2005-02-01", "2005-03-01"], "test_month": MONTHS[4], "lift_top_decile": 3.0, "pr_auc": 0.1,
+           "roc_auc": 0.7, "base_rate": 0.01, "known_on": dt.date(2005, 6, 30), "train_rows": 10, "test_rows": 10, "model_version": "1"}  # fmt: skip
+    counted = pd.DataFrame([{"month": month, "indicators": 200 + n} for n, month in enumerate(MONTHS)])
+    page = pages(dataclasses.replace(made_up(), fits=pd.DataFrame([{**fit, "is_champion": False}, fit]), selected=counted))[
+        "indicators.html"
+    ]
+    card = page.partition("Read by the model that serves")[2][:200]
+    assert "<strong>202</strong>" in card
+    assert "by the selection of March 2005" in card
+    assert "the one that serves, that of March 2005" in page
+    # a model taught before anything was selected reads nothing of it
+    early = counted[counted["month"] > MONTHS[3]]
+    assert (
+        "Read by the model"
+        not in pages(dataclasses.replace(made_up(), fits=pd.DataFrame([fit]), selected=early))["indicators.html"]
     )
 
 

@@ -84,7 +84,7 @@ def by_name(found: Understood) -> dict[str, dict[str, object]]:
 def test_each_planted_indicator_gets_its_role_and_a_reason(found: Understood) -> None:
     told = {name: (row["role"], row["why"]) for name, row in by_name(found).items()}
     assert told == {
-        "brand": ("modelling", "a code of few levels"),
+        "brand": ("modelling", "a code of 3 levels"),
         "serial": ("unusable", "a code with a level for nearly every user names users"),
         "one_level": ("unusable", "all users have the same value"),
         "late_calls": ("descriptive", "rises with calls"),

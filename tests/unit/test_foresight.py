@@ -3,13 +3,17 @@
 import datetime as dt
 import random
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from churnlake.__main__ import main
+from churnlake.core import leases
 from churnlake.core.contract import Table
+from churnlake.core.lineage import Lineage
 from churnlake.core.testing import rows
 from churnlake.evaluate.foresight import Tables, foresight
 from churnlake.indicators import ALL_ITEMS, INDICATORS
@@ -110,3 +114,21 @@ def test_a_feature_made_of_the_next_month_is_found(tables: dict[Table, DataFrame
     assert set(foresight(tables, MAY, peeking(use)).moved) == {"seen_last_on"}
     assert set(foresight(tables, MAY, peeking(rank)).moved) == {"of_all"}
     assert set(foresight(tables, MAY, peeking(gone)).moved) == {"gone_on"}
+
+
+def test_where_there_is_no_lake_it_says_where_it_looked_and_leaves_none_behind(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "not" / "there"
+    overrides = ["--set", f"store.lake={nowhere}", "--set", f"store.work={tmp_path / 'work'}"]
+    assert main(["foresight", *overrides]) == 2
+    told = f"features.monthly does not exist yet; run job build_features first (nothing at {nowhere}/features/monthly)"
+    assert told in capsys.readouterr().err
+    build_features = next(job for job in Lineage.of_package().jobs if job.name == "build_features")
+    assert build_features.command(["--dates", "2005-05-01..2005-05-31", *overrides]) == 2
+    assert "daily.usage does not exist yet; run job build_daily first" in capsys.readouterr().err
+    assert not nowhere.parent.exists()
+    # what others put there meanwhile stays, and so does a lake
+    with leases.lease(spark, str(nowhere), "one", "r1"):
+        (nowhere / "daily").mkdir()
+    assert sorted(path.name for path in nowhere.iterdir()) == ["_leases", "daily"]

@@ -172,8 +172,8 @@ class Lake:
 
     def _stored(self, table: Table, withdrawn: bool = False) -> DataFrame:
         if not self._exists(table):
-            maker = self._scope.makers.get(table.name)
-            raise MissingInputError(f"{table.name} does not exist yet" + (f"; run job {maker} first" if maker else ""))
+            what = f"; run job {maker} first" if (maker := self._scope.makers.get(table.name)) else ""
+            raise MissingInputError(f"{table.name} does not exist yet{what} (nothing at {self.path(table)})")
         self.keys.check(table, self.path(table), self.storage.check(table))
         rows = padded(table, self.spark.read.format("delta").load(self.path(table)))
         if table.name not in self.versions_read:

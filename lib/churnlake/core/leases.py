@@ -115,12 +115,20 @@ class _Files(Protocol):
 class _LocalFiles:
     def __init__(self, root: str) -> None:
         self.folder = Path(root).resolve() / "_leases"
+        self.made: list[Path] = []
 
     def create(self, job: str, text: str) -> bool:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # a run that fails for want of a lake leaves none behind
+        self.made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         # linked when whole: nobody ever reads half a lease
         whole = self.folder / f".{uuid.uuid4().hex}"
-        whole.write_text(text, encoding="utf-8")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            whole.write_text(text, encoding="utf-8")
+        except FileNotFoundError:
+            # another run that failed took its empty folder away meanwhile
+            self.folder.mkdir(parents=True, exist_ok=True)
+            whole.write_text(text, encoding="utf-8")
         try:
             os.link(whole, self.folder / job)
         except FileExistsError:
@@ -155,6 +163,9 @@ class _LocalFiles:
 
     def remove(self, job: str) -> None:
         (self.folder / job).unlink(missing_ok=True)
+        if len(self.made) > 1 and list(self.folder.parent.iterdir()) == [self.folder]:
+            for path in self.made:
+                path.rmdir()
 
 
 class _HadoopFiles:

@@ -234,7 +234,7 @@ def _foresight(argv: list[str]) -> int:
         "moves. On some users of the lake, in memory: nothing is written. Exit 3 when one moves.",
     )
     parser.add_argument("--month", default="", metavar="YYYY-MM", help="the month (default: the newest with features)")
-    parser.add_argument("--users", type=int, default=1000, help="of about so many users")
+    parser.add_argument("--users", type=_at_least_one, default=1000, help="of about so many users (default 1000)")
     parser.add_argument("--env", default="local")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
@@ -252,6 +252,12 @@ def _foresight(argv: list[str]) -> int:
             )
 
     return guarded("foresight", parser, argv, body)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
 
 
 def _add_cities(parser: argparse.ArgumentParser, city: str, work: str = "build/evaluate") -> None:

@@ -16,7 +16,7 @@ from churnlake.settings import Settings
 
 def lake_of(spark: SparkSession, settings: Settings, days: Days, *tables: Table) -> Lake:
     """A lake to look at tables with, as of the last day."""
-    return Lake(spark, settings.store, Scope("evaluation", days, tables, ()))
+    return Lake(spark, settings.store, Scope("evaluation", days, tables, (), makers=Lineage.of_package().makers))
 
 
 def content(spark: SparkSession, settings: Settings, days: Days) -> dict[str, tuple[int, int]]:

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DateType, NumericType, StringType, TimestampType
 
 from churnlake.core.contract import Column, Table
-from churnlake.core.errors import ContractError, MissingInputError, SettingsError
+from churnlake.core.errors import MissingInputError, SettingsError
 from churnlake.core.runs import EVER
 from churnlake.evaluate.content import lake_of
 from churnlake.indicators import ALL_ITEMS, INDICATORS
@@ -69,7 +69,7 @@ def foresight(tables: Tables, month: dt.date, build: Build) -> Foreseen:
         build: from tables to features, one row per ``user_id``.
 
     Raises:
-        ContractError: the month has no features to compare, or nothing could be planted.
+        MissingInputError: the month has no features to compare, or nothing could be planted.
     """
     end = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
     past = {table: rows.where(F.col(table.at) <= F.lit(end)) if table.at else rows for table, rows in tables.items()}
@@ -78,7 +78,7 @@ def foresight(tables: Tables, month: dt.date, build: Build) -> Foreseen:
     before = _by_user(build(past))
     after = _by_user(build({table: rows.unionByName(future[table]) if table in future else rows for table, rows in past.items()}))
     if before.empty or not any(planted.values()):
-        raise ContractError(
+        raise MissingInputError(
             f"nothing to compare in {month}: {len(before)} users have features, {sum(planted.values())} rows were planted"
         )
     moved = {str(name): n for name in before.columns if (n := _differ(before[name], after[name].reindex(before.index)))}
@@ -98,7 +98,7 @@ def of_lake(spark: SparkSession, settings: Settings, month: str, users: int) -> 
     made = lake.read(MONTHLY).where(F.lit(True) if not month else F.col("month") == F.lit(f"{month}-01").cast("date"))
     newest = made.agg(F.max("month").alias("month")).first()
     if newest is None or newest["month"] is None:
-        raise MissingInputError(f"features.monthly has no month {month}; run job build_features for it first")
+        raise MissingInputError(f"features.monthly has no month {month or 'yet'}; run job build_features over its days first")
     first = newest["month"]
     there = made.where(F.col("month") == F.lit(first))
     # about so many, the same every time

@@ -73,6 +73,7 @@ class SiteData:
         ranked: The users likeliest to leave in the newest month scored.
         cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
         selection: Rows of features.selection of the newest month understood.
+        selected: month, indicators; how many were selected for models, every month understood.
         drifts: month, drift, indicators; how many drifted, every month understood.
         outliers: Rows of features.outliers of that month.
         abnormal: Rows of features.abnormal of the newest month.
@@ -108,6 +109,7 @@ class SiteData:
     ranked: pd.DataFrame | None = None
     cells: pd.DataFrame | None = None
     selection: pd.DataFrame | None = None
+    selected: pd.DataFrame | None = None
     drifts: pd.DataFrame | None = None
     outliers: pd.DataFrame | None = None
     abnormal: pd.DataFrame | None = None
@@ -168,6 +170,7 @@ def aggregates(
         found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
     if SELECTION in frames:
         found["selection"] = _newest(frames[SELECTION], "month")
+        found["selected"] = frames[SELECTION].where("role = 'modelling'").groupBy("month").agg(_rows("indicators"))
         moved = frames[SELECTION].where("drift is not null").groupBy("month", "drift")
         found["drifts"] = moved.agg(_rows("indicators"))
         if OUTLIERS in frames:

@@ -29,7 +29,8 @@ def indicators(data: SiteData) -> Row:
     drifted = sorted((row for row in rows if row["drift"] in DRIFTS), key=lambda row: (-row["psi"], row["indicator"]))
     return {
         "rows": rows,
-        "cards": _cards(rows, data.least),
+        "cards": _cards(rows, data),
+        "read": _read_by_models(data),
         "views": _views(rows),
         "month": rows[0]["month"] if rows else None,
         "roles": ROLES,
@@ -44,9 +45,9 @@ def indicators(data: SiteData) -> Row:
 
 
 def selected(data: SiteData) -> str:
-    """How many indicators models read, for the way to this page."""
+    """How many indicators are selected for models, for the way to this page."""
     rows = _rows(data.selection)
-    return f"models read {sum(row['role'] == 'modelling' for row in rows)} of {len(rows)}" if rows else ""
+    return f"{sum(row['role'] == 'modelling' for row in rows)} of {len(rows)} selected for models" if rows else ""
 
 
 def picture(counts: Sequence[int], title: str) -> Markup:
@@ -78,10 +79,15 @@ def _profiles(data: SiteData, declared: Mapping[str, Indicator]) -> list[Row]:
         filled = users - missing
         row["unit"], row["meaning"] = (indicator.unit.name, indicator.meaning) if indicator else ("", "")
         row["missing"], row["missing_at"] = _missing(missing, users, least)
-        row["median_told"] = "–" if filled < least else wording.number(row["median"])
+        row["median_told"] = (
+            "–" if row["median"] is None else f"under {least} users" if filled < least else wording.number(row["median"])
+        )
+        row["median_at"] = "" if filled < least or row["median"] is None else row["median"]
         row["outliers_told"] = "–" if row["outliers"] is None else told(row["outliers"], least)
         row["outliers_at"] = "" if row["outliers"] is None else least / 2 if is_small(row["outliers"], least) else row["outliers"]
-        row["picture"] = picture(may_show.get(row["indicator"], []), _title(row, may_show.get(row["indicator"], []), least))
+        drawn = may_show.get(row["indicator"], [])
+        row["picture"] = picture(drawn, _title(row, drawn, least))
+        row["range"] = _range(row, drawn, least)
         row["way"] = row["why"].removesuffix(row["leader"] or "") if row["leader"] else row["why"]
     return rows
 
@@ -127,15 +133,50 @@ def _title(row: Row, counts: Sequence[int], least: int) -> str:
     return f"{len(counts)} classes of one width"
 
 
-def _cards(rows: Sequence[Row], least: int) -> list[tuple[str, str, str]]:
+def _range(row: Row, counts: Sequence[int], least: int) -> str:
+    """What stands below a picture: from where to where it goes, or how many levels there are; and whether bars are hidden.
+
+    Ends are told where so many users lie at or beyond them that they are nobody's own value.
+    """
+    if not row["counts"]:
+        return "no value"
+    if not any(counts):
+        return f"not drawn: a bar is of fewer than {least} users"
+    filled = row["users"] * (1 - row["missing_share"])
+    if row["levels"]:
+        told = f"{row['distinct_values']:,} levels" if row["distinct_values"] > 1 else "1 level"
+    elif row["p01"] < row["p99"] and filled * 0.01 >= least:
+        told = f"{wording.number(row['p01'])} to {wording.number(row['p99'])}"
+    elif row["p01"] == row["p99"] and filled * 0.98 >= least:
+        told = f"98 of 100 have {wording.number(row['p01'])}"
+    elif filled * 0.25 >= least:
+        told = f"half from {wording.number(row['p25'])} to {wording.number(row['p75'])}"
+    else:
+        told = "range not told: too few users"
+    hidden = sum(count > 0 for count in row["counts"]) - sum(count > 0 for count in counts)
+    return told + (f"; {hidden} {'bars' if hidden > 1 else 'bar'} hidden: few users" if hidden else "")
+
+
+def _read_by_models(data: SiteData) -> Row | None:
+    """Which selection the model that serves reads: the newest not later than the last month it was taught with; None without a model."""
+    if data.fits is None or data.selected is None:
+        return None
+    taught = [max(fit["train_months"]) for fit in _rows(data.fits) if fit["is_champion"] and fit["train_months"]]
+    known = {str(row["month"]): row for row in _rows(data.selected) if taught and str(row["month"])[:10] <= taught[0]}
+    return known[max(known)] if known else None
+
+
+def _cards(rows: Sequence[Row], data: SiteData) -> list[tuple[str, str, str]]:
     if not rows:
         return []
+    least, read = data.least, _read_by_models(data)
     by_role = {role: sum(row["role"] == role for row in rows) for role in ROLES}
     moved = sum(row["drift"] in DRIFTS for row in rows)
     great = sum(row["drift"] == "great" for row in rows)
     known = any(row["drift"] for row in rows)
     return [
-        ("Read by models", wording.count(by_role["modelling"]), f"of {len(rows)} indicators"),
+        ("Selected for models", wording.count(by_role["modelling"]), f"of {len(rows)} indicators"),
+        *([("Read by the model that serves", wording.count(read["indicators"]), f"by the selection of {wording.month(read['month'])}")] if read else []),
         ("Descriptive", wording.count(by_role["descriptive"]), "say what another one says"),
         ("Unusable", wording.count(by_role["unusable"]), "hardly filled or hardly varied"),
         ("Moved since the month before", wording.count(moved) if known else "–", f"{great} greatly" if known else "no month before"),

@@ -121,7 +121,9 @@ def roles(profiles: Sequence[Profile], now: pd.DataFrame, settings: Understandin
         if name not in found:
             others = followers.get(name, 0)
             stands = f"; stands for {others} {'others' if others > 1 else 'other'}" if others else ""
-            words = "a code of few levels" if profile.is_code else "filled, varies, like no other"
+            words = (
+                f"a code of {profile.figures['distinct_values']} levels" if profile.is_code else "filled, varies, like no other"
+            )
             found[name] = Role(MODELLING, words + stands)
     return found
 
