@@ -141,20 +141,20 @@ def _range(row: Row, counts: Sequence[int], least: int) -> str:
     if not row["counts"]:
         return "no value"
     if not any(counts):
-        return f"not drawn: a bar is of fewer than {least} users"
+        return "hidden: few users"
     filled = row["users"] * (1 - row["missing_share"])
     if row["levels"]:
         told = f"{row['distinct_values']:,} levels" if row["distinct_values"] > 1 else "1 level"
     elif row["p01"] < row["p99"] and filled * 0.01 >= least:
         told = f"{wording.number(row['p01'])} to {wording.number(row['p99'])}"
     elif row["p01"] == row["p99"] and filled * 0.98 >= least:
-        told = f"98 of 100 have {wording.number(row['p01'])}"
+        told = f"{'all' if row['distinct_values'] == 1 else '98 of 100'} have {wording.number(row['p01'])}"
     elif filled * 0.25 >= least:
         told = f"half from {wording.number(row['p25'])} to {wording.number(row['p75'])}"
     else:
         told = "range not told: too few users"
     hidden = sum(count > 0 for count in row["counts"]) - sum(count > 0 for count in counts)
-    return told + (f"; {hidden} {'bars' if hidden > 1 else 'bar'} hidden: few users" if hidden else "")
+    return told + (f"; {hidden} {'bars' if hidden > 1 else 'bar'} hidden" if hidden else "")
 
 
 def _read_by_models(data: SiteData) -> Row | None:
@@ -176,7 +176,7 @@ def _cards(rows: Sequence[Row], data: SiteData) -> list[tuple[str, str, str]]:
     known = any(row["drift"] for row in rows)
     return [
         ("Selected for models", wording.count(by_role["modelling"]), f"of {len(rows)} indicators"),
-        *([("Read by the model that serves", wording.count(read["indicators"]), f"by the selection of {wording.month(read['month'])}")] if read else []),
+        *([("Read by the model", wording.count(read["indicators"]), f"that serves: selection of {wording.month(read['month'])}")] if read else []),
         ("Descriptive", wording.count(by_role["descriptive"]), "say what another one says"),
         ("Unusable", wording.count(by_role["unusable"]), "hardly filled or hardly varied"),
         ("Moved since the month before", wording.count(moved) if known else "–", f"{great} greatly" if known else "no month before"),
