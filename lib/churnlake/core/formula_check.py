@@ -41,6 +41,7 @@ COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, e
 FIXED: dict[type[exp.Expression], Kind] = {
     exp.DateDiff: DAYS, exp.Year: Kind("int", 1e4), exp.Day: Kind("int", 31), exp.UnixMicros: Kind("long", 1e17), exp.Length: Kind("int", 1e6),
     exp.ArraySize: Kind("int", 1e6), exp.ArrayPosition: Kind("long", 1e6), exp.Pad: TEXT, exp.RegexpSplit: Kind("list", of=TEXT), exp.TsOrDsToDate: DATE,
+    exp.AddMonths: DATE, exp.LastDay: DATE, exp.TsOrDsAdd: DATE, exp.DateTrunc: DATE, exp.MonthsBetween: Kind("double", 1e5, True),
 }  # fmt: skip
 """What gives the same kind whatever it is given."""
 OF_DATES = (exp.TsOrDsToDate, exp.UnixMicros)

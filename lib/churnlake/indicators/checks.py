@@ -26,8 +26,9 @@ TEXTS = frozenset({
     "peer_network", "peer_area", "cell_id", "maker", "model", "service", "channel", "arm", "number_beauty", "brand", "plan_id", "status", "branch",
     "group_customer_id", "vip_card", "gender", "credit_class",
 })  # fmt: skip
-DATES = frozenset({"month", "month_end", "day", "billed_month", "first_on", "started_on", "ended_on", "joined_on", "status_since", "bonus_until", "plan_since"})  # fmt: skip
-FLAGS = frozenset({"in_month", "is_away", "has_left", "sends_mms", "has_gprs", "has_mms", "has_java", "is_held", "is_reached", "is_rural"})  # fmt: skip
+DATES = frozenset({"month", "month_end", "day", "billed_month"})
+FLAGS = frozenset({"in_month", "sends_mms"})
+"""Beside those whose names say it: what ends in _on, _since or _until is a date, what begins with is_ or has_ a flag."""
 NUMBERS = {
     "days_back": Kind("int", 1e3), "months_back": Kind("int", 100), "weekday": Kind("int", 7), "birth_year": Kind("int", 1e4), "points": Kind("int", INT_MOST, True),
     "included_minutes": Kind("int", INT_MOST), "included_messages": Kind("int", INT_MOST), "latitude": Kind("double", 90, True), "longitude": Kind("double", 180, True),
@@ -55,8 +56,12 @@ def kind_of_column(source: str, name: str) -> Kind:
         return Kind("double", of.greatest, of.signed) if prefix == PLAN_MEAN else of
     if name in NUMBERS:
         return NUMBERS[name]
-    if name in TEXTS | DATES | FLAGS:
-        return TEXT if name in TEXTS else DATE if name in DATES else FLAG
+    if name in TEXTS:
+        return TEXT
+    if name in DATES or name.endswith(("_on", "_at", "_since", "_until")):
+        return DATE
+    if name in FLAGS or name.startswith(("is_", "has_")):
+        return FLAG
     if name.endswith("_yuan"):
         return Kind("decimal", 1e10, True)
     # counts and seconds of the records of a month
