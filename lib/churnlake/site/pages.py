@@ -19,7 +19,7 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "index.html": ("Overview", "What came in, who left, who came back."),
     "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
-    "indicators.html": ("Indicators", "What each indicator looks like, which ones models read, and why."),
+    "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),

@@ -32,7 +32,7 @@ VIEW = Column("view", STRING, "The business view it belongs to.")
 
 SELECTION = Table(
     "features.selection",
-    "One row per month and indicator of features.monthly: its profile on a sample of the month's users, and whether models read it.",
+    "One row per month and indicator of features.monthly: its profile on a sample of the month's users, and whether it is selected for models.",
     key=("month", "indicator"),
     slice="month",
     at="month",
