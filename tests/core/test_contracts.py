@@ -59,8 +59,8 @@ def test_one_column_name_has_one_unit() -> None:
 
 EVERY = (*DAILY, *(i for i in (*INDICATORS, *ALL_ITEMS) if not i.daily))
 UNIT_ENDS = {
-    "_yuan": {"yuan", "ratio"}, "_share": {"share, 0 to 1"}, "_ratio": {"ratio"}, "_days": {"days"}, "_hours": {"hours", "events"}, "_km": {"kilometres"},
-    "_bytes": {"bytes", "mean"}, "_seconds": {"seconds", "mean"}, "_calls": {"calls"}, "_entropy": {"nats"}, "_messages": {"messages"},
+    "_yuan": {"yuan"}, "_share": {"share, 0 to 1"}, "_ratio": {"ratio"}, "_days": {"days", "days of the month"}, "_hours": {"hours"}, "_km": {"kilometres"},
+    "_bytes": {"bytes"}, "_seconds": {"seconds"}, "_calls": {"calls"}, "_entropy": {"nats"}, "_messages": {"messages"}, "_contacts": {"contacts"},
 }  # fmt: skip
 """What the end of a name says, and the units it may say it of."""
 

@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from churnlake.core.contract import Indicator
 from churnlake.core.settings import load
-from churnlake.indicators import INDICATORS
-from churnlake.indicators.units import CALLS, CODE, FLAG, SHARE
+from churnlake.indicators import ALL_ITEMS, INDICATORS
+from churnlake.indicators.units import CALLS, CODE, DAYS, FLAG, MONTH_DAYS, SHARE
 from churnlake.settings import Settings
 from churnlake.tables.features import MONTHLY, OUTLIERS, SELECTION
 from churnlake.understanding.outliers import outlier_groups, reach_of
@@ -173,7 +173,9 @@ def test_planted_outliers_come_in_the_view_they_are_most_extreme_in(settings: Un
     now.loc[:19, ["calls", "other_calls"]] = [90_000.0, 900.0]
     now.loc[20:26, ["calls", "other_calls"]] = [5_000.0, 800_000.0]
     now.loc[27, "other_calls"] = 10**9  # one extreme value may be a fault
-    profiles = [p for p in profiled(now, now.head(0), GIVEN, settings) if p.indicator.name in ("calls", "other_calls", "is_rare")]
+    profiles = [
+        p for p in profiled(MAY, now, now.head(0), GIVEN, settings) if p.indicator.name in ("calls", "other_calls", "is_rare")
+    ]
     groups = outlier_groups(now, profiles, settings)
     assert [(g["view"], g["users"], g["share"]) for g in groups] == [("calls", 20, 0.02), ("fee structure", 7, 0.007)]
     assert {name for g in groups for name in g["indicators"]} == {"calls", "other_calls"}
@@ -205,3 +207,28 @@ def test_conditions_of_abnormal_users_name_columns_there_are(settings: Understan
         assert named
         assert named <= set(MONTHLY.names)
     assert settings.sample_by in MONTHLY.names
+
+
+@pytest.mark.parametrize(
+    ("month", "length", "before"), [(MAY, 31, 30), (dt.date(2005, 3, 1), 31, 28), (dt.date(2005, 2, 1), 28, 31)]
+)
+def test_the_calendar_is_no_drift(settings: UnderstandingSettings, month: dt.date, length: int, before: int) -> None:
+    """Users as active as ever, in a month of another length."""
+    chance = np.random.default_rng(6)
+    habit = np.where(chance.random(4000) < 0.3, 1.0, chance.beta(6, 2, 4000))
+
+    def days(n: int) -> pd.DataFrame:
+        used = chance.binomial(n, habit)
+        return pd.DataFrame({"user_id": np.arange(4000), "own_days": used.astype(float), "other_days": used.astype(float)})
+
+    asked = [Indicator("own_days", MONTH_DAYS, "Days.", monthly="x"), Indicator("other_days", DAYS, "Days.", monthly="x")]
+    own, other = profiled(month, days(length), days(before), asked, settings)
+    assert own.figures["drift"] == "none"
+    assert other.figures["psi"] > own.figures["psi"]
+    assert own.figures["greatest"] == length, "only the drift is of shares"
+
+
+def test_what_counts_days_of_the_month_says_so() -> None:
+    told = [i for i in (*INDICATORS, *ALL_ITEMS) if i.name.endswith("_days") and "in_month" in i.monthly and "count" in i.monthly]
+    assert len(told) >= 20
+    assert {i.unit for i in told} == {MONTH_DAYS}

@@ -17,6 +17,7 @@ from churnlake.core.testing import rows
 from churnlake.evaluate import duck_indicators as duck
 from churnlake.evaluate import jit, one_by_one
 from churnlake.indicators import ALL_ITEMS, INDICATORS
+from churnlake.indicators.units import NATS, SHARE
 from churnlake.settings import Settings
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.clean import MMS, NETWORKS, RECORDS, SMS, VOICE, WAP
@@ -200,6 +201,16 @@ def test_no_indicator_is_the_same_for_all(both: Both) -> None:
         assert len(found) > 30
         constant = [i.name for i in asked if found[i.name].nunique(dropna=False) < 2]
         assert constant == []
+
+
+def test_shares_lie_between_0_and_1_and_entropies_not_below_0(both: Both) -> None:
+    """Whatever the records: calls unanswered, forwarded, dropped, by IP prefix within the city."""
+    found, apart = both.made[MONTHLY].toPandas(), []
+    for i in (i for i in INDICATORS if i.unit in (SHARE, NATS)):
+        values = found[i.name].dropna()
+        if len(values) and not (values.min() >= 0 and (i.unit == NATS or values.max() <= 1)):
+            apart.append((i.name, values.min(), values.max()))
+    assert apart == []
 
 
 def test_one_by_one_says_the_same(both: Both, spark: SparkSession) -> None:

@@ -45,6 +45,7 @@ SHARE: DataType = DoubleType()
 CIPHER = "cipher"
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+OR_NONE = re.compile(r"coalesce\((.+), 0\)", re.DOTALL)
 Severity = Literal["error", "warn"]
 
 
@@ -238,14 +239,29 @@ class Indicator:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a count of a source's rows: where there are none it is 0 and not null."""
-        return self.monthly.startswith(("count", "size("))
+        """Whether it counts or adds up a source's rows: where there are none it is 0 and not null."""
+        found = OR_NONE.fullmatch(self.monthly)
+        return self.monthly.startswith(("count", "size(")) or bool(found and is_whole(found[1]))
 
     @property
     def column(self) -> Column:
         """The column this indicator fills; only a daily sum is never null: others may have nothing to divide by or to look at."""
         adds_up = bool(self.daily) and self.merge == "sum"
         return Column(self.name, self.type, self.meaning, optional=not adds_up, least=0 if adds_up else None)
+
+
+def is_whole(sql: str) -> bool:
+    """Whether no parenthesis is closed that is opened before the SQL begins.
+
+    >>> is_whole("sum(a), 0"), is_whole("sum(a), 0) / nullif(b")
+    (True, False)
+    """
+    depth = 0
+    for character in sql:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return True
 
 
 def sql_type(data_type: DataType) -> str:

@@ -15,7 +15,7 @@ from churnlake.core.contract import DOUBLE, Indicator, Table
 from churnlake.evaluate.duck_formulas import formula, nothing, typed
 from churnlake.indicators import DAILY
 from churnlake.indicators.calls import TRENDS
-from churnlake.indicators.formulas import PLAN_MEAN
+from churnlake.indicators.formulas import DATA_DAYS, PLAN_MEAN
 from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.indicators.time import WEEKDAYS
 from churnlake.tables.churn import LEAVINGS
@@ -83,6 +83,10 @@ def features(month: Month, indicators: Sequence[Indicator]) -> str:
     if any(PLAN_MEAN in i.monthly for i in asked):
         means = ", ".join(PLAN_MEAN + name for name in TRENDS)
         rows = f"SELECT r.*, {means} FROM ({rows}) r LEFT JOIN ({_plan_means(month)}) p ON r.plan_id = p.of_plan"
+    if DATA_DAYS in words(i.monthly for i in asked):
+        rows = (
+            f"SELECT *, date_diff('day', (SELECT min(day) FROM {view(USAGE)}), {month.ends}) + 1 AS {DATA_DAYS} FROM ({rows}) r"
+        )
     for level in levels(asked):
         rows = f"SELECT *, {', '.join(f'{formula(i)} AS {i.name}' for i in level)} FROM ({rows}) l"
     finite = (f"CASE WHEN isfinite({i.name}) THEN {i.name} END AS {i.name}" if i.type == DOUBLE else i.name for i in indicators)
@@ -161,7 +165,7 @@ def _held(column: str) -> str:
 def _places(month: Month) -> str:
     per_cell = (
         "SELECT user_id, cell_id, CAST(sum(voice_calls) AS BIGINT) AS calls, CAST(sum(night_calls) AS BIGINT) AS night_calls, "
-        "CAST(sum(voice_calls - night_calls) AS BIGINT) AS work_calls, count(*) AS days_seen "
+        "CAST(sum(CASE WHEN isodow(day) <= 5 THEN voice_calls - night_calls ELSE 0 END) AS BIGINT) AS work_calls, count(*) AS days_seen "
         f"FROM {view(PLACES)} WHERE day BETWEEN {month.begins} AND {month.ends} GROUP BY user_id, cell_id"
     )
     rows = _beside(month, per_cell, CELLS, "cell_id", {"latitude": "DOUBLE", "longitude": "DOUBLE"})
@@ -243,7 +247,8 @@ def _subscriber(month: Month) -> str:
     told = [name for name in SUBSCRIBERS.names if name not in ("batch", "user_id", "delivered_on", "plan_id")]
     newest = ", ".join(f"max({name}) FILTER (WHERE delivered_on = newest_on) AS {name}" for name in ("plan_id", *told))
     rows = (
-        f"SELECT user_id, {newest}, max(delivered_on) FILTER (WHERE {changed}) AS plan_since, "
+        f"SELECT user_id, {newest}, "
+        f"arg_max_null(CASE WHEN plan_before IS NOT NULL THEN delivered_on END, delivered_on) FILTER (WHERE {changed}) AS plan_since, "
         f"count_if({changed} AND {recent}) AS plan_changes FROM ({known}) k GROUP BY user_id"
     )
     prices = {"monthly_fee_yuan": "DECIMAL(12,2)", "included_minutes": "INTEGER", "included_messages": "INTEGER"}

@@ -34,6 +34,8 @@ def _top(column: str, k: int) -> str:
     return f"CAST(list_sum(max({column}, {k})) AS DOUBLE) / nullif(sum({column}), 0)"
 
 
+_LATE = "CAST(greatest(date_diff('day', any_value(month), min(day)), 0) AS INTEGER)"
+
 OWN = {
     "peer_areas": "count(DISTINCT CASE WHEN contacts > 0 THEN peer_area END)",
     "peer_top1_share": _top("contacts", 1),
@@ -50,7 +52,7 @@ OWN = {
     "/ nullif(sum(CASE WHEN latitude IS NOT NULL THEN calls END), 0))",
     # the days with own events as bits of a word: the longest run of noughts in it
     "longest_silence_days": "list_max(list_transform(string_split(lpad(bin(coalesce(bit_or(CASE WHEN in_month AND own_events > 0 "
-    "THEN CAST(1 AS BIGINT) << date_diff('day', month, day) END), 0)), CAST(day(any_value(month_end)) AS INTEGER), '0'), '1'), "
+    f"THEN CAST(1 AS BIGINT) << date_diff('day', month, day) END), 0) >> {_LATE}), CAST(day(any_value(month_end)) - {_LATE} AS INTEGER), '0'), '1'), "
     "lambda run: len(run)))",
 }
 """By indicator, the formula over DuckDB's own source of it."""

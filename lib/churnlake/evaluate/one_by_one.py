@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators import DAILY, INDICATORS
-from churnlake.indicators.formulas import PLAN_MEAN, total
+from churnlake.indicators.formulas import DATA_DAYS, PLAN_MEAN, total
 from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.tables.reference import CELLS, HANDSETS
 from churnlake.usage.features import Tables, source
@@ -60,7 +60,7 @@ def subset() -> list[Indicator]:
 
 def _of_others(indicator: Indicator) -> bool:
     named = words(i.monthly for i in needed([indicator]))
-    return bool({"has_left", "sends_mms"} & named) or any(word.startswith(PLAN_MEAN) for word in named)
+    return bool({"has_left", "sends_mms", DATA_DAYS} & named) or any(word.startswith(PLAN_MEAN) for word in named)
 
 
 def seconds(records: DataFrame, tables: Tables, month: dt.date, home_area: str, settings: UsageSettings) -> dict[str, float]:
@@ -141,7 +141,7 @@ def _grouped(
         return rows.withColumn("is_away", F.expr(f"peer_area <> '{home_area}'")) if "is_away" in named else rows
     if name == "places":
         night = f"hour >= {settings.night_from_hour} OR hour < {settings.night_to_hour}"
-        told = {"calls": "count(*)", "night_calls": f"count_if({night})", "work_calls": f"count_if(NOT ({night}))",
+        told = {"calls": "count(*)", "night_calls": f"count_if({night})", "work_calls": f"count_if(weekday <= 5 AND NOT ({night}))",
                 "days_seen": "count(distinct day)"}  # fmt: skip
         asked = [F.expr(sql).alias(column) for column, sql in told.items() if column in named]
         rows = (

@@ -1,7 +1,7 @@
 """Basic: who the user is on paper, as delivered by the month's end."""
 
 from churnlake.core.contract import Indicator, Unit
-from churnlake.indicators.units import CHANGES, CODE, DAYS, FLAG, INCLUDED, MINUTES, POINTS, SHARE, YEARS, YUAN
+from churnlake.indicators.units import CHANGES, CODE, DAYS, FLAG, INCLUDED, MINUTES, POINTS, RATIO, YEARS, YUAN
 
 
 def _told(name: str, unit: Unit, meaning: str, formula: str = "") -> Indicator:
@@ -35,20 +35,25 @@ BASIC = (
         "Days left of the bonus's term at the month's end; negative when over.",
         "datediff(bonus_until, month_end)",
     ),
-    _told("plan_days", DAYS, "Days since the plan was first told of this user.", "datediff(month_end, plan_since)"),
+    _told(
+        "plan_days",
+        DAYS,
+        "Days since a change to the plan was told of; null where it was held already when the register first told of the user.",
+        "datediff(month_end, plan_since)",
+    ),
     _told("plan_changes", CHANGES, "Changes of plan told of in this and the two months before.", "plan_changes"),
     _told("plan_included_minutes", MINUTES, "Local minutes that the plan includes.", "included_minutes"),
     _told("plan_included_messages", INCLUDED, "Short messages that the plan includes.", "included_messages"),
     Indicator(
-        "plan_minutes_used_share",
-        SHARE,
-        "Minutes of calls made over those the plan includes.",
-        monthly="voice_out_seconds / 60.0D / nullif(plan_included_minutes, 0)",
+        "plan_minutes_used_ratio",
+        RATIO,
+        "Minutes of local calls made over the local minutes that the plan includes; above 1 where more were made.",
+        monthly="voice_out_seconds_local / 60.0D / nullif(plan_included_minutes, 0)",
     ),
     Indicator(
-        "plan_messages_used_share",
-        SHARE,
-        "SMS sent over those the plan includes.",
+        "plan_messages_used_ratio",
+        RATIO,
+        "SMS sent over those the plan includes; above 1 where more were sent.",
         monthly="cast(sms_out_messages as double) / nullif(plan_included_messages, 0)",
     ),
 )

@@ -1,14 +1,29 @@
 """Calls and messages: how many, how long, how they change."""
 
 from churnlake.core.contract import Indicator, Unit
-from churnlake.indicators.formulas import BEFORE, MADE, PLAN_MEAN, RECEIVED, TWO_BEFORE, share, total
+from churnlake.indicators.formulas import BEFORE, DATA_DAYS, MADE, PLAN_MEAN, RECEIVED, TWO_BEFORE, share, total
 from churnlake.indicators.units import CALLS as COUNTED
-from churnlake.indicators.units import DAYS, EVENTS, HOURS, MEAN_SECONDS, MESSAGES, MOMENT, RATIO, SECONDS, SHARE, SQUARES, YUAN
+from churnlake.indicators.units import (
+    DAYS,
+    EVENTS,
+    MEAN_HOURS,
+    MEAN_SECONDS,
+    MESSAGES,
+    MOMENT,
+    MONTH_DAYS,
+    RATIO,
+    SECONDS,
+    SHARE,
+    SQUARES,
+    YUAN,
+)
 
 OUT, IN = "service = 'voice' and direction = 'out'", "service = 'voice' and direction = 'in'"
-LONGEST_GAP = """array_max(transform(
-  split(lpad(bin(coalesce(bit_or(shiftleft(1L, datediff(day, month))) filter (where in_month and own_events > 0), 0L)), day(any_value(month_end)), '0'), '1'),
-  silence -> length(silence)))"""
+LATE = "greatest(datediff(min(day), any_value(month)), 0)"
+"""Days of the month before the user's first record, when that is one of the month's."""
+LONGEST_GAP = f"""array_max(transform(
+  split(lpad(bin(shiftright(coalesce(bit_or(shiftleft(1L, datediff(day, month))) filter (where in_month and own_events > 0), 0L), {LATE})),
+  day(any_value(month_end)) - {LATE}, '0'), '1'), silence -> length(silence)))"""
 TRENDS: dict[str, tuple[Unit, str]] = {
     "own_events": (EVENTS, "own events"),
     "voice_out_calls": (COUNTED, "calls made"),
@@ -70,7 +85,10 @@ CALLS = (
     Indicator("voice_in_missed_calls", COUNTED, "Calls received and not answered.", daily=f"count_if({IN} and seconds = 0)"),
     Indicator("voice_out_unanswered_calls", COUNTED, "Calls made and not answered.", daily=f"count_if({OUT} and seconds = 0)"),
     Indicator(
-        "voice_dropped_calls", COUNTED, "Calls that dropped.", daily="count_if(service = 'voice' and release_cause = 'dropped')"
+        "voice_dropped_calls",
+        COUNTED,
+        "Calls made or received, and answered, that dropped.",
+        daily="count_if(service = 'voice' and direction in ('out', 'in') and seconds > 0 and release_cause = 'dropped')",
     ),
     Indicator("voice_out_long_calls", COUNTED, "Calls made of ten minutes or more.", daily=f"count_if({OUT} and seconds >= 600)"),
     Indicator(
@@ -85,21 +103,29 @@ CALLS = (
         daily="count_if(direction = 'out')",
     ),
     Indicator("contact_events", EVENTS, "Calls of any kind and messages, both ways.", daily="count_if(service <> 'wap')"),
-    Indicator("active_days", DAYS, "Days with any record.", over="days", monthly="count_if(in_month)"),
-    Indicator("own_days", DAYS, "Days with an own outgoing event.", over="days", monthly="count_if(in_month and own_events > 0)"),
+    Indicator("active_days", MONTH_DAYS, "Days with any record.", over="days", monthly="count_if(in_month)"),
     Indicator(
-        "voice_out_days", DAYS, "Days with a call made.", over="days", monthly="count_if(in_month and voice_out_calls > 0)"
+        "own_days", MONTH_DAYS, "Days with an own outgoing event.", over="days", monthly="count_if(in_month and own_events > 0)"
     ),
     Indicator(
-        "voice_in_days", DAYS, "Days with a call received.", over="days", monthly="count_if(in_month and voice_in_calls > 0)"
+        "voice_out_days", MONTH_DAYS, "Days with a call made.", over="days", monthly="count_if(in_month and voice_out_calls > 0)"
     ),
-    Indicator("sms_out_days", DAYS, "Days with an SMS sent.", over="days", monthly="count_if(in_month and sms_out_messages > 0)"),
+    Indicator(
+        "voice_in_days",
+        MONTH_DAYS,
+        "Days with a call received.",
+        over="days",
+        monthly="count_if(in_month and voice_in_calls > 0)",
+    ),
+    Indicator(
+        "sms_out_days", MONTH_DAYS, "Days with an SMS sent.", over="days", monthly="count_if(in_month and sms_out_messages > 0)"
+    ),
     Indicator(
         "last_use_days",
         DAYS,
-        "Days from the last own outgoing event to the month's end; null when there was none in the month.",
+        "Days from the last own outgoing event to the month's end, within three months.",
         over="days",
-        monthly="datediff(any_value(month_end), max(day) filter (where in_month and own_events > 0))",
+        monthly="datediff(any_value(month_end), max(day) filter (where own_events > 0))",
     ),
     Indicator(
         "last_call_days",
@@ -110,14 +136,28 @@ CALLS = (
     ),
     Indicator(
         "longest_silence_days",
-        DAYS,
-        "Longest stretch inside the month without an own outgoing event.",
+        MONTH_DAYS,
+        "Longest stretch inside the month without an own outgoing event, counted from the first record of these three months on.",
         over="days",
         monthly=LONGEST_GAP,
     ),
     Indicator(
+        "seen_days",
+        DAYS,
+        "Days from the first record to the month's end, both counted, 90 at most.",
+        over="days",
+        monthly="least(max(days_back) + 1, 90)",
+    ),
+    Indicator(
+        "there_days",
+        DAYS,
+        "Days up to the month's end that the user is known to have been there, 90 at most: since joining or the first record, as far "
+        "back as the lake has records.",
+        monthly=f"least({DATA_DAYS}, greatest(seen_days, tenure_days + 1), 90)",
+    ),
+    Indicator(
         "contact_gap_mean_hours",
-        HOURS,
+        MEAN_HOURS,
         "Mean time between one call or message and the next (bandicoot, cider: interevent time).",
         over="days",
         monthly="(unix_micros(max(last_contact_at) filter (where in_month)) - unix_micros(min(first_contact_at) filter (where in_month))) / 3.6e9D"
@@ -229,8 +269,8 @@ CALLS = (
         Indicator(
             f"{_window(name, short)}_to_{long}d_ratio",
             RATIO,
-            f"{words[0].upper()}{words[1:]} a day in the last {short} days over those in the last {long}.",
-            monthly=f"cast({_window(name, short)} as double) * {long} / nullif({_window(name, long)} * {short}, 0)",
+            f"{words[0].upper()}{words[1:]} a day in the last {short} days over those in the last {long}; null for who was not there all {long}.",
+            monthly=f"if(there_days >= {long}, cast({_window(name, short)} as double) * {long} / nullif({_window(name, long)} * {short}, 0), null)",
         )
         for name, (unit, words) in TRENDS.items()
         for short, long in ((7, 30), (30, 90))

@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import share, total
-from churnlake.indicators.units import CALLS, DAYS, EVENTS, RATIO, SECONDS, SHARE
+from churnlake.indicators.units import CALLS, DAYS, EVENTS, MONTH_DAYS, RATIO, SECONDS, SHARE
 
 OUT = "service = 'voice' and direction = 'out'"
 OURS, THEIRS = "peer_service in ('1860', '1861', '10086')", "peer_service in ('1001', '10010')"
@@ -31,7 +31,7 @@ CARE = (
     ),
     Indicator(
         "hotline_days",
-        DAYS,
+        MONTH_DAYS,
         "Days with a call to our hotlines.",
         over="days",
         monthly="count_if(in_month and voice_out_calls_to_hotline > 0)",
@@ -60,8 +60,8 @@ CARE = (
     Indicator(
         "hotline_calls_share",
         SHARE,
-        "Calls to our hotlines over calls made.",
-        monthly=share("voice_out_calls_to_hotline", "voice_out_calls"),
+        "Calls to our hotlines over calls made, answered or not.",
+        monthly=share("voice_out_calls_to_hotline", "voice_out_calls + voice_out_unanswered_calls"),
     ),
     Indicator(
         "hotline_calls_to_before_ratio",

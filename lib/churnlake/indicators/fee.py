@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import share, total
-from churnlake.indicators.units import BILLS, RATIO, SHARE, YUAN
+from churnlake.indicators.units import BILLS, MEAN_YUAN, RATIO, SHARE, YUAN
 
 RECORDS = {
     "usage": ("all records", ""),
@@ -53,11 +53,11 @@ FEE = (
     ),
     Indicator(
         "voice_minute_yuan",
-        RATIO,
+        MEAN_YUAN,
         "Fees of voice calls over minutes of calls made and received.",
         monthly="cast(voice_fee_yuan as double) / nullif((voice_out_seconds + voice_in_seconds) / 60.0D, 0)",
     ),
-    Indicator("own_event_yuan", RATIO, "Record fees over own events.", monthly=share("usage_fee_yuan", "own_events")),
+    Indicator("own_event_yuan", MEAN_YUAN, "Record fees over own events.", monthly=share("usage_fee_yuan", "own_events")),
     Indicator(
         "fee_mean_3m_yuan",
         YUAN,

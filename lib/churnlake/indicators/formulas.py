@@ -5,10 +5,18 @@ RECEIVED = "service = 'voice' and direction = 'in' and seconds > 0"
 BEFORE, TWO_BEFORE, PLAN_MEAN = "before_", "two_before_", "plan_mean_"
 """In a formula over a user's month: the same of the month before, of the one before that, and the mean of the user's plan."""
 
+DATA_DAYS = "data_days"
+"""In the same: days from the first that there are records of, whoever's, to the month's end, both counted."""
+
 
 def share(part: str, whole: str) -> str:
     """One thing as part of another; null where there is none of the other."""
     return f"cast({part} as double) / nullif({whole}, 0)"
+
+
+def known_before(formula: str) -> str:
+    """The formula; null for a user without a record in the month before, of whom everything would be new."""
+    return f"if({BEFORE}own_events is null, null, {formula})"
 
 
 def total(condition: str, column: str) -> str:
@@ -16,9 +24,14 @@ def total(condition: str, column: str) -> str:
     return f"coalesce(sum({column}) filter (where {condition}), 0)"
 
 
+def of_entropy(whole: str, parts: str) -> str:
+    """Entropy from a sum of counts and the sum of each times its logarithm; null of nothing, and never below 0 by what rounding leaves."""
+    return f"if({whole} > 0, greatest(0D, ln(nullif({whole}, 0)) - ({parts}) / nullif({whole}, 0)), null)"
+
+
 def entropy(column: str) -> str:
     """Entropy, in nats, of a column of counts over the rows of a source (Shannon 1948, natural logarithm as in bandicoot and cider)."""
-    return f"ln(nullif(sum({column}), 0)) - sum({column} * ln(nullif({column}, 0))) / nullif(sum({column}), 0)"
+    return of_entropy(f"sum({column})", f"sum({column} * ln(nullif({column}, 0)))")
 
 
 def top(column: str, k: int) -> str:

@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import share, total
-from churnlake.indicators.units import CALLS, DAYS, RATIO, SECONDS, SHARE
+from churnlake.indicators.units import CALLS, MONTH_DAYS, RATIO, SECONDS, SHARE
 
 FORWARDED = "service = 'voice' and direction = 'forwarded'"
 NETWORKS = {
@@ -53,14 +53,14 @@ FORWARDING = (
     ),
     Indicator(
         "voice_forwarded_days",
-        DAYS,
+        MONTH_DAYS,
         "Days with a call forwarded.",
         over="days",
         monthly="count_if(in_month and voice_forwarded_calls > 0)",
     ),
     Indicator(
         "voice_forwarded_to_competitor_days",
-        DAYS,
+        MONTH_DAYS,
         "Days with a call forwarded to the competitor.",
         over="days",
         monthly="count_if(in_month and voice_forwarded_calls_to_unicom_gsm + voice_forwarded_calls_to_unicom_cdma > 0)",

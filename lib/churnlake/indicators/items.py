@@ -4,7 +4,7 @@ from churnlake.core.contract import Indicator, Unit
 from churnlake.indicators.formulas import total
 from churnlake.indicators.hours import KINDS, at
 from churnlake.indicators.time import COUNTED, WEEKDAYS, by_weekday
-from churnlake.indicators.units import CALLS, DAYS, FLAG, HANDSETS, MESSAGES, SECONDS, SESSIONS, YUAN
+from churnlake.indicators.units import CALLS, DAYS, FLAG, HANDSETS, MESSAGES, MONTH_DAYS, SECONDS, SESSIONS, YUAN
 from churnlake.indicators.units import SERVICES as TAKEN
 
 BEARERS: dict[str, tuple[Unit, str, str]] = {
@@ -105,7 +105,11 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
         ),
         *(
             Indicator(
-                f"{name}_days", DAYS, f"Days with any: {words}.", over="days", monthly=f"count_if(in_month and {formula} > 0)"
+                f"{name}_days",
+                MONTH_DAYS,
+                f"Days with any: {words}.",
+                over="days",
+                monthly=f"count_if(in_month and {formula} > 0)",
             )
             for name, (_, words, formula) in BEARERS.items()
             if name not in ("sms_sp_out", "gprs")  # among the ten views
@@ -129,7 +133,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 FLAG,
                 f"Ever ordered a service {words}.",
                 over="subscriptions",
-                monthly=f"max(if(channel = '{name}', 1, 0))",
+                monthly=f"coalesce(max(if(channel = '{name}', 1, 0)), 0)",
             )
             for name, words in CHANNELS.items()
         ),
@@ -145,7 +149,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 FLAG,
                 f"Takes the service: {words}.",
                 over="subscriptions",
-                monthly=f"max(if(service = '{code}' and is_held, 1, 0))",
+                monthly=f"coalesce(max(if(service = '{code}' and is_held, 1, 0)), 0)",
             )
             for code, words in SERVICES.items()
         ),
@@ -155,7 +159,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 FLAG,
                 f"Ever took it: {words}.",
                 over="subscriptions",
-                monthly=f"max(if(service = '{code}', 1, 0))",
+                monthly=f"coalesce(max(if(service = '{code}', 1, 0)), 0)",
             )
             for code, words in SERVICES.items()
         ),
@@ -165,7 +169,7 @@ ITEMS: dict[str, tuple[Indicator, ...]] = {
                 FLAG,
                 f"Began with it in the month: {words}.",
                 over="subscriptions",
-                monthly=f"max(if(service = '{code}' and started_on >= month, 1, 0))",
+                monthly=f"coalesce(max(if(service = '{code}' and started_on >= month, 1, 0)), 0)",
             )
             for code, words in SERVICES.items()
         ),

@@ -1,8 +1,22 @@
 """Call peers: the circle, the networks it is on, and where the user moves."""
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators.formulas import entropy, pareto, share, top, total
-from churnlake.indicators.units import AREAS, CALLS, CELLS, CODE, DAYS, KM, MEAN, MEAN_DAYS, MESSAGES, NATS, RATIO, SECONDS, SHARE
+from churnlake.indicators.formulas import entropy, known_before, pareto, share, top, total
+from churnlake.indicators.units import (
+    AREAS,
+    CALLS,
+    CELLS,
+    CODE,
+    KM,
+    MEAN_CONTACTS,
+    MEAN_DAYS,
+    MESSAGES,
+    MONTH_DAYS,
+    NATS,
+    RATIO,
+    SECONDS,
+    SHARE,
+)
 from churnlake.indicators.units import PEERS as COUNTED
 
 NETWORKS = {
@@ -183,7 +197,17 @@ PEERS = (
     Indicator("peers_once", COUNTED, "Peers met once.", over="edges", monthly="count_if(contacts = 1)"),
     Indicator("peers_often", COUNTED, "Peers met on five days or more.", over="edges", monthly="count_if(days_met >= 5)"),
     Indicator(
-        "peers_new", COUNTED, "Peers not met the month before.", over="edges", monthly=f"count_if({MET} and contacts_before = 0)"
+        "peers_kept",
+        COUNTED,
+        "Peers met in this month and the one before.",
+        over="edges",
+        monthly=f"count_if({MET} and contacts_before > 0)",
+    ),
+    Indicator(
+        "peers_new",
+        COUNTED,
+        "Peers not met the month before; null for a user without a record then.",
+        monthly=known_before("peers - peers_kept"),
     ),
     Indicator(
         "peers_lost",
@@ -233,14 +257,14 @@ PEERS = (
     ),
     Indicator(
         "peer_mean_contacts",
-        MEAN,
+        MEAN_CONTACTS,
         "Mean contacts a peer (bandicoot, cider: interactions per contact).",
         over="edges",
         monthly="avg(nullif(contacts, 0))",
     ),
     Indicator(
         "peer_deviation_contacts",
-        MEAN,
+        MEAN_CONTACTS,
         "Standard deviation of contacts a peer.",
         over="edges",
         monthly="stddev_pop(nullif(contacts, 0))",
@@ -273,8 +297,8 @@ PEERS = (
     Indicator(
         "peers_kept_share",
         SHARE,
-        "Peers met in both months over peers met in either (Jaccard).",
-        monthly=share("peers - peers_new", "peers + peers_lost"),
+        "Peers met in both months over peers met in either (Jaccard); null for a user without a record the month before.",
+        monthly=known_before(share("peers_kept", "peers + peers_lost")),
     ),
     Indicator("peers_to_before_ratio", RATIO, "Peers over those of the month before.", monthly=share("peers", "peers_before")),
     Indicator("peers_off_net_share", SHARE, "Part of peers on other networks.", monthly=share("peers_off_net", "peers")),
@@ -305,8 +329,14 @@ PEERS = (
     Indicator("peers_mms_share", SHARE, "Their part of peers.", monthly=share("peers_mms", "peers")),
     Indicator("cells", CELLS, "Distinct cells (bandicoot, cider: antennas).", over="places", monthly="count(*)"),
     Indicator("cells_night", CELLS, "Distinct cells by night.", over="places", monthly="count_if(night_calls > 0)"),
-    Indicator("cells_work", CELLS, "Distinct cells by day.", over="places", monthly="count_if(work_calls > 0)"),
-    Indicator("cell_days", DAYS, "Most days that one cell was used on.", over="places", monthly="max(days_seen)"),
+    Indicator(
+        "cells_work",
+        CELLS,
+        "Distinct cells of working hours: outside night, Mondays to Fridays.",
+        over="places",
+        monthly="count_if(work_calls > 0)",
+    ),
+    Indicator("cell_days", MONTH_DAYS, "Most days that one cell was used on.", over="places", monthly="max(days_seen)"),
     Indicator(
         "cell_top1_share",
         SHARE,
@@ -346,7 +376,7 @@ PEERS = (
     Indicator(
         "work_cell",
         CODE,
-        "Cell with most calls by day, of equals the last by name.",
+        "Cell with most calls of working hours (outside night, Mondays to Fridays), of equals the last by name.",
         over="places",
         monthly="if(max(work_calls) > 0, max_by(cell_id, struct(work_calls, cell_id)), null)",
     ),

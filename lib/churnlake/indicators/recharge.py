@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import share, total
-from churnlake.indicators.units import DAYS, MEAN_DAYS, RATIO, RECHARGES, YUAN
+from churnlake.indicators.units import DAYS, MEAN_DAYS, MONTH_DAYS, RATIO, RECHARGES, YUAN
 
 RECHARGE = (
     Indicator("recharges", RECHARGES, "Recharges in the month.", over="recharges", monthly="count_if(in_month)"),
@@ -15,7 +15,11 @@ RECHARGE = (
     ),
     Indicator("recharges_3m", RECHARGES, "Recharges of this and the two months before.", over="recharges", monthly="count(*)"),
     Indicator(
-        "recharge_3m_yuan", YUAN, "Recharged in this and the two months before.", over="recharges", monthly="sum(amount_yuan)"
+        "recharge_3m_yuan",
+        YUAN,
+        "Recharged in this and the two months before.",
+        over="recharges",
+        monthly="coalesce(sum(amount_yuan), 0)",
     ),
     Indicator(
         "recharge_mean_yuan",
@@ -35,7 +39,7 @@ RECHARGE = (
     ),
     Indicator(
         "recharge_days",
-        DAYS,
+        MONTH_DAYS,
         "Days of the month with a recharge.",
         over="recharges",
         monthly="count(distinct if(in_month, day, null))",

@@ -2,7 +2,7 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import MADE, RECEIVED, share, total
-from churnlake.indicators.units import CALLS, DAYS, MEAN_SECONDS, RATIO, SECONDS, SHARE
+from churnlake.indicators.units import CALLS, MEAN_SECONDS, MONTH_DAYS, RATIO, SECONDS, SHARE
 
 CLASSES = {"local": "local", "long_distance": "domestic long distance", "international": "international", "roaming": "roaming"}
 
@@ -36,6 +36,12 @@ ROAMING = (
         "Seconds of calls made by way of an IP prefix.",
         daily=total(f"{MADE} and is_ip", "seconds"),
     ),
+    Indicator(
+        "voice_out_calls_not_local",
+        CALLS,
+        "Calls made that are not local: long distance, international, roaming, and every one by way of an IP prefix.",
+        daily=f"count_if({MADE} and (is_ip or call_class in ('long_distance', 'international', 'roaming')))",
+    ),
     *(
         Indicator(
             f"voice_out_calls_{name}_share",
@@ -66,13 +72,14 @@ ROAMING = (
     Indicator(
         "voice_out_calls_ip_share",
         SHARE,
-        "Calls made by way of an IP prefix over long distance calls and those.",
-        monthly=share("voice_out_calls_ip", "voice_out_calls_long_distance + voice_out_calls_ip"),
+        "Part of calls made that are not local (long distance, international, roaming) that goes by way of an IP prefix; a call "
+        "by such a prefix counts as not local whatever its class.",
+        monthly=share("voice_out_calls_ip", "voice_out_calls_not_local"),
     ),
     *(
         Indicator(
             f"{name}_days",
-            DAYS,
+            MONTH_DAYS,
             f"Days with a call made: {words}.",
             over="days",
             monthly=f"count_if(in_month and voice_out_calls_{name} > 0)",

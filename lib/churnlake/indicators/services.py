@@ -1,15 +1,17 @@
 """New services, the services taken and the handset that bears them."""
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators.formulas import BEFORE, share, total
+from churnlake.indicators.formulas import BEFORE, known_before, share, total
 from churnlake.indicators.units import (
     BYTES,
     CODE,
     DAYS,
     FLAG,
     HANDSETS,
-    MEAN,
+    MEAN_BYTES,
+    MEAN_SECONDS,
     MESSAGES,
+    MONTH_DAYS,
     RATIO,
     SECONDS,
     SESSIONS,
@@ -41,22 +43,26 @@ SERVICES = (
     ),
     Indicator(
         "mms_days",
-        DAYS,
+        MONTH_DAYS,
         "Days with an MMS, sent or received.",
         over="days",
         monthly="count_if(in_month and mms_out_messages + mms_in_messages > 0)",
     ),
-    Indicator("wap_days", DAYS, "Days with a WAP session.", over="days", monthly="count_if(in_month and wap_sessions > 0)"),
+    Indicator("wap_days", MONTH_DAYS, "Days with a WAP session.", over="days", monthly="count_if(in_month and wap_sessions > 0)"),
     Indicator(
         "sms_service_days",
-        DAYS,
+        MONTH_DAYS,
         "Days with an SMS to a service number.",
         over="days",
         monthly="count_if(in_month and sms_out_messages_to_services > 0)",
     ),
-    Indicator("wap_session_mean_bytes", MEAN, "Mean bytes of WAP sessions.", monthly=share("wap_bytes", "wap_sessions")),
-    Indicator("wap_session_mean_seconds", MEAN, "Mean seconds of WAP sessions.", monthly=share("wap_seconds", "wap_sessions")),
-    Indicator("mms_mean_bytes", MEAN, "Mean bytes of MMS.", monthly=share("mms_bytes", "mms_out_messages + mms_in_messages")),
+    Indicator("wap_session_mean_bytes", MEAN_BYTES, "Mean bytes of WAP sessions.", monthly=share("wap_bytes", "wap_sessions")),
+    Indicator(
+        "wap_session_mean_seconds", MEAN_SECONDS, "Mean seconds of WAP sessions.", monthly=share("wap_seconds", "wap_sessions")
+    ),
+    Indicator(
+        "mms_mean_bytes", MEAN_BYTES, "Mean bytes of MMS.", monthly=share("mms_bytes", "mms_out_messages + mms_in_messages")
+    ),
     Indicator(
         "new_service_share",
         SHARE,
@@ -103,7 +109,7 @@ SERVICES = (
         TAKEN,
         "Services whose end in the month was told of by its end.",
         over="subscriptions",
-        monthly="count_if(ended_on >= month and ended_on < month_end)",
+        monthly="count_if(ended_on >= month and ended_on <= month_end)",
     ),
     Indicator(
         "services_fee_yuan",
@@ -121,11 +127,17 @@ SERVICES = (
     ),
     Indicator("handsets", HANDSETS, "Handsets seen.", over="devices", monthly="count_if(calls > 0)"),
     Indicator(
+        "handsets_kept",
+        HANDSETS,
+        "Handsets seen in this month and the one before.",
+        over="devices",
+        monthly="count_if(calls > 0 and calls_before > 0)",
+    ),
+    Indicator(
         "new_handsets",
         HANDSETS,
-        "Handsets not seen the month before.",
-        over="devices",
-        monthly="count_if(calls > 0 and calls_before = 0)",
+        "Handsets not seen the month before; null for a user without a record then.",
+        monthly=known_before("handsets - handsets_kept"),
     ),
     Indicator(
         "handset_top1_share",

@@ -1,8 +1,8 @@
 """What formulas are written over: the rows of each source, its columns, and the tables they are made of."""
 
 from churnlake.core.contract import Source
-from churnlake.indicators import DAILY, INDICATORS
-from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
+from churnlake.indicators.formulas import BEFORE, DATA_DAYS, PLAN_MEAN, TWO_BEFORE
 from churnlake.indicators.time import WEEKDAYS
 
 RECORD = {
@@ -87,8 +87,8 @@ SOURCES: dict[str, Source] = {
         Source(
             "",
             "One row per user and month: every other indicator, the sums of hours, what ends or begins the contacts, sums of the one or two months "
-            "before and means among users of the same plan.",
-            tuple(dict.fromkeys((*(i.name for i in INDICATORS), *SUMS, *(f"{before}{name}" for before in (BEFORE, TWO_BEFORE, PLAN_MEAN) for name in SUMS),
+            "before, means among users of the same plan, and data_days: how far back there are records.",
+            tuple(dict.fromkeys((*(i.name for i in INDICATORS), *SUMS, DATA_DAYS, *(f"{before}{name}" for before in (BEFORE, TWO_BEFORE, PLAN_MEAN) for name in SUMS),
                                  *(f"{day}_{name}" for day in WEEKDAYS for name in SUMS if "_hours_" in name)))),
             ("features.monthly",),
         ),

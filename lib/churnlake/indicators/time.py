@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from churnlake.core.contract import Indicator, Unit
-from churnlake.indicators.formulas import MADE, share, total
+from churnlake.indicators.formulas import MADE, of_entropy, share, total
 from churnlake.indicators.hours import KINDS, at, every, within
-from churnlake.indicators.units import CALLS, CLOCK, EVENTS, MESSAGES, NATS, SECONDS, SHARE, YUAN
+from churnlake.indicators.units import CALLS, CLOCK, HOURS, MESSAGES, NATS, SECONDS, SHARE, YUAN
 
 BANDS = {"dawn": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
 WEEKDAYS = {
@@ -45,7 +45,7 @@ def by_weekday(name: str, unit: Unit, words: str, formula: str) -> tuple[Indicat
 def _entropy_of(whole: str, parts: Iterable[str]) -> str:
     """Entropy of counts that are each written out: folded as an array, Spark interprets them value by value."""
     added = " + ".join(f"if({n} > 0, {n} * ln({n}), 0D)" for n in parts)
-    return f"ln(nullif({whole}, 0)) - ({added}) / nullif({whole}, 0)"
+    return of_entropy(whole, added)
 
 
 def _hour_entropy(kind: str) -> str:
@@ -135,13 +135,13 @@ TIME = (
     ),
     Indicator(
         "voice_out_hours",
-        EVENTS,
+        HOURS,
         "Hours of the day in which calls were made.",
         monthly=_hours_with_any("voice_out_calls"),
     ),
     Indicator(
         "sms_out_hours",
-        EVENTS,
+        HOURS,
         "Hours of the day in which SMS were sent.",
         monthly=_hours_with_any("sms_out_messages"),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlake.core.contract import STRING, Indicator
+from churnlake.indicators.units import MONTH_DAYS
 from churnlake.stats.drift import by_chance, decile_classes, drift_of, level_classes
 from churnlake.understanding.outliers import Reach, reach_of
 from churnlake.understanding.settings import UnderstandingSettings
@@ -54,24 +57,45 @@ def in_order(sample: pd.DataFrame) -> pd.DataFrame:
 
 
 def profiled(
-    now: pd.DataFrame, before: pd.DataFrame, indicators: Sequence[Indicator], settings: UnderstandingSettings
+    month: dt.date,
+    now: pd.DataFrame,
+    before: pd.DataFrame,
+    indicators: Sequence[Indicator],
+    settings: UnderstandingSettings,
 ) -> list[Profile]:
     """The profile of each indicator, in their order.
 
     Args:
+        month: its first day.
         now: one row per user of the month's sample.
         before: the same of the month before; without rows there is no drift.
         indicators: columns of both.
         settings: how many bins and levels, what is a great drift, where outliers begin.
     """
-    return [_of_code(i, now, before, settings) if i.type == STRING else _of_number(i, now, before, settings) for i in indicators]
+    found = []
+    for i in indicators:
+        if i.type == STRING:
+            found.append(_of_code(i, now, before, settings))
+        else:
+            found.append(_of_number(i, month, now, before, settings))
+    return found
 
 
-def _of_number(indicator: Indicator, now: pd.DataFrame, before: pd.DataFrame, s: UnderstandingSettings) -> Profile:
+def as_long(days: Floats, month: dt.date) -> Floats:
+    """Days of the month put as days of one as long as the month before, to the nearest whole one: the same share of it."""
+    before = (month - dt.timedelta(days=1)).day
+    return np.asarray(np.round(days * before / monthrange(month.year, month.month)[1]), dtype=np.float64)
+
+
+def _of_number(
+    indicator: Indicator, month: dt.date, now: pd.DataFrame, before: pd.DataFrame, s: UnderstandingSettings
+) -> Profile:
     values = now[indicator.name].to_numpy(dtype=np.float64)
     earlier = before[indicator.name].to_numpy(dtype=np.float64)
     filled = values[~np.isnan(values)]
-    classes = decile_classes(values, earlier) if len(values) and len(earlier) else None
+    # else a month of another length would be another distribution
+    compared = as_long(values, month) if indicator.unit == MONTH_DAYS else values
+    classes = decile_classes(compared, earlier) if len(values) and len(earlier) else None
     figures: dict[str, Any] = {
         "missing_share": 1 - len(filled) / len(values) if len(values) else 1.0,
         "distinct_values": 0,

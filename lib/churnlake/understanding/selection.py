@@ -50,7 +50,7 @@ def understood(
         indicators: those to look at, in the order they are declared.
         settings: what makes an indicator usable, correlated, drifted, a user extreme.
     """
-    profiles = profiled(now, before, indicators, settings)
+    profiles = profiled(month, now, before, indicators, settings)
     given = roles(profiles, now, settings)
     selection = [
         {

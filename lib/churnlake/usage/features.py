@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import DOUBLE, Indicator, Table
 from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.calls import TRENDS
-from churnlake.indicators.formulas import PLAN_MEAN, total
+from churnlake.indicators.formulas import DATA_DAYS, PLAN_MEAN, total
 from churnlake.indicators.needs import levels, needed, sums, words
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
@@ -76,6 +76,9 @@ def features(
             columns.append(F.col("plan.*"))
         else:
             columns += [F.lit(None).cast("double").alias(PLAN_MEAN + name) for name in TRENDS]
+    if DATA_DAYS in words(i.monthly for i in asked):
+        rows = rows.join(F.broadcast(_data_days(months, tables[USAGE])), on=F.expr("month = of_data"), how="inner")
+        columns.append(F.col(DATA_DAYS))
     made_of_others = _inlined(levels(asked))
     rows = rows.select(*USER_MONTH, *columns)
     return rows.select("month", "user_id", *(_finite(made_of_others.get(i.name, i.name), i) for i in indicators))
@@ -191,6 +194,12 @@ def _of_days(months: Sequence[dt.date], usage: DataFrame, indicators: Sequence[I
     ]
 
 
+def _data_days(months: Sequence[dt.date], usage: DataFrame) -> DataFrame:
+    """One row per month: days from the first that there are records of to the month's end."""
+    first = _spread(usage.agg(F.min("day").alias("data_from")), months)
+    return first.select(F.col("month").alias("of_data"), F.expr("datediff(month_end, data_from) + 1").alias(DATA_DAYS))
+
+
 def source(name: str, months: Sequence[dt.date], tables: Tables, home_area: str) -> DataFrame | None:
     """The rows of a source of ``churnlake.indicators.sources`` other than days, or None where the operator delivers no such feed."""
     if name == "edges":
@@ -251,7 +260,7 @@ def _places(months: Sequence[dt.date], tables: Tables) -> DataFrame:
     per_cell = seen.groupBy(*USER_MONTH, "cell_id").agg(
         F.sum("voice_calls").alias("calls"),
         F.sum("night_calls").alias("night_calls"),
-        F.expr("sum(voice_calls - night_calls)").alias("work_calls"),
+        F.expr("sum(if(weekday(day) < 5, voice_calls - night_calls, 0))").alias("work_calls"),
         F.count("*").alias("days_seen"),
     )
     return _beside(per_cell, months, tables.get(CELLS), "cell_id", {"latitude": "double", "longitude": "double"})
@@ -331,7 +340,7 @@ PLAN_CHANGES = f"""aggregate(
   array_sort(collect_list(struct(delivered_on, plan_id))),
   struct(cast(null as string) AS plan, cast(null as date) AS since, 0L AS changes),
   (a, x) -> if(x.plan_id <=> a.plan, a, struct(
-    x.plan_id AS plan, x.delivered_on AS since,
+    x.plan_id AS plan, if(a.plan IS NULL, null, x.delivered_on) AS since,
     a.changes + if(a.plan IS NOT NULL AND x.delivered_on >= add_months(month, -{MONTHS_BACK}), 1L, 0L) AS changes)))"""
 
 

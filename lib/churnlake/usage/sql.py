@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.contract import is_whole
 from churnlake.tables.clean import NETWORKS
 
 COUNTED = re.compile(r"count_if\((.+)\)")
@@ -46,17 +47,7 @@ def count_where(condition: str) -> str:
 def counted(formula: str) -> str:
     """The formula; one that is a ``count_if`` throughout by ``count_where``."""
     found = COUNTED.fullmatch(formula)
-    return count_where(found[1]) if found and _is_whole(found[1]) else formula
-
-
-def _is_whole(sql: str) -> bool:
-    """Whether no parenthesis is closed that is opened before it."""
-    depth = 0
-    for character in sql:
-        depth += (character == "(") - (character == ")")
-        if depth < 0:
-            return False
-    return True
+    return count_where(found[1]) if found and is_whole(found[1]) else formula
 
 
 def by_kind(formulas: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
