@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.settings import Settings
 from churnlake.tables.clean import VOICE
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reference import PLANS, RECHARGES, SUBSCRIBERS, SUBSCRIPTIONS
+from churnlake.tables.reference import BILLS, PLANS, RECHARGES, SUBSCRIBERS, SUBSCRIPTIONS
 from churnlake.usage import daily
 from churnlake.usage.features import features
 
@@ -190,3 +191,29 @@ def test_entropy_of_one_is_not_below_0(spark: SparkSession) -> None:
     names = ["peer_entropy", "voice_out_hour_entropy"]
     found = of_may(spark, {USAGE: usage, EDGES: edges}, names)
     assert [tuple(found[user].values()) for user in (1, 2)] == [(0.0, 0.0), (None, None)]
+
+
+def test_fees_and_seconds_are_told_apart_by_way_class_band_and_network(spark: SparkSession) -> None:
+    calls = [
+        {"fee_yuan": Decimal(1), "call_class": "local", "hour": 5, "peer_network": "own"},
+        {"fee_yuan": Decimal(2), "call_class": "long_distance", "hour": 6, "peer_network": "unicom_gsm", "is_ip": True},
+        {"fee_yuan": Decimal(4), "call_class": "international", "hour": 17, "peer_network": "international"},
+        {"fee_yuan": Decimal(8), "call_class": "roaming", "hour": 23, "peer_network": "phs", "direction": "in", "peer_key": 7},
+        {"fee_yuan": Decimal(16), "hour": 23, "peer_network": "fixed", "direction": "forwarded", "forwarded_network": "phs"},
+    ]
+    expected = {
+        "voice_out_fee_yuan": 7, "voice_in_fee_yuan": 8, "forwarded_fee_yuan": 16, "local_fee_yuan": 17, "long_distance_fee_yuan": 2, "international_fee_yuan": 4,
+        "roaming_fee_yuan": 8, "ip_fee_yuan": 2, "voice_dawn_fee_yuan": 1, "voice_morning_fee_yuan": 2, "voice_afternoon_fee_yuan": 4, "voice_evening_fee_yuan": 24,
+        "voice_own_fee_yuan": 1, "voice_competitor_fee_yuan": 2, "voice_fixed_fee_yuan": 24, "usage_fee_tue_yuan": 31, "usage_fee_sat_yuan": 0, "local_fee_share": 17 / 31,
+        "voice_in_seconds_evening": 60, "voice_in_seconds_dawn": 0, "voice_in_seconds_from_phs": 60, "voice_in_seconds_from_own": 0,
+        "voice_forwarded_calls_to_phs": 1, "voice_forwarded_calls_to_fixed": 0, "voice_forwarded_calls_to_phs_share": 1.0,
+    }  # fmt: skip
+    assert of_calls(spark, [{"number_key": 1, **call} for call in calls], list(expected))[1] == expected
+
+
+def test_arrears_have_a_trend_where_two_bills_are_known(spark: SparkSession) -> None:
+    told = [(1, 3, 5), (1, 4, 2), (2, 4, 2), (3, 2, 9), (3, 3, 1)]
+    bills = [{"user_id": u, "month": on(1, m), "delivered_on": on(5, m + 1), "arrears_yuan": Decimal(n)} for u, m, n in told]
+    tables = {USAGE: rows(spark, USAGE, *[used(u, on(3)) for u in (1, 2, 3)]), BILLS: rows(spark, BILLS, *bills)}
+    found = of_may(spark, tables, ["arrears_change_yuan"])
+    assert {user: row["arrears_change_yuan"] for user, row in found.items()} == {1: -3, 2: None, 3: None}

@@ -2,6 +2,9 @@
 
 from churnlake.core.contract import Indicator
 from churnlake.indicators.formulas import share, total
+from churnlake.indicators.peers import COMPETITOR
+from churnlake.indicators.roaming import CLASSES
+from churnlake.indicators.time import BANDS
 from churnlake.indicators.units import BILLS, MEAN_YUAN, RATIO, SHARE, YUAN
 
 RECORDS = {
@@ -10,13 +13,20 @@ RECORDS = {
     "sms": ("SMS", "service = 'sms'"),
     "mms": ("MMS", "service = 'mms'"),
     "wap": ("WAP sessions", "service = 'wap'"),
-    "long_distance": (
-        "long distance and international calls",
-        "service = 'voice' and call_class in ('long_distance', 'international')",
-    ),
-    "roaming": ("roaming calls", "service = 'voice' and call_class = 'roaming'"),
+    "voice_out": ("calls made", "service = 'voice' and direction = 'out'"),
+    "voice_in": ("calls received", "service = 'voice' and direction = 'in'"),
     "forwarded": ("forwarded calls", "service = 'voice' and direction = 'forwarded'"),
+    **{name: (f"{words} calls", f"service = 'voice' and call_class = '{name}'") for name, words in CLASSES.items()},
+    "ip": ("calls by way of an IP prefix", "service = 'voice' and is_ip"),
+    **{
+        f"voice_{band}": (f"calls from {start}:00 to {end}:00", f"service = 'voice' and hour >= {start} and hour < {end}")
+        for band, (start, end) in BANDS.items()
+    },
+    "voice_own": ("calls with our own numbers", "service = 'voice' and peer_network = 'own'"),
+    "voice_competitor": ("calls with the competitor's numbers", f"service = 'voice' and {COMPETITOR}"),
+    "voice_fixed": ("calls with fixed and PHS numbers", "service = 'voice' and peer_network in ('fixed', 'phs')"),
 }
+"""What records' fees are added up by: the words for it and the condition on a record."""
 BILLED = {
     "monthly": ("the plan's monthly fee", "monthly_fee_yuan"),
     "local": ("local calls", "local_yuan"),
@@ -103,6 +113,14 @@ FEE = (
         "Bills with arrears among the last three months known.",
         over="bills",
         monthly="count_if(arrears_yuan > 0)",
+    ),
+    Indicator(
+        "arrears_change_yuan",
+        YUAN,
+        "Unpaid on the bill of the month before, less that of the month before it; null where either is not known.",
+        over="bills",
+        monthly="sum(arrears_yuan) filter (where billed_month = add_months(month, -1))"
+        " - sum(arrears_yuan) filter (where billed_month = add_months(month, -2))",
     ),
     Indicator("arrears_share", SHARE, "Unpaid part of the last bill.", monthly=share("arrears_yuan", "bill_yuan")),
     Indicator("plan_fee_yuan", YUAN, "Monthly fee of the plan.", over="subscriber", monthly="plan_fee_yuan"),

@@ -9,7 +9,8 @@ NETWORKS = {
     "own": ("our own numbers", "'own'"),
     "unicom_gsm": ("Unicom GSM", "'unicom_gsm'"),
     "unicom_cdma": ("Unicom CDMA", "'unicom_cdma'"),
-    "fixed": ("fixed and PHS numbers", "'fixed', 'phs'"),
+    "fixed": ("fixed numbers", "'fixed'"),
+    "phs": ("PHS numbers", "'phs'"),
 }
 
 FORWARDING = (

@@ -87,6 +87,16 @@ PEERS = (
     ),
     *(
         Indicator(
+            f"voice_in_seconds_from_{name}",
+            SECONDS,
+            f"Seconds of calls received from {words} numbers.",
+            over="edges",
+            monthly=total(f"peer_network in ({codes})", "voice_in_seconds"),
+        )
+        for name, (words, codes) in NETWORKS.items()
+    ),
+    *(
+        Indicator(
             f"message_out_to_{name}",
             MESSAGES,
             f"SMS and MMS sent to {words} numbers.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from churnlake.core.contract import Indicator, Unit
-from churnlake.indicators.formulas import MADE, of_entropy, share, total
+from churnlake.indicators.formulas import MADE, RECEIVED, of_entropy, share, total
 from churnlake.indicators.hours import KINDS, at, every, within
 from churnlake.indicators.units import CALLS, CLOCK, HOURS, MESSAGES, NATS, SECONDS, SHARE, YUAN
 
@@ -80,11 +80,12 @@ TIME = (
     ),
     *(
         Indicator(
-            f"voice_out_seconds_{band}",
+            f"voice_{way}_seconds_{band}",
             SECONDS,
-            f"Seconds of calls made from {start}:00 to {end}:00.",
-            daily=total(f"{MADE} and hour >= {start} and hour < {end}", "seconds"),
+            f"Seconds of calls {words} from {start}:00 to {end}:00.",
+            daily=total(f"{answered} and hour >= {start} and hour < {end}", "seconds"),
         )
+        for way, words, answered in (("out", "made", MADE), ("in", "received", RECEIVED))
         for band, (start, end) in BANDS.items()
     ),
     Indicator(
@@ -173,6 +174,16 @@ TIME = (
         NATS,
         "Entropy of calls made over the days of the week.",
         monthly=_weekday_entropy("voice_out_calls"),
+    ),
+    *(
+        Indicator(
+            f"usage_fee_{day}_yuan",
+            YUAN,
+            f"Fees of records on {days}.",
+            over="days",
+            monthly=total(f"in_month and weekday = {at}", "usage_fee_yuan"),
+        )
+        for at, (day, days) in enumerate(WEEKDAYS.items(), 1)
     ),
     Indicator(
         "weekend_fee_yuan",
