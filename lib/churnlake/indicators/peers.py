@@ -54,45 +54,20 @@ GYRATION = (
 PLACE = "if(latitude is null, null, named_struct('latitude', latitude, 'longitude', longitude))"
 HOME, WORK = f"max_by({PLACE}, struct(night_calls, cell_id))", f"max_by({PLACE}, struct(work_calls, cell_id))"
 
+BY_NETWORK = {
+    "voice_out_calls_to": (CALLS, "Calls made to", "voice_out_calls"),
+    "voice_in_calls_from": (CALLS, "Calls received from", "voice_in_calls"),
+    "voice_out_seconds_to": (SECONDS, "Seconds of calls made to", "voice_out_seconds"),
+    "voice_in_seconds_from": (SECONDS, "Seconds of calls received from", "voice_in_seconds"),
+}
+"""What is added up by the peers' network: unit, words and column."""
+
 PEERS = (
     *(
         Indicator(
-            f"voice_out_calls_to_{name}",
-            CALLS,
-            f"Calls made to {words} numbers.",
-            over="edges",
-            monthly=total(f"peer_network in ({codes})", "voice_out_calls"),
+            f"{what}_{name}", unit, f"{told} {words} numbers.", over="edges", monthly=total(f"peer_network in ({codes})", column)
         )
-        for name, (words, codes) in NETWORKS.items()
-    ),
-    *(
-        Indicator(
-            f"voice_in_calls_from_{name}",
-            CALLS,
-            f"Calls received from {words} numbers.",
-            over="edges",
-            monthly=total(f"peer_network in ({codes})", "voice_in_calls"),
-        )
-        for name, (words, codes) in NETWORKS.items()
-    ),
-    *(
-        Indicator(
-            f"voice_out_seconds_to_{name}",
-            SECONDS,
-            f"Seconds of calls made to {words} numbers.",
-            over="edges",
-            monthly=total(f"peer_network in ({codes})", "voice_out_seconds"),
-        )
-        for name, (words, codes) in NETWORKS.items()
-    ),
-    *(
-        Indicator(
-            f"voice_in_seconds_from_{name}",
-            SECONDS,
-            f"Seconds of calls received from {words} numbers.",
-            over="edges",
-            monthly=total(f"peer_network in ({codes})", "voice_in_seconds"),
-        )
+        for what, (unit, told, column) in BY_NETWORK.items()
         for name, (words, codes) in NETWORKS.items()
     ),
     *(
