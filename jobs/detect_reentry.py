@@ -1,16 +1,19 @@
 """Find joiners who are customers that left, or are leaving, under another number."""
 
+import datetime as dt
+
 from pyspark.sql import functions as F
 
 from churnlake.circles import groups
+from churnlake.core.frames import frame_of
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
-from churnlake.reentry import assignment, joiners
+from churnlake.reentry import assignment, joiners, learning, odds
 from churnlake.reentry.weighing import weigh
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
+from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, PERSONS, WEIGHTS
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
 from jobs import job
 
@@ -18,11 +21,12 @@ from jobs import job
 @job(
     reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS),
     may_read=(LIVES, SUBSCRIBERS),
-    writes=(JOINERS, MATCHES, PERSONS),
+    writes=(JOINERS, PAIRS, WEIGHTS, MATCHES, PERSONS),
 )
 def detect_reentry(lake: Lake, run: Run) -> None:
-    """One row per joiner and stage; one per match; one per user of several of a person."""
+    """One row per joiner and stage; one per pair weighed; weights learnt by month; one row per match; one per user of several of a person."""
     settings = run.settings.reentry
+    odds.check(settings.start, settings)
     since = joiners.first_day_needed(run.days, settings)
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE, first=since)))
     tables = {table: lake.read(table, first=since) for table in (EDGES, PLACES, DEVICES)}
@@ -35,11 +39,22 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
     due = lake.checkpoint(joiners.joiners(own, lives, begins or run.days.first, run.days, settings))
     weighed = weigh(due, own, tables, settings, lake.checkpoint)
-    likely = weighed.pairs.where(F.col("probability") >= settings.least_probability)
 
-    before = lake.read(MATCHES).where(F.col("known_on") < F.lit(run.days.first)) if lake.has(MATCHES) else None
-    assigned = assignment.assign(likely, before, lake.checkpoint)
+    pairs = lake.checkpoint(weighed.pairs)
+    before = run.days.first - dt.timedelta(days=1)
+    earlier = lake.read(PAIRS, joiners.first_pair_needed(run.days, settings), before) if lake.has(PAIRS) else None
+    known = pairs if earlier is None else pairs.unionByName(earlier.drop("odds"))
+    learnt = learning.weights(known, run.days.months(), settings)
+    told = lake.read(WEIGHTS, last=before).collect() if lake.has(WEIGHTS) else []
+    pairs = lake.checkpoint(odds.with_odds_of_then(pairs, [*(row.asDict() for row in told), *learnt], settings))
+    known = pairs if earlier is None else pairs.unionByName(earlier)
+    likely = odds.with_probability(pairs, known, settings).where(F.col("probability") >= settings.least_probability)
+
+    taken = lake.read(MATCHES, last=before) if lake.has(MATCHES) else None
+    assigned = assignment.assign(likely, taken, lake.checkpoint)
     lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, settings))
+    lake.write(PAIRS, pairs)
+    lake.write(WEIGHTS, frame_of(lake.spark, WEIGHTS.stored_schema, learnt))
     lake.write(MATCHES, assignment.matches(assigned, lake.read(LEAVINGS)))
     final = lake.read(MATCHES, as_of_run=False).where(F.col("stage_days") == max(settings.stages))
     lake.write(PERSONS, groups.persons(final, lake.checkpoint))

@@ -5,16 +5,19 @@ import math
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from churnlake.core.errors import SettingsError
 from churnlake.core.frames import frame_of
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.reentry import candidates, evidence, joiners
+from churnlake.reentry import candidates, evidence, joiners, odds
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.reentry import PAIRS
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
 
 SETTINGS = load(Settings, "local").reentry
@@ -73,7 +76,8 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     )
     signatures = rows(
         spark, SIGNATURES,
-        {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25},
+        {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5, "strength": 3000}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25, "strength": 2000},
+        {"month": on(2, 1), "user_id": 7, "peer_id": 9, "share": 0.25},
         {"month": on(4, 1), "user_id": 8, "peer_id": 2, "share": 1.0}, {"month": on(2, 1), "user_id": 8, "peer_id": 3, "share": 1.0},  # 8's newest circle alone counts
         {"month": on(4, 1), "user_id": 11, "peer_id": 9, "share": 1.0},  # by a hub alone
         {"month": on(5, 1), "user_id": 12, "peer_id": 1, "share": 1.0},  # not known yet
@@ -87,21 +91,31 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
         ],
     )
     told = candidates.telling(met, peers, SETTINGS)
-    found = {r.old_user_id: r for r in candidates.by_circle(told, signatures, SETTINGS).collect()}
-    odds = SETTINGS.kept_mass / (1 - SETTINGS.kept_mass)
-    assert set(found) == {7, 8}
+    old = candidates.newest(signatures, told, SETTINGS)
+    ranked = candidates.by_circle(told, old, SETTINGS)
+    kept = SETTINGS.kept_mass / (1 - SETTINGS.kept_mass)
     # the joiner's telling contacts are 4, 9 and 1: fourth roots, over their length
-    both = 4**0.25 * math.log(1 + odds * 0.5 / 0.1) + 9**0.25 * math.log(1 + odds * 0.25 / 0.3)
-    assert found[7].circle_score == pytest.approx(both / math.sqrt(2 + 3 + 1), abs=1e-6)
-    assert found[8].circle_score == pytest.approx(9**0.25 * math.log(1 + odds * 1.0 / 0.3) / math.sqrt(6), abs=1e-6)
-    assert (found[7].shared_peers, found[8].shared_peers) == (2, 1)
-
-    # two users have a circle by April: a peer is worth ln(k / u) - ln(1 - k), never less than the peer not shared costs
-    def gain(users: int) -> float:
-        return max(math.log(SETTINGS.kept_mass / (users / 3)), 0) - math.log(1 - SETTINGS.kept_mass)
-
-    assert found[7].circle_gain == pytest.approx(gain(2) + gain(3), abs=1e-6)
-    assert found[8].circle_gain == pytest.approx(gain(3), abs=1e-6)
+    both = 4**0.25 * math.log(1 + kept * 0.5 / 0.1) + 9**0.25 * math.log(1 + kept * 0.25 / 0.3)
+    scores = {
+        7: pytest.approx(both / math.sqrt(2 + 3 + 1), abs=1e-6),
+        8: pytest.approx(9**0.25 * math.log(1 + kept * 1.0 / 0.3) / math.sqrt(6), abs=1e-6),
+    }
+    assert {r.old_user_id: r.circle_score for r in ranked.collect()} == scores
+    # 13 was found by its handset alone, and nothing is known of its circle
+    pairs = units(spark, ", old_user_id bigint", *[{"old_user_id": u} for u in (7, 8, 13)])
+    found = {r.old_user_id: r for r in evidence.with_likeness(pairs, told, old, SETTINGS).collect()}
+    assert {u: found[u].circle_score for u in (7, 8)} == scores
+    assert found[13].circle_score == found[13].hellinger == found[13].shared_peers == found[13].old_peers == 0
+    assert [(found[u].shared_peers, found[u].old_peers) for u in (7, 8)] == [(2, 3), (1, 1)]
+    assert (found[7].new_found, found[7].old_found) == (pytest.approx(2 / 3, abs=1e-6), 0.75)
+    assert (found[8].new_found, found[8].old_found) == (pytest.approx(1 / 3, abs=1e-6), 1.0)
+    assert found[7].hellinger == pytest.approx(math.sqrt(0.5 * 4 / 14) + math.sqrt(0.25 * 9 / 14), abs=1e-6)
+    # of 7 the counts are 4 and 9 against 3 and 2
+    apart = [math.log(4.5 / 3.5), math.log(9.5 / 2.5)]
+    sure = [1 / (1 / 4.5 + 1 / 3.5 + 0.1), 1 / (1 / 9.5 + 1 / 2.5 + 0.1)]
+    mean = sum(w * d for w, d in zip(sure, apart, strict=True)) / sum(sure)
+    assert found[7].ties_apart == pytest.approx(sum(w * (d - mean) ** 2 for w, d in zip(sure, apart, strict=True)), abs=1e-6)
+    assert found[8].ties_apart == 0
 
 
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:
@@ -130,7 +144,7 @@ def test_a_document_points_to_its_older_holders_once_delivered(spark: SparkSessi
         ([on(2, 20)], "full", 9),
         ([on(2, 20), on(4, 10)], "full", -40),  # one event in days 31-60 against one a day before: 3 %
         ([on(2, 20), *[on(4, d) for d in range(5, 15)]], "partial", -44),
-        ([on(2, 20), *[on(4, d) for d in range(1, 31)]], None, None),  # as lively as before: a second number
+        ([on(2, 20), *[on(4, d) for d in range(1, 31)]], "kept", -60),  # as lively as before: a second number
     ],
 )
 def test_level_of_the_old_number_decides_the_kind(
@@ -142,7 +156,7 @@ def test_level_of_the_old_number_decides_the_kind(
     )
     pairs = units(spark, ", old_user_id bigint", {"old_user_id": 7})
     found = [(r.kind, r.gap_days) for r in evidence.with_old_use(pairs, own, SETTINGS).collect()]
-    assert found == ([(kind, gap)] if kind else [])
+    assert found == [(kind, gap)]
 
 
 def test_gaps_outside_the_definition_and_younger_numbers_are_no_reentry(spark: SparkSession) -> None:
@@ -160,31 +174,96 @@ def test_places_and_talk(spark: SparkSession) -> None:
     places = rows(spark, PLACES, *[{"user_id": u, "day": d, "cell_id": c, "voice_calls": n} for u, d, c, n in [
         (50, on(3, 2), "a", 3), (50, on(3, 2), "b", 1), (7, on(2, 1), "a", 1), (7, on(3, 2), "b", 5)]])  # fmt: skip
     assert {r.old_user_id: r.place_overlap for r in evidence.with_places(pairs, places).collect()} == {7: 0.75, 8: None}
-    edges = rows(spark, EDGES, {"user_id": 50, "peer_id": 8, "day": on(3, 5)}, {"user_id": 50, "peer_id": 7, "day": on(5, 5)})
-    assert {r.old_user_id: r.talked for r in evidence.with_talk(pairs, edges).collect()} == {7: None, 8: True}
+    edges = rows(spark, EDGES, *[{"user_id": u, "peer_id": p, "day": d} for u, p, d in [
+        (50, 8, on(3, 5)), (50, 7, on(5, 5)),  # too late to be known
+        (7, 1, on(3, 2)), (7, 1, on(3, 3)), (7, 2, on(3, 1)), (7, 3, on(4, 2)), (7, 4, on(5, 1)), (8, 1, on(2, 1))]])  # fmt: skip
+    told = units(spark, ", peer_id bigint", *[{"peer_id": p} for p in (1, 2, 4)])
+    shared = pairs.withColumn("shared_peers", F.lit(2))
+    found = {r.old_user_id: (r.talked, r.still_met) for r in evidence.with_talk(shared, told, edges).collect()}
+    # of 7's peers 1 alone is the joiner's too and met it after the join and by then
+    assert found == {7: (False, 0.5), 8: (True, 0.0)}
 
 
-def test_every_evidence_moves_the_probability_its_way(spark: SparkSession) -> None:
-    schema = ", old_user_id bigint, circle_llr double, has_same_imei boolean, imei_users bigint, has_same_document boolean, place_overlap double, level_share double, talked boolean"
-    base = {
-        "old_user_id": 1,
-        "circle_llr": 5.0,
-        "has_same_imei": False,
-        "has_same_document": False,
-        "place_overlap": 0.5,
-        "level_share": 0.5,
-    }
+PAIR = {
+    "known_on": on(4, 30), "user_id": 50, "stage_days": 60, "old_user_id": 7, "joined_on": on(3, 1), "gap_days": 3, "circle_score": 5.0,
+    "old_found": 0.4, "still_met": 0.3, "place_overlap": 0.5, "level_share": 0.05, "odds": 0.0, "kind": "full",
+}  # fmt: skip
+
+
+def probable(spark: SparkSession, *pairs: dict[str, object]) -> dict[tuple[int, int, int], float]:
+    """By joiner, stage and old user, the probability of pairs known with these odds."""
+    known = rows(spark, PAIRS, *[{**PAIR, **pair} for pair in pairs])
+    found = odds.with_probability(known, known, SETTINGS).collect()
+    return {(r.user_id, r.stage_days, r.old_user_id): r.probability for r in found}
+
+
+def test_every_evidence_moves_the_odds_its_way(spark: SparkSession) -> None:
     changes = [
         {},
-        {"circle_llr": 9.0},
+        {"circle_score": 9.0},
+        {"old_found": 0.9},
         {"has_same_imei": True, "imei_users": 2},
         {"has_same_document": True},
         {"place_overlap": 1.0},
-        {"level_share": 0.0},
+        {"still_met": 0.0},
         {"talked": True},
-        {"level_share": 1.0},
+        {"level_share": 0.9},
+        {"still_met": 1.0},
     ]
-    pairs = units(spark, schema, *[{**base, "user_id": 100 + n, **change} for n, change in enumerate(changes)])
-    found = {r.user_id - 100: r.probability for r in evidence.with_probability(pairs, SETTINGS).collect()}
-    assert all(found[n] > found[0] for n in range(1, 6)), found
-    assert all(found[n] < found[0] for n in (6, 7)), found
+    pairs = rows(spark, PAIRS, *[{**PAIR, "user_id": n, **change} for n, change in enumerate(changes)])
+    found = {r.user_id: r.odds for r in odds.with_odds(pairs.drop("odds"), {}, SETTINGS).collect()}
+    assert all(found[n] > found[0] for n in range(1, 7)), found
+    assert all(found[n] < found[0] for n in range(7, 10)), found
+    kept = odds.with_odds(rows(spark, PAIRS, {**PAIR, "kind": "kept"}).drop("odds"), {}, SETTINGS).first()
+    assert kept is not None
+    assert kept.odds == 0
+
+
+def test_a_person_is_one_old_user_and_an_old_user_one_person(spark: SparkSession) -> None:
+    assert probable(spark, {"odds": 3.0}) == {(50, 60, 7): 0.75}
+    # the joiner's other candidate
+    assert probable(spark, {"odds": 3.0}, {"old_user_id": 8, "odds": 1.0}) == {(50, 60, 7): 0.6, (50, 60, 8): 0.2}
+    # another joiner for the same old user, known by then
+    assert probable(spark, {"odds": 3.0}, {"user_id": 51, "odds": 1.0}) == {(50, 60, 7): 0.6, (51, 60, 7): 0.2}
+
+
+def test_what_becomes_known_later_changes_nothing_said_before(spark: SparkSession) -> None:
+    later = {"user_id": 51, "odds": 1.0, "joined_on": on(3, 2), "known_on": on(5, 1)}
+    assert probable(spark, {"odds": 3.0}, later) == {(50, 60, 7): 0.75, (51, 60, 7): 0.2}
+
+
+def test_a_rival_counts_as_at_its_newest_stage(spark: SparkSession) -> None:
+    early = {"user_id": 51, "joined_on": on(4, 1), "stage_days": 7, "known_on": on(4, 8), "odds": 5.0}
+    asked = {"odds": 3.0}
+    assert probable(spark, asked, early)[(50, 60, 7)] == pytest.approx(3 / 9)
+    assert probable(spark, asked, early, {**early, "stage_days": 30, "known_on": on(5, 1), "odds": 0.0})[
+        (50, 60, 7)
+    ] == pytest.approx(3 / 9)
+    soon = {**early, "joined_on": on(3, 20), "known_on": on(3, 27)}
+    # by its thirtieth day nothing was left of it, or it is no candidate at all any more
+    assert probable(spark, asked, soon, {**soon, "stage_days": 30, "known_on": on(4, 19), "odds": 1.0})[
+        (50, 60, 7)
+    ] == pytest.approx(3 / 5)
+    assert probable(spark, asked, soon)[(50, 60, 7)] == pytest.approx(3 / 4)
+
+
+def test_pairs_are_weighed_by_what_was_learnt_before(spark: SparkSession) -> None:
+    days = [on(3, 31), on(4, 1), on(4, 30), on(5, 1)]
+    pairs = rows(spark, PAIRS, *[{**PAIR, "user_id": n, "known_on": day} for n, day in enumerate(days)]).drop("odds")
+    learnt = [
+        {"month": on(m, 1), "stage_days": 60, "evidence": "intercept", "level": "each", "weight": math.log(m)} for m in (3, 4)
+    ]
+    found = {r.user_id: r.odds for r in odds.with_odds_of_then(pairs, learnt, SETTINGS).collect()}
+    start = odds.with_odds(pairs, {}, SETTINGS).first()
+    assert start is not None
+    assert found == {0: start.odds, 1: pytest.approx(3), 2: pytest.approx(3), 3: pytest.approx(4)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "named"),
+    [({"circle": {"each": 1.0}}, "circle"), ({"talk": {"often": 1.0}}, "often"), ({"still_met": {"none": 1.0}}, "none")],
+)
+def test_evidence_that_there_is_not_is_refused(weights: dict[str, dict[str, float]], named: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{named}'"):
+        odds.check(weights, SETTINGS)
+    odds.check(SETTINGS.start, SETTINGS)

@@ -163,7 +163,7 @@ def _ranked(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, floa
     pool = lake.read(SIGNATURES).join(people.select(F.col("number_key").alias("user_id")), on="user_id", how="left_semi")
     everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000})
     told = candidates.telling(met, lake.read(PEERS), everyone)
-    ranked = candidates.by_circle(told, pool, everyone).join(new, on="user_id", how="inner")
+    ranked = candidates.by_circle(told, candidates.newest(pool, told, everyone), everyone).join(new, on="user_id", how="inner")
     places = ranked.groupBy("user_id").agg(
         F.expr("max(if(old_user_id = truth, circle_score, null))").alias("own"), F.collect_list("circle_score").alias("all")
     )

@@ -5,6 +5,7 @@ A true pair counts as missed when it was never weighed. The document is no evide
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import shutil
@@ -30,7 +31,8 @@ from churnlake.evaluate import baselines, difficulty
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
-from churnlake.reentry import assignment, joiners
+from churnlake.reentry import assignment, joiners, learning, odds
+from churnlake.reentry.settings import ReentrySettings
 from churnlake.reentry.weighing import weigh
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
@@ -87,9 +89,7 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
     true = lake.checkpoint(planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner"))
     right = true.select("user_id", "old_user_id", F.lit(True).alias("is_right"))
     decoys = planted_decoys(spark, truth, lake.key).select("user_id", F.col("kind").alias("decoy"))
-    # all at once: as if everything had become known on one day, or an unlikely pair known early would take the place of a sure one
-    at_once = lake.checkpoint(weighed.pairs.withColumn("known_on", F.lit(days.last)))
-    named = assignment.assign(at_once, None, lake.checkpoint).select("user_id", "old_user_id", "probability")
+    named = settled(lake, weighed.pairs, days.last, how).select("user_id", "old_user_id", "probability")
     rows = named.join(right, on=["user_id", "old_user_id"], how="left").join(decoys, on="user_id", how="left")
     # one row per joiner
     matches = rows.select("probability", F.expr("coalesce(is_right, false)").alias("is_right"), "decoy").toPandas()
@@ -103,6 +103,18 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
         "pair_completeness": complete / evident if evident else None, "pairs_kept_share": pairs / max(1, naive),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
+
+
+def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> DataFrame:
+    """One row per joiner under the old user it most probably is, all pairs of the final stage judged at once.
+
+    Weights are learnt, without truth, from these very pairs, and everything counts as known on that one day: in the job a month's pairs
+    are weighed by what the months before taught, and later rivals are not known yet.
+    """
+    at_once = lake.checkpoint(pairs.withColumn("known_on", F.lit(on)))
+    learnt = {stage: found for stage, (found, _) in learning.learn(learning.told(at_once, how), how).items()}
+    weighed = lake.checkpoint(odds.with_odds(at_once, learnt, how))
+    return assignment.assign(odds.with_probability(weighed, weighed, how).where("probability > 0"), None, lake.checkpoint)
 
 
 def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, int]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from churnlake.reentry.settings import ReentrySettings
 
 UNIT = ["user_id", "stage_days", "joined_on", "known_on"]
 """What names one question: this joiner, asked at this stage."""
+AS_OF = "cast(if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1)) as date)"
+"""SQL of the newest month complete by ``known_on``: its circles are those known then."""
 
 
 def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -17,46 +19,57 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> Data
     ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are null
     for a peer not in any circle of that month. Peers in more than ``hub_users`` circles are left out.
     """
-    asked = met.withColumn(
-        "as_of",
-        F.expr("if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1))").cast("date"),
-    )
+    asked = met.withColumn("as_of", F.expr(AS_OF))
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
     common = common.select(F.col("month").alias("as_of"), "peer_id", F.col("users").alias("peer_users"), "city")
     told = asked.join(common, on=["as_of", "peer_id"], how="left")
     return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}")
 
 
-def by_circle(told: DataFrame, signatures: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept``: circle_score, circle_gain, shared_peers.
+def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept`` by ``circle_score``.
 
-    The old user's circle is its newest signature by ``as_of``. ``circle_score`` ranks: the query likelihood of the joiner's
-    contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log ratio over the city alone:
-    sum of w ln(1 + k/(1-k) p_old / p_city) over shared peers, with w the fourth root of the contacts (of raw counts one tie
-    decides), over the length of w of the joiner's whole circle: so that who has met many is not surer for that. ``circle_gain``
-    weighs: each shared peer counts once, by how rare it is (Fellegi and Sunter 1969): sum of ln(k / u) - ln(1-k), k the share
-    of peers a person keeps, u the share of users with the peer. Many calls to one peer are no more evidence than some.
+    Args:
+        told: the joiners' peers (``telling``).
+        old: the old users' circles (``newest``).
+        settings: limits and the smoothing.
     """
-    k = settings.kept_mass
-    old = _newest(signatures, settings).withColumnRenamed("user_id", "old_user_id")
-    sizes = old.groupBy("as_of").agg(F.count_distinct("old_user_id").alias("users"))
-    reach = F.sqrt(F.sum(F.sqrt("contacts")).over(Window.partitionBy(*UNIT)))
-    asked = told.withColumn("reach", reach).join(F.broadcast(sizes), on="as_of", how="inner")
-    shared = asked.join(old, on=["as_of", "peer_id"], how="inner").where("old_user_id <> user_id AND peer_id <> old_user_id")
-    # a peer too rare to have a share in this month's city is as rare as the old user's own tie makes it
-    weight = f"pow(contacts, 0.25D) * ln(1 + {k / (1 - k)!r} * share / coalesce(city, share)) / reach"
-    gain = f"greatest(ln({k!r}) - ln(coalesce(peer_users, 1) / users), 0) - ln({1 - k!r})"
-    scored = shared.groupBy(*UNIT, "old_user_id").agg(
-        F.expr(f"round(sum({weight}), 6)").alias("circle_score"),
-        F.expr(f"round(sum({gain}), 6)").alias("circle_gain"),
-        F.count("*").alias("shared_peers"),
-    )
+    shared = with_reach(told).join(old, on=["as_of", "peer_id"], how="inner")
+    shared = shared.where("old_user_id <> user_id AND peer_id <> old_user_id")
+    scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(circle_score(settings)).alias("circle_score"))
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
     return scored.withColumn("turn", F.row_number().over(best)).where(f"turn <= {settings.candidates_kept}").drop("turn")
 
 
-def _newest(signatures: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """The signatures repeated for every month-end at which they are their user's newest, as long as the user can still matter."""
+def with_reach(told: DataFrame) -> DataFrame:
+    """The joiners' peers with what is to be known of the whole circle: ``reach`` (length of its weights), ``peers``, ``all_contacts``."""
+    whole = Window.partitionBy(*UNIT)
+    return told.withColumns(
+        {
+            "reach": F.sqrt(F.sum(F.sqrt("contacts")).over(whole)),
+            "peers": F.count("*").over(whole),
+            "all_contacts": F.sum("contacts").over(whole),
+        }
+    )
+
+
+def circle_score(settings: ReentrySettings) -> str:
+    """SQL of the likeness of two circles, summed over the peers in both.
+
+    The query likelihood of the joiner's contacts under the old circle, smoothed by the city's (Zhai and Lafferty 2001), as a log
+    ratio over the city alone: sum of w ln(1 + k/(1-k) p_old / p_city), with w the fourth root of the contacts (of raw counts one
+    tie decides), over the length of w of the joiner's whole circle: so that who has met many is not surer for that.
+    """
+    kept = settings.kept_mass / (1 - settings.kept_mass)
+    # a peer too rare to have a share in this month's city is as rare as the old user's own tie makes it
+    return f"round(sum(pow(contacts, 0.25D) * ln(1 + {kept!r} * share / coalesce(city, share)) / reach), 6)"
+
+
+def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength.
+
+    A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter.
+    """
     months = signatures.select("user_id", "month").distinct()
     reach = (settings.gap_most_days + max(settings.stages)) // 30
     following = F.lead("month").over(Window.partitionBy("user_id").orderBy("month"))
@@ -64,9 +77,9 @@ def _newest(signatures: DataFrame, settings: ReentrySettings) -> DataFrame:
         "until", F.least(F.coalesce(F.add_months(following, -1), F.add_months("month", reach)), F.add_months("month", reach))
     )
     valid = spans.select("user_id", "month", F.expr("explode(sequence(month, until, interval 1 month))").alias("as_of"))
-    return (
-        signatures.select("user_id", "month", "peer_id", "share").join(valid, on=["user_id", "month"], how="inner").drop("month")
-    )
+    valid = valid.join(F.broadcast(told.select("as_of").distinct()), on="as_of", how="left_semi")
+    circles = signatures.select("user_id", "month", "peer_id", "share", "strength")
+    return circles.join(valid, on=["user_id", "month"], how="inner").drop("month").withColumnRenamed("user_id", "old_user_id")
 
 
 def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) -> DataFrame:

@@ -7,42 +7,66 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.reentry import candidates
 from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
 
 PAIR = [*UNIT, "old_user_id"]
 
 
-def gather(
-    told: DataFrame, circle: DataFrame, handset: DataFrame, document: DataFrame | None, settings: ReentrySettings
-) -> DataFrame:
-    """One row per joiner, stage and candidate found by any of the three, with what each says.
-
-    ``circle_llr`` is the gain of the shared peers less ln(1-k) for each of the joiner's peers: a peer not shared speaks
-    against, also for a candidate that a handset or document alone points to.
-    """
-    frames = [circle, handset] if document is None else [circle, handset, document]
+def gather(circle: DataFrame, handset: DataFrame, document: DataFrame | None) -> DataFrame:
+    """One row per joiner, stage and candidate found by any of the three, with what handset and document say."""
+    frames = [circle.select(*PAIR), handset] if document is None else [circle.select(*PAIR), handset, document]
     pairs = reduce(lambda left, right: left.join(right, on=PAIR, how="full"), frames)
     if document is None:
         pairs = pairs.withColumn("has_same_document", F.lit(False))
-    sizes = told.groupBy("user_id", "stage_days").agg(F.count("*").alias("telling_peers"))
-    pairs = pairs.join(sizes, on=["user_id", "stage_days"], how="left")
     return pairs.select(
         *PAIR,
-        F.expr("coalesce(circle_score, 0D)").alias("circle_score"),
-        F.expr(f"coalesce(circle_gain, 0D) + coalesce(telling_peers, 0) * ln({1 - settings.kept_mass!r})").alias("circle_llr"),
-        F.expr("coalesce(shared_peers, 0L)").alias("shared_peers"),
         F.expr("imei_users IS NOT NULL").alias("has_same_imei"),
         "imei_users",
         F.expr("coalesce(has_same_document, false)").alias("has_same_document"),
     )
 
 
+def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """The pairs with how like their circles are: circle_score, hellinger, new_found, old_found, ties_apart, shared_peers, old_peers.
+
+    ``told`` are the joiners' peers (candidates.telling), ``old`` the old circles (candidates.newest). ``hellinger`` is the sum of
+    sqrt(p_new p_old) over the peers in both (Hill et al. 2006), ``new_found`` the share of the joiner's peers in the old circle,
+    ``old_found`` the share of the old circle, by strength, found again. ``ties_apart``: the sum of squares by which the ties to those
+    in both differ in log strength beyond a common factor, each by how surely it is told from counts: friends of two people are not
+    as close to the one as to the other.
+    """
+    asked = pairs.select(*PAIR).withColumn("as_of", F.expr(candidates.AS_OF))
+    theirs = old.join(asked.select("as_of", "old_user_id").distinct(), on=["as_of", "old_user_id"], how="left_semi")
+    sizes = theirs.groupBy("as_of", "old_user_id").agg(F.count("*").alias("old_peers"))
+    mine = candidates.with_reach(told).join(asked.drop("as_of"), on=UNIT, how="inner").where("peer_id <> old_user_id")
+    shared = mine.join(theirs, on=["as_of", "old_user_id", "peer_id"], how="inner").withColumns(
+        {
+            "apart": F.expr("ln(contacts + 0.5D) - ln(strength / 1000D + 0.5D)"),
+            # of a count n the log is told to about 1 / (n + 1/2); 0.1: nobody meets a friend at the same rate for ever
+            "sure": F.expr("1 / (1 / (contacts + 0.5D) + 1 / (strength / 1000D + 0.5D) + 0.1D)"),
+        }
+    )
+    likeness = shared.groupBy(*PAIR).agg(
+        F.expr(candidates.circle_score(settings)).alias("circle_score"),
+        F.expr("round(sum(sqrt(share * contacts / all_contacts)), 6)").alias("hellinger"),
+        F.expr("round(count(*) / any_value(peers), 6)").alias("new_found"),
+        F.expr("round(least(sum(share), 1D), 6)").alias("old_found"),
+        F.expr("round(greatest(sum(sure * apart * apart) - pow(sum(sure * apart), 2) / sum(sure), 0D), 6)").alias("ties_apart"),
+        F.count("*").alias("shared_peers"),
+    )
+    known = asked.join(sizes, on=["as_of", "old_user_id"], how="left").select(*PAIR, "old_peers")
+    joined = pairs.join(known, on=PAIR, how="left").join(likeness, on=PAIR, how="left")
+    return joined.na.fill(0, subset=[*[c for c in likeness.columns if c not in PAIR], "old_peers"])
+
+
 def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """The pairs whose old user began before the joiner and fits the re-entry definition, with old_last_on, gap_days, level_share and kind.
+    """The pairs whose old user began before the joiner, in the gap of a re-entry, with old_last_on, gap_days, level_share and kind.
 
     Level: own events a day of the old user in the last 30 days up to ``known_on`` after the join (at the final stage days
-    31-60), over its normal: own events a day in the 60 days up to the join or its last use, whichever is earlier.
+    31-60), over its normal: own events a day in the 60 days up to the join or its last use, whichever is earlier. ``kept``: the old
+    number is used on as before; a second number then, or somebody else.
     """
     final = max(settings.stages)
     use = own.select(F.col("user_id").alias("old_user_id"), "day", "own_events")
@@ -66,8 +90,7 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     replaced = (
         f"WHEN level_share <= {settings.full_level} THEN 'full' WHEN level_share <= {settings.partial_level} THEN 'partial'"
     )
-    kind = f"CASE WHEN stage_days < {final} THEN 'open' {replaced} END"
-    fit = rates.withColumn("kind", F.expr(kind)).where("kind IS NOT NULL")
+    fit = rates.withColumn("kind", F.expr(f"CASE WHEN stage_days < {final} THEN 'open' {replaced} ELSE 'kept' END"))
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
 
 
@@ -100,31 +123,24 @@ def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
     return pairs.join(overlap, on=PAIR, how="left")
 
 
-def with_talk(pairs: DataFrame, edges: DataFrame) -> DataFrame:
-    """The pairs with ``talked``: whether the two numbers were in touch with each other by then, as one person's hardly are (patent CN103841550B)."""
+def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame) -> DataFrame:
+    """The pairs with ``talked`` and ``still_met``, of what was known by then.
+
+    ``talked``: the two numbers were in touch with each other, as one person's hardly are (patent CN103841550B). ``still_met``:
+    the share of the peers in both circles who were in touch with the old number after the join: friends of one person go over
+    to its new number, friends of two meet both. ``told`` are the joiners' peers (candidates.telling).
+    """
     spoke = edges.select("user_id", F.col("peer_id").alias("old_user_id"), "day")
     met = pairs.select(*PAIR).join(spoke, on=["user_id", "old_user_id"], how="inner").where("day <= known_on")
-    return pairs.join(met.select(*PAIR).distinct().withColumn("talked", F.lit(True)), on=PAIR, how="left")
-
-
-def with_probability(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """The pairs with ``probability``: log-odds of a chance pair plus what each evidence adds, weights in conf with their sources.
-
-    The prior is that of one candidate among all those weighed for the joiner. Handset evidence is worth less the more users
-    the handset had. A level that did not fall speaks against.
-    """
-    prior = f"ln({settings.prior_share}) - ln(greatest(count(*) over (partition by user_id, stage_days), 2))"
-    terms = [
-        prior,
-        f"{settings.circle_temper} * coalesce(circle_llr, 0)",
-        f"if(has_same_imei, {settings.imei_weight} - ln(imei_users), 0)",
-        f"if(has_same_document, {settings.document_weight}, 0)",
-        f"{settings.place_weight} * coalesce(place_overlap - {settings.place_level}, 0)",
-        f"coalesce({settings.quiet_weight} * ({settings.quiet_level} - least(level_share, 1.5)), 0)",
-        f"if(talked, -{settings.talk_weight}, 0)",
-    ]
-    scored = pairs.withColumn("log_odds", F.expr(" + ".join(f"({term})" for term in terms)))
-    # what decides a rank is rounded once, so that the order of summation cannot
-    return scored.withColumn("probability", F.expr("round(1 / (1 + exp(-greatest(least(log_odds, 30), -30))), 6)")).drop(
-        "log_odds"
-    )
+    talked = met.select(*PAIR).distinct().withColumn("talked", F.lit(True))
+    theirs = edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day")
+    after = pairs.select(*PAIR).join(theirs, on="old_user_id", how="inner").where("day > joined_on AND day <= known_on")
+    still = after.join(told.select(*UNIT, "peer_id"), on=[*UNIT, "peer_id"], how="left_semi")
+    counted = still.groupBy(*PAIR).agg(F.count_distinct("peer_id").alias("met_after"))
+    joined = pairs.join(talked, on=PAIR, how="left").join(counted, on=PAIR, how="left")
+    return joined.withColumns(
+        {
+            "talked": F.expr("coalesce(talked, false)"),
+            "still_met": F.expr("round(least(coalesce(met_after, 0) / greatest(shared_peers, 1), 1D), 6)"),
+        }
+    ).drop("met_after")

@@ -17,6 +17,11 @@ def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
     return days.first - dt.timedelta(days=max(settings.stages) + settings.looks_back_days)
 
 
+def first_pair_needed(days: Days, settings: ReentrySettings) -> dt.date:
+    """First day of pairs that a run over these days looks at: no two joiners who could be the same old user are farther apart."""
+    return days.first - dt.timedelta(days=settings.gap_most_days - settings.gap_least_days + max(settings.stages))
+
+
 def own_days(usage: DataFrame) -> DataFrame:
     """One row per user and day with an own outgoing event: ``own_events``."""
     return usage.where("own_events > 0").select("user_id", "day", "own_events")

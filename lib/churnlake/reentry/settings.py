@@ -1,10 +1,14 @@
 """Settings of re-entry."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from churnlake.core.settings import Model
 
 
 class ReentrySettings(Model):
-    """Definitions (mission, "Re-entry") and the weights of evidence, in natural log-odds unless said otherwise."""
+    """Definitions (mission, "Re-entry"), limits, and how evidence is weighed."""
 
     stages: list[int]
     gap_least_days: int
@@ -19,14 +23,9 @@ class ReentrySettings(Model):
     imei_users_most: int
     document_users_most: int
     candidates_kept: int
-    kept_mass: float
-    circle_temper: float
-    prior_share: float
-    imei_weight: float
-    document_weight: float
-    place_weight: float
-    place_level: float
-    quiet_weight: float
-    quiet_level: float
-    talk_weight: float
-    least_probability: float
+    kept_mass: Annotated[float, Field(gt=0, lt=1)]
+    learnt_months: Annotated[int, Field(ge=1)]
+    learnt_joiners: Annotated[int, Field(ge=1)]
+    learnt_joiners_most: Annotated[int, Field(ge=1)]
+    start: dict[str, dict[str, float]]
+    least_probability: Annotated[float, Field(ge=0, le=1)]

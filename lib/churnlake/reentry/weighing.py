@@ -1,4 +1,4 @@
-"""From joiners to old users they could be, each with the probability that both are one person."""
+"""From joiners to old users they could be, each with all evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from churnlake.tables.reference import SUBSCRIBERS
 
 @dataclass(frozen=True)
 class Weighed:
-    """What is known of joiners at their stages: ``met`` (joiners.circles), every candidate ``found``, and ``pairs`` that fit, with probability."""
+    """What is known of joiners at their stages: ``met`` (joiners.circles), every candidate ``found``, and ``pairs`` that fit, with their evidence."""
 
     met: DataFrame
     found: DataFrame
@@ -31,22 +31,24 @@ def weigh(
     settings: ReentrySettings,
     checkpoint: Callable[[DataFrame], DataFrame],
 ) -> Weighed:
-    """One row per joiner, stage and candidate, weighed by all evidence.
+    """One row per joiner, stage and candidate, with all evidence (reentry.pairs, but for the odds).
 
     Args:
         due: one row per joiner and stage (joiners.joiners).
         own: one row per user and day with an own event (joiners.own_days).
         tables: daily edges, places and devices from ``joiners.first_day_needed`` on, signatures and peers of circles; subscribers
             where the operator delivers them: else documents are no evidence.
-        settings: weights and limits.
+        settings: definitions and limits.
         checkpoint: cuts a frame from the plan of its making.
     """
     met = checkpoint(joiners.circles(due, tables[EDGES]))
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
     told = checkpoint(candidates.telling(met, tables[PEERS], settings))
-    circle = candidates.by_circle(told, tables[SIGNATURES], settings)
+    old = candidates.newest(tables[SIGNATURES], told, settings)
+    circle = candidates.by_circle(told, old, settings)
     handset = candidates.by_handset(due, tables[DEVICES], settings)
-    found = checkpoint(evidence.gather(told, circle, handset, document, settings))
-    weighed = checkpoint(evidence.with_old_use(found, own, settings))
-    weighed = evidence.with_talk(evidence.with_places(weighed, tables[PLACES]), tables[EDGES])
-    return Weighed(met, found, evidence.with_probability(weighed, settings))
+    found = checkpoint(evidence.gather(circle, handset, document))
+    fit = checkpoint(evidence.with_old_use(found, own, settings))
+    alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
+    pairs = evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES])
+    return Weighed(met, found, pairs)

@@ -6,6 +6,49 @@ KNOWN_ON = Column("known_on", DATE, "Day this could first be said: the join plus
 USER_ID = Column("user_id", LONG, "The joiner: the new user.", pseudonym="user")
 STAGE = Column("stage_days", INT, "Days after the join: 0, 7, 30 provisional, 60 final.")
 
+OLD_USER_ID = Column("old_user_id", LONG, "The old user.", pseudonym="user")
+EVIDENCE = (
+    Column("old_last_on", DATE, "Last own outgoing event of the old user, as then known."),
+    Column("gap_days", INT, "joined_on minus old_last_on; negative when both ran side by side."),
+    Column(
+        "circle_score",
+        DOUBLE,
+        "Log-likelihood ratio of the new circle under the old user's against the city's, over the new circle's length.",
+        least=0,
+    ),
+    Column("hellinger", DOUBLE, "Sum of sqrt(share in the new circle x share in the old) over the peers in both.", least=0),
+    Column("shared_peers", COUNT, "Peers in both circles.", least=0),
+    Column("old_peers", COUNT, "Peers in the old circle.", least=0),
+    Column("new_found", DOUBLE, "Share of the new circle's peers that are in the old one.", least=0, most=1),
+    Column("old_found", DOUBLE, "Share of the old circle, by strength, that is in the new one.", least=0, most=1),
+    Column(
+        "ties_apart",
+        DOUBLE,
+        "By how much the ties to the peers in both differ in log strength, sum of squares, each by how surely it is told.",
+        least=0,
+    ),
+    Column("still_met", DOUBLE, "Share of the peers in both that met the old number after the join.", least=0, most=1),
+    Column("talked", BOOLEAN, "The two numbers were in touch with each other."),
+    Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),
+    Column("imei_users", COUNT, "Users seen on that handset.", optional=True),
+    Column("has_same_document", BOOLEAN, "Joined with the same document."),
+    Column("place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1),
+    Column(
+        "level_share",
+        DOUBLE,
+        "Old user's outgoing level in days 31-60 after the join over its normal; before day 60 in the days since the join, none on its day.",
+        optional=True,
+        least=0,
+    ),
+    Column(
+        "kind",
+        STRING,
+        "full: old level at most 10 %; partial: 10-50 %; kept: above, no re-entry; open: before day 60.",
+        one_of=("full", "partial", "kept", "open"),
+    ),
+)
+"""What is known of a pair."""
+
 JOINERS = Table(
     "reentry.joiners",
     "One row per joiner and stage: scored, too little evidence, or excluded.",
@@ -24,6 +67,42 @@ JOINERS = Table(
         Column("candidates", COUNT, "Old users weighed.", least=0),
     ),
 )
+PAIRS = Table(
+    "reentry.pairs",
+    "One row per joiner, stage and old user it could be: what speaks for and against, as known then.",
+    key=("user_id", "stage_days", "old_user_id"),
+    slice="known_on",
+    at="known_on",
+    frozen=True,
+    sort=("user_id", "old_user_id"),
+    columns=(
+        KNOWN_ON,
+        USER_ID,
+        STAGE,
+        OLD_USER_ID,
+        Column("joined_on", DATE, "First own outgoing event of the new user."),
+        *EVIDENCE,
+        Column(
+            "odds", DOUBLE, "Odds of the pair by its evidence alone, before the others that either could be are asked.", least=0
+        ),
+    ),
+)
+WEIGHTS = Table(
+    "reentry.weights",
+    "One row per month, stage, kind of evidence and level of it: what it adds to a pair's log-odds.",
+    key=("month", "stage_days", "evidence", "level"),
+    slice="month",
+    at="month",
+    frozen=True,
+    columns=(
+        Column("month", DATE, "First day of the month whose pairs are weighed by it; learnt from the months before."),
+        STAGE,
+        Column("evidence", STRING, "Measure or comparison; intercept for what a pair has before any."),
+        Column("level", STRING, "Outcome of a comparison; each: for every unit of a measure."),
+        Column("weight", DOUBLE, "Added to the natural log-odds."),
+        Column("joiners", COUNT, "Joiners it was learnt from; 0: the setting, as there were too few.", least=0),
+    ),
+)
 MATCHES = Table(
     "reentry.matches",
     "One row per joiner and stage found to be a user who left or is leaving: one to one.",
@@ -36,37 +115,10 @@ MATCHES = Table(
         KNOWN_ON,
         USER_ID,
         STAGE,
-        Column("old_user_id", LONG, "The old user.", pseudonym="user"),
+        OLD_USER_ID,
         Column("joined_on", DATE, "First own outgoing event of the new user."),
-        Column("old_last_on", DATE, "Last own outgoing event of the old user, as then known."),
-        Column("gap_days", INT, "joined_on minus old_last_on; negative when both ran side by side."),
+        *EVIDENCE,
         Column("probability", DOUBLE, "Probability that both are one person.", least=0, most=1),
-        Column(
-            "circle_score",
-            DOUBLE,
-            "Log-likelihood ratio of the new circle under the old user's against the city's, over the new circle's length.",
-            least=0,
-        ),
-        Column("shared_peers", COUNT, "Peers in both circles.", least=0),
-        Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),
-        Column("imei_users", COUNT, "Users seen on that handset.", optional=True),
-        Column("has_same_document", BOOLEAN, "Joined with the same document."),
-        Column(
-            "place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1
-        ),
-        Column(
-            "level_share",
-            DOUBLE,
-            "Old user's outgoing level in days 31-60 after the join over its normal; null before day 60.",
-            optional=True,
-            least=0,
-        ),
-        Column(
-            "kind",
-            STRING,
-            "full: old level at most 10 %; partial: 10-50 %; open: before day 60.",
-            one_of=("full", "partial", "open"),
-        ),
         Column("found_by", STRING, "circle, imei or both.", one_of=("circle", "imei", "both")),
         Column("old_left_by", STRING, "What confirmed the old user's leaving, when confirmed by then.", optional=True),
     ),

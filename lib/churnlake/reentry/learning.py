@@ -1,0 +1,234 @@
+"""Weights of evidence learnt from pairs whose truth nobody knows.
+
+Fellegi and Sunter's model fitted by expectation and maximisation (Winkler 1988): measures as normal in both classes with one
+covariance, so that each adds to the log-odds by the unit (linear discriminant), and the other comparisons independent. In the
+expectation a joiner's candidates and an old user's joiners exclude each other, as in odds.with_probability: without that, a city
+of families and friends looks full of people who came back. Then logistic regressions on what was found, in which the pairs of old
+numbers that are used on as before stand beside as what is known to be no match: how like each other the circles of two people are.
+What early stages say is worth what it tells of the final one: their weights are a regression of its probabilities.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.reentry.odds import EACH, INTERCEPT, MEASURES, Weights, comparisons, log_odds
+from churnlake.reentry.settings import ReentrySettings
+
+ROUNDS, SETTLED = 300, 1e-5
+REGRESSIONS = 1
+"""Of the final stage, before that which gives the weights. They mend what normal measures get wrong; many would believe more and more of
+what they said themselves."""
+RIDGE = 0.02
+"""Added to the variance of standardised measures: two that say the same do not cancel out."""
+ONE = 1.0
+"""Pairs of each outcome that both classes are taken to have beforehand (Laplace); also the regressions' penalty."""
+LEAST_MATCHES = 10
+SEED = 2005
+LEAST_NONE = 0.01
+"""Share of joiners who are nobody's successor, at least."""
+KEPT_TELLS_NOT = ("still_met",)
+"""Measures that an old number used on as before has by being used."""
+Array = npt.NDArray[np.float64]
+
+
+def weights(pairs: DataFrame, months: Sequence[dt.date], settings: ReentrySettings) -> list[dict[str, Any]]:
+    """Rows of reentry.weights of these months, each learnt from the joiners whose final stage came in it or the ``learnt_months`` - 1 before."""
+    found = []
+    for month in months:
+        for stage, (learnt, joiners) in learn(sample(pairs, month, settings), settings).items():
+            about = {"month": month, "stage_days": stage, "joiners": joiners}
+            found += [
+                {**about, "evidence": evidence, "level": level, "weight": weight}
+                for evidence, levels in learnt.items()
+                for level, weight in levels.items()
+            ]
+    return found
+
+
+def sample(pairs: DataFrame, month: dt.date, settings: ReentrySettings) -> pd.DataFrame:
+    """One row per pair, of every stage, of at most ``learnt_joiners_most`` joiners: what ``learn`` needs of it.
+
+    Joiners are taken by the smallest of their pseudonyms' hashes: the same whatever the order of rows.
+    """
+    since = F.add_months(F.lit(month), 1 - settings.learnt_months)
+    done = pairs.where(F.col("known_on").between(since, F.last_day(F.lit(month))) & (F.col("stage_days") == max(settings.stages)))
+    chosen = done.select("user_id").distinct().orderBy(F.xxhash64("user_id"), "user_id").limit(settings.learnt_joiners_most)
+    return told(pairs.where(F.col("known_on") <= F.last_day(F.lit(month))).join(chosen, on="user_id", how="left_semi"), settings)
+
+
+def told(pairs: DataFrame, settings: ReentrySettings) -> pd.DataFrame:
+    """One row per pair: what ``learn`` needs of it."""
+    measures = [F.expr(sql).alias(name) for name, sql in MEASURES.items()]
+    levels = [F.expr(sql).alias(name) for name, sql in comparisons(settings).items()]
+    start = F.expr(log_odds(settings.start, settings)).alias("start")
+    # one row per pair of a bounded number of joiners
+    rows = pairs.select("user_id", "stage_days", "old_user_id", "kind", *measures, *levels, start).toPandas()
+    return rows.sort_values(["user_id", "stage_days", "old_user_id"], ignore_index=True)
+
+
+def learn(pairs: pd.DataFrame, settings: ReentrySettings) -> dict[int, tuple[Weights, int]]:
+    """By stage, the weights and how many joiners they were learnt from: 0 where there is too little to learn from.
+
+    ``pairs`` as ``told`` gives them; stages without pairs are left out. Begins with the odds by the weights of ``start``.
+    """
+    stages = sorted(pairs["stage_days"].unique())
+    final = pairs[pairs["stage_days"] == max(settings.stages)]
+    joiners = int(final["user_id"].nunique())
+    none: dict[int, tuple[Weights, int]] = {int(stage): (settings.start, 0) for stage in stages}
+    if joiners < settings.learnt_joiners:
+        return none
+    match = _matches(final, settings)
+    if match is None:
+        return none
+    settled = final.loc[final["kind"] != "kept", ["user_id", "old_user_id"]].assign(match=match)
+    found = {}
+    for stage in stages:
+        then = pairs[pairs["stage_days"] == stage].merge(settled, on=["user_id", "old_user_id"], how="left")
+        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), settings), joiners)
+    return found
+
+
+def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
+    """Probability of each pair of the final stage whose old number is not kept; None where no class of matches stands out."""
+    pairs = final[final["kind"] != "kept"]
+    names = list(comparisons(settings))
+    measures, _, _ = _standardised(pairs)
+    coded = [pd.factorize(pairs[name], sort=True) for name in names]
+    users, old_users = (pd.factorize(pairs[name])[0] for name in ("user_id", "old_user_id"))
+    joiners = final["user_id"].nunique()
+    match = _exclusive(pairs["start"].to_numpy(float), users, old_users)
+    for _ in range(ROUNDS):
+        if match.sum() < LEAST_MATCHES:
+            return None
+        slopes, constant = _discriminant(measures, match)
+        score = constant + measures @ slopes + _prior(match, joiners)
+        for codes, levels in coded:
+            score = score + _log_ratios(codes, len(levels), match)[codes]
+        before, match = match, _exclusive(score, users, old_users)
+        if np.abs(match - before).max() < SETTLED:
+            break
+    if slopes[list(MEASURES).index("circle_score")] <= 0:  # the two classes are not what they are to be
+        return None
+    known = (final["kind"] != "kept").to_numpy()
+    for _ in range(REGRESSIONS):
+        labels = np.zeros(len(final))
+        labels[known] = match
+        learnt = _regression(final, labels, settings)
+        match = _exclusive(score_of(pairs, learnt), users, old_users)
+    return match
+
+
+def score_of(pairs: pd.DataFrame, learnt: Weights) -> Array:
+    """Log-odds of pairs (``told``) by the weights."""
+    score = np.full(len(pairs), float(learnt[INTERCEPT][EACH]))
+    for name, levels in learnt.items():
+        if name in MEASURES:
+            score += pairs[name].to_numpy(float) * levels[EACH]
+        elif name != INTERCEPT:
+            score += pairs[name].map(levels).fillna(0.0).to_numpy(float)
+    return score
+
+
+def _prior(match: Array, joiners: int) -> float:
+    """Log-odds of a pair beforehand: of a joiner's candidates one is the old user or none, so a pair stands against none."""
+    return float(np.log(match.mean() / max(1 - match.sum() / joiners, LEAST_NONE)))
+
+
+def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) -> Weights:
+    """Weights of a logistic regression of these probabilities; of old numbers that are kept only what that does not tell is used.
+
+    All kept pairs together weigh as much as the others.
+    """
+    kept = (pairs["kind"] == "kept").to_numpy()
+    _, middle, scale = _standardised(pairs[~kept])
+    whole = (pairs[list(MEASURES)].to_numpy(float) - middle) / scale
+    names = list(comparisons(settings))
+    columns, levels_of = [whole], {}
+    for name in names:
+        levels = sorted(pairs.loc[~kept, name].unique())
+        levels_of[name] = levels
+        columns.append((pairs[name].to_numpy()[:, None] == np.array(levels, dtype=object)[None, :]).astype(float))
+    design = np.concatenate(columns, axis=1)
+    masked = [*(list(MEASURES).index(name) for name in KEPT_TELLS_NOT), *range(len(MEASURES), design.shape[1])]
+    # what a kept number does not tell is taken from others that are no match
+    others = (1 - match[~kept]) / (1 - match[~kept]).sum()
+    drawn = np.random.default_rng(SEED).choice(int((~kept).sum()), size=int(kept.sum()), p=others)
+    design[np.ix_(kept, masked)] = design[~kept][drawn][:, masked]
+    worth = np.where(kept, (~kept).sum() / max(kept.sum(), 1), 1.0)
+    constant, slopes = _logistic(design, match, worth)
+    # from the chance among these pairs and the kept ones to that beside nobody
+    open_pairs, joiners = match[~kept], pairs["user_id"].nunique()
+    none = (1 - open_pairs).sum()
+    constant += float(np.log((none + worth[kept].sum()) / none))
+    constant += float(np.log((1 - open_pairs.mean()) / max(1 - open_pairs.sum() / joiners, LEAST_NONE)))
+    by_measure = slopes[: len(MEASURES)] / scale
+    learnt: dict[str, dict[str, float]] = {INTERCEPT: {EACH: _rounded(constant - float(by_measure @ middle))}}
+    learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(MEASURES, by_measure, strict=True)}
+    place = len(MEASURES)
+    for name in names:
+        levels = levels_of[name]
+        learnt[name] = {str(level): _rounded(slopes[place + at]) for at, level in enumerate(levels)}
+        place += len(levels)
+    return learnt
+
+
+def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
+    """The measures with mean 0 and variance 1, and their means and deviations; 1 where a measure is the same everywhere."""
+    raw = pairs[list(MEASURES)].to_numpy(float)
+    middle, spread = raw.mean(axis=0), raw.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    return (raw - middle) / scale, middle, scale
+
+
+def _logistic(design: Array, match: Array, worth: Array) -> tuple[float, Array]:
+    """Constant and slopes of the logistic regression of probabilities, slopes kept small by one unit of penalty (Newton's method)."""
+    given = np.concatenate([np.ones((len(design), 1)), design], axis=1)
+    penalty = np.diag([1e-9, *([ONE] * design.shape[1])])
+    slopes = np.zeros(given.shape[1])
+    for _ in range(ROUNDS):
+        chance = 1 / (1 + np.exp(-np.clip(given @ slopes, -30, 30)))
+        pull = given.T @ (worth * (match - chance)) - penalty @ slopes
+        bend = (given * (worth * chance * (1 - chance))[:, None]).T @ given + penalty
+        step = np.linalg.solve(bend, pull)
+        slopes = slopes + step / max(1.0, float(np.abs(step).max()) / 2)  # no leap from where the curve is flat
+        if np.abs(step).max() < SETTLED:
+            break
+    return float(slopes[0]), slopes[1:]
+
+
+def _exclusive(score: Array, users: Any, old_users: Any) -> Array:
+    """Probability of each pair where a joiner is at most one old user, and an old user at most one joiner."""
+    odds = np.exp(np.clip(score, -30, 30))
+    by_user, by_old = np.bincount(users, weights=odds), np.bincount(old_users, weights=odds)
+    found: Array = odds / (1 + by_user[users] + by_old[old_users] - odds)
+    return found
+
+
+def _discriminant(measures: Array, match: Array) -> tuple[Array, float]:
+    """Slopes and constant of the log ratio of two normal classes of one covariance."""
+    other = 1 - match
+    mean, mean_other = match @ measures / match.sum(), other @ measures / other.sum()
+    apart, apart_other = measures - mean, measures - mean_other
+    spread = ((match[:, None] * apart).T @ apart + (other[:, None] * apart_other).T @ apart_other) / len(measures)
+    slopes: Array = np.linalg.solve(spread + RIDGE * np.eye(len(spread)), mean - mean_other)
+    return slopes, float(-slopes @ (mean + mean_other) / 2)
+
+
+def _log_ratios(codes: Any, levels: int, match: Array) -> Array:
+    """By level, the log ratio of its frequency among matches over that among the others."""
+    found, others = (np.bincount(codes, weights=weights, minlength=levels) + ONE for weights in (match, 1 - match))
+    ratios: Array = np.log(found / found.sum()) - np.log(others / others.sum())
+    return ratios
+
+
+def _rounded(weight: float) -> float:
+    return round(float(weight), 6)

@@ -1,0 +1,99 @@
+"""Weights learnt without truth: pairs drawn by a known rule are found again, and probabilities are as often right as they say."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score
+
+from churnlake.core.settings import load
+from churnlake.evaluate.reentry import calibration_error
+from churnlake.reentry import learning
+from churnlake.reentry.odds import INTERCEPT, MEASURES, comparisons
+from churnlake.settings import Settings
+
+SETTINGS = load(Settings, "local").reentry
+JOINERS, CANDIDATES, BACK = 3000, 12, 0.3
+STEPS = np.array([2.5, 1.0, 0.0, -1.0, -1.5, 0.5, 0.0])
+Array = npt.NDArray[Any]
+
+
+def drawn(joiners: int = JOINERS, seed: int = 3) -> tuple[pd.DataFrame, Array]:
+    """One row per pair, and whether it is right: three joiners in ten are one of their candidates; of the rest a third are kept."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(joiners), CANDIDATES)
+    is_right = (rng.random(joiners) < BACK)[users] & (np.tile(np.arange(CANDIDATES), joiners) == 0)
+    measures = rng.normal(size=(len(users), len(MEASURES))) + is_right[:, None] * STEPS
+    same = rng.random(len(users)) < np.where(is_right, 0.6, 0.01)
+    pairs = pd.DataFrame(measures, columns=list(MEASURES)).assign(
+        user_id=users, stage_days=60, old_user_id=rng.permutation(len(users)), start=measures[:, 0] * 1.5 - 5.0
+    )
+    pairs["kind"] = np.where(~is_right & (rng.random(len(users)) < 0.33), "kept", "full")
+    for name in comparisons(SETTINGS):
+        pairs[name] = "unknown"
+    return pairs.assign(handset=np.where(same, "two users", "other")), is_right
+
+
+def probabilities(pairs: pd.DataFrame, weights: Any) -> Array:
+    odds = np.where(pairs["kind"] == "kept", 0.0, np.exp(learning.score_of(pairs, weights)))
+    found: Array = odds / (1 + np.bincount(pairs["user_id"], weights=odds)[pairs["user_id"]])
+    return found
+
+
+def test_pairs_of_a_known_rule_are_found_again() -> None:
+    pairs, is_right = drawn()
+    weights, joiners = learning.learn(pairs, SETTINGS)[60]
+    assert joiners == JOINERS
+    for name, slope in zip(MEASURES, STEPS, strict=True):
+        assert weights[name]["each"] == pytest.approx(slope, abs=0.4), name
+    told = weights["handset"]
+    assert told["two users"] - told["other"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
+    found = probabilities(pairs, weights)
+    assert found.sum() == pytest.approx(is_right.sum(), rel=0.05)
+    assert calibration_error(found, is_right) < 0.01
+    # by the rule itself
+    best = pairs[list(MEASURES)].to_numpy() @ STEPS + np.where(pairs["handset"] == "other", -4.5, 0.0)
+    best[pairs["kind"] == "kept"] = -30
+    assert average_precision_score(is_right, found) > average_precision_score(is_right, best) - 0.01
+
+
+def test_weights_do_not_hang_on_the_start() -> None:
+    pairs, _ = drawn()
+    weights, _ = learning.learn(pairs, SETTINGS)[60]
+    again, _ = learning.learn(pairs.assign(start=pairs["start"] * 0.5 - 1.0), SETTINGS)[60]
+    for name in MEASURES:
+        assert again[name]["each"] == pytest.approx(weights[name]["each"], abs=0.02)
+
+
+def test_an_early_stage_is_worth_what_it_tells_of_the_final_one() -> None:
+    final, is_right = drawn()
+    rng = np.random.default_rng(5)
+    early = final.assign(stage_days=7, kind="open", start=0.0)
+    # a week in, the circle alone is known, and less well
+    early[list(MEASURES)] = 0.0
+    early["circle_score"] = rng.normal(size=len(early)) + 1.5 * is_right
+    early["handset"] = "other"
+    weights, joiners = learning.learn(pd.concat([early, final]), SETTINGS)[7]
+    assert joiners == JOINERS
+    # a little less, as the final stage is not sure either
+    assert 1.0 < weights["circle_score"]["each"] < 1.6
+    found = probabilities(early, weights)
+    assert found.sum() == pytest.approx(is_right.sum(), rel=0.2)
+
+
+def test_too_little_to_learn_from_leaves_the_start() -> None:
+    pairs, _ = drawn(SETTINGS.learnt_joiners - 1)
+    assert learning.learn(pairs, SETTINGS) == {60: (SETTINGS.start, 0)}
+    none, _ = drawn()
+    # nobody like anybody: no class of matches is made up
+    none = none.assign(start=-30.0, handset="other", **dict.fromkeys(MEASURES, 0.0))
+    assert learning.learn(none, SETTINGS) == {60: (SETTINGS.start, 0)}
+
+
+def test_scores_are_those_of_the_weights() -> None:
+    pairs, _ = drawn(2)
+    weights = {INTERCEPT: {"each": 1.0}, "circle_score": {"each": 2.0}, "handset": {"two users": 4.0}}
+    expected = 1 + 2 * pairs["circle_score"] + 4 * (pairs["handset"] == "two users")
+    assert learning.score_of(pairs, weights) == pytest.approx(expected.to_numpy())
