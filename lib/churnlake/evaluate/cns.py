@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from jobs.label_leaving import label_leaving
 FEED_ZONE, FIRST_DAY = "Asia/Shanghai", dt.date(2005, 1, 1)
 """Where and when the feed files let the study's clock begin."""
 DELIVERED = dt.date(2005, 1, 31)
+FEEDS = {"voice": "calls.csv", "sms": "sms.csv"}
 DAYS = Days(dt.date(2004, 12, 31), dt.date(2005, 3, 31))
 """The feed files let the study's 28 days begin with 2005; the days after them are those the final stage waits for."""
 
@@ -64,10 +66,10 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
 
     Raises MissingInputError when the study's files are not in ``data``.
     """
-    _take_in(data, work)
+    take_in(data, work, FEEDS)
     # an evaluation begins from nothing: its lake is rebuilt each time
     shutil.rmtree(work / "lake", ignore_errors=True)
-    settings = _settings(work)
+    settings = settings_of(work)
     log_to(work / "logs")
     with session(settings.spark, work.resolve() / "logs") as spark:
         jobs = [ingest_usage, SPLIT, build_circles, label_leaving, detect_reentry]
@@ -106,11 +108,11 @@ def as_it_is(data: Path, work: Path, console: Console) -> dict[str, Any] | None:
 
     The clean records are taken in when there is no lake of them in ``work`` yet.
     """
-    settings = _settings(work)
+    settings = settings_of(work)
     is_new = not (work / "lake" / "clean").is_dir()
     if is_new:
         try:
-            _take_in(data, work)
+            take_in(data, work, FEEDS)
         except MissingInputError:
             return None
     log_to(work / "logs")
@@ -130,22 +132,23 @@ def _shape(events: DataFrame) -> Shape:
     return shape(there, daily.usage(there), daily.edges(there), FIRST_DAY)
 
 
-def _take_in(data: Path, work: Path) -> None:
-    landing = work / "landing"
-    for feed, name in (("voice", "calls.csv"), ("sms", "sms.csv")):
+def take_in(data: Path, work: Path, feeds: Mapping[str, str]) -> None:
+    """Lay a study's files, by feed, into a landing folder. Raises MissingInputError for one that is not in ``data``."""
+    for feed, name in feeds.items():
         if not (data / name).is_file():
             raise MissingInputError(f"{data / name} is not there; give the study's folder with --data")
-        target = landing / feed / f"date={DELIVERED}" / name
+        target = work / "landing" / feed / f"date={DELIVERED}" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(data / name, target)
 
 
-def _settings(work: Path) -> Settings:
+def settings_of(work: Path, feeds: str = "cns") -> Settings:
+    """Settings of a study's lake in ``work``, taken in by the feed files of that name."""
     overrides = [
         f"store.landing={work / 'landing'}",
         f"store.lake={work / 'lake'}",
         f"store.work={work}",
-        "store.feeds=cns",
+        f"store.feeds={feeds}",
         "store.city_zone=UTC",
         "reentry.warmup_days=1",
     ]

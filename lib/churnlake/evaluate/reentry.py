@@ -200,11 +200,12 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, float | None]:
     """PR-AUC over all true pairs, and precision at the recalls of those that left evidence."""
-    at = {f"precision_at_recall_{recall * 100:.0f}": _precision_at(steps, recall, evident) for recall in RECALLS}
+    at = {f"precision_at_recall_{recall * 100:.0f}": precision_at(steps, recall, evident) for recall in RECALLS}
     return {"pr_auc": average_precision(steps, total), **at}
 
 
-def _precision_at(steps: pd.DataFrame, recall: float, total: int) -> float | None:
+def precision_at(steps: pd.DataFrame, recall: float, total: int) -> float | None:
+    """Best precision at which so much of the total is found; None where it never is."""
     enough = steps[steps["right"] >= recall * total]
     return float(enough["precision"].max()) if len(enough) and total else None
 

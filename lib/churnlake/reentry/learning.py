@@ -103,9 +103,9 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
     names = list(comparisons(settings))
     measures, _, _ = _standardised(pairs)
     coded = [pd.factorize(pairs[name], sort=True) for name in names]
-    users, old_users = (pd.factorize(pairs[name])[0] for name in ("user_id", "old_user_id"))
+    users, old_users = pairs["user_id"], pairs["old_user_id"]
     joiners = final["user_id"].nunique()
-    match = _exclusive(pairs["start"].to_numpy(float), users, old_users)
+    match = exclusive(pairs["start"].to_numpy(float), users, old_users)
     for _ in range(ROUNDS):
         if match.sum() < LEAST_MATCHES:
             return None
@@ -113,7 +113,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         score = constant + measures @ slopes + _prior(match, joiners)
         for codes, levels in coded:
             score = score + _log_ratios(codes, len(levels), match)[codes]
-        before, match = match, _exclusive(score, users, old_users)
+        before, match = match, exclusive(score, users, old_users)
         if np.abs(match - before).max() < SETTLED:
             break
     if slopes[list(MEASURES).index("circle_score")] <= 0:  # the two classes are not what they are to be
@@ -123,7 +123,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         labels = np.zeros(len(final))
         labels[known] = match
         learnt = _regression(final, labels, settings)
-        match = _exclusive(score_of(pairs, learnt), users, old_users)
+        match = exclusive(score_of(pairs, learnt), users, old_users)
     return match
 
 
@@ -205,8 +205,9 @@ def _logistic(design: Array, match: Array, worth: Array) -> tuple[float, Array]:
     return float(slopes[0]), slopes[1:]
 
 
-def _exclusive(score: Array, users: Any, old_users: Any) -> Array:
-    """Probability of each pair where a joiner is at most one old user, and an old user at most one joiner."""
+def exclusive(score: Array, users: Any, old_users: Any) -> Array:
+    """Probability of each pair of these log-odds where a joiner is at most one old user, and an old user at most one joiner."""
+    users, old_users = pd.factorize(users)[0], pd.factorize(old_users)[0]
     odds = np.exp(np.clip(score, -30, 30))
     by_user, by_old = np.bincount(users, weights=odds), np.bincount(old_users, weights=odds)
     found: Array = odds / (1 + by_user[users] + by_old[old_users] - odds)
