@@ -150,6 +150,7 @@ def settings_of(work: Path, feeds: str = "cns") -> Settings:
         f"store.work={work}",
         f"store.feeds={feeds}",
         "store.city_zone=UTC",
+        "store.looks_back_days=400",  # a study comes as one file
         "reentry.warmup_days=1",
     ]
     return load(Settings, "local", overrides)

@@ -100,11 +100,15 @@ def _evaluate(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m churnlake evaluate",
         description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
-        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds. Default: standard and seed 2006; of "
-        "reentry standard, no_imei and hard, seeds 2006 to 2010.",
+        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds, and studies of real people, whose "
+        "names stand among the cities'. Default: standard and seed 2006; of reentry standard, no_imei and hard, seeds 2006 to 2010, cns and "
+        "collegemsg.",
     )
     parser.add_argument("--what", choices=("chain", "reentry"), default="chain")
     parser.add_argument("--users", type=int, default=20_000, help="of reentry: people of each city (default 20,000)")
+    parser.add_argument(
+        "--data", default="../shared/data", help="of reentry: folder of the studies of real people, cns and collegemsg"
+    )
     _add_cities(parser, "")
     parser.set_defaults(seeds="")
 
@@ -122,11 +126,19 @@ def _evaluate(argv: list[str]) -> int:
 
 
 def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
-    from churnlake.evaluate import reentry
+    from churnlake.evaluate import real, reentry
 
-    work = Path(arguments.work)
+    work, data = Path(arguments.work), Path(arguments.data)
     arguments.seeds = arguments.seeds or reentry.SEEDS
-    for city in (arguments.city or ",".join(reentry.SCENARIOS)).split(","):
+    for city in (arguments.city or ",".join((*reentry.SCENARIOS, *real.STUDIES))).split(","):
+        if city in real.STUDIES:
+            if not arguments.city and not (data / city).is_dir():
+                console.say(f"left out: {city}, a study of real people: {data / city} is not there; name its folder with --data")
+                continue
+            study = real.judge(city, data / city, work / city, console)
+            reentry.write({"real": {city: study}}, work / "reentry.json")
+            console.summary(f"Study {city}, split at its median time", real.lines(study))
+            continue
         # a city that is there is judged again: one of other people is another
         home = work / f"{Path(city).stem}-{arguments.users}-weeks"
         told = argparse.Namespace(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,14 @@ SPLIT_MONTH = dt.date(2005, 1, 1)
 """The time line is moved so that its first half ends with this month: circles are told at a month's end."""
 DECOYS, DRAWS, RESAMPLES, SEED = 5, 20, 2000, 2005
 RECALL = 0.8
+UNFOUND = 1_000_000
+"""Rank of who shares nobody with the own first half."""
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Halves:
-    """A study cut in two.
+    """A study cut in two, or that with decoys.
 
     ``edges`` are daily, days moved; ``own``: user_id, day, own_events, any contact counting as use; ``people``: first_id, second_id;
     ``firsts``: user_id of every candidate; ``last`` is the last day.
@@ -78,10 +81,12 @@ def judge(study: str, data: Path, work: Path, console: Console) -> dict[str, Any
 def figures(lake: Lake, settings: Settings) -> dict[str, Any]:
     """Closed and open set, and closed among decoys, of the records in a lake."""
     halves = _halves(lake)
-    told, contacts, truth = _told(lake, halves, settings), _contacts(halves), _truth(halves)
+    peers = lake.checkpoint(signatures.peers(_circles(halves, settings)))
+    told, contacts, truth = _told(lake, halves, peers, settings), _contacts(halves), _truth(halves)
     found = _closed(told, contacts, truth, settings.reentry) | _open(told, contacts, truth, settings.reentry)
     crowd = _with_decoys(lake, halves)
-    among = _closed(_told(lake, crowd, settings), _contacts(crowd), truth, settings.reentry)
+    # how common a peer is, is told by the people there are
+    among = _closed(_told(lake, crowd, peers, settings), _contacts(crowd), truth, settings.reentry)
     return {
         "egos": len(truth),
         "candidates": len(truth),
@@ -137,16 +142,20 @@ def _with_decoys(lake: Lake, halves: Halves) -> Halves:
     return Halves(lake.checkpoint(edges), lake.checkpoint(own), halves.people, firsts, halves.last)
 
 
-def _told(lake: Lake, halves: Halves, settings: Settings) -> pd.DataFrame:
+def _circles(halves: Halves, settings: Settings) -> DataFrame:
+    return signatures.signatures(halves.edges, [SPLIT_MONTH], settings.circles)
+
+
+def _told(lake: Lake, halves: Halves, peers: DataFrame, settings: Settings) -> pd.DataFrame:
     """One row per second half and first half or decoy with a shared peer: all evidence, as ``learning.told`` gives it."""
     how = settings.reentry.model_copy(update={"candidates_kept": 1_000_000})
-    circles = lake.checkpoint(signatures.signatures(halves.edges, [SPLIT_MONTH], settings.circles))
+    circles = lake.checkpoint(_circles(halves, settings))
     seconds = halves.people.select(F.col("second_id").alias("user_id"))
     begun = halves.edges.join(seconds, on="user_id", how="left_semi").groupBy("user_id").agg(F.min("day").alias("joined_on"))
     due = begun.withColumns({"stage_days": F.lit(max(how.stages)), "known_on": F.lit(halves.last)})
     met = joiners.circles(due, halves.edges)
     split_on = F.last_day(F.lit(SPLIT_MONTH))
-    told = lake.checkpoint(candidates.telling(met.withColumn("known_on", split_on), signatures.peers(circles), how))
+    told = lake.checkpoint(candidates.telling(met.withColumn("known_on", split_on), peers, how))
     pool = circles.join(halves.firsts, on="user_id", how="left_semi")
     old = candidates.newest(pool, told, how)
     pairs = candidates.by_circle(told, old, how).withColumns(
@@ -185,17 +194,21 @@ def _weighed(told: pd.DataFrame, how: ReentrySettings) -> pd.DataFrame:
     return told.assign(score=score, probability=learning.exclusive(score, told["user_id"], told["old_user_id"]))
 
 
-def alike(contacts: pd.DataFrame, seconds: npt.ArrayLike, firsts: npt.ArrayLike, *, damped: bool) -> Array:
-    """Cosine of tf-idf weighted contacts, a row per second half and a column per first; tf damped is 1 + ln n, idf over the first halves."""
+def alike(contacts: pd.DataFrame, truth: pd.Series[int], decoys: npt.ArrayLike = (), *, damped: bool) -> Array:
+    """Cosine of tf-idf weighted contacts, a row per second half and a column per first half in the same order, then per decoy.
+
+    tf is the number of contacts, or 1 + ln of it where ``damped``; idf as in Salton and Buckley 1988, smoothed, over the first halves.
+    """
+    real, seconds, firsts = len(truth), truth.index, np.concatenate([truth.to_numpy(), np.asarray(decoys, dtype=np.int64)])
     peers = np.sort(contacts["peer_id"].unique())
     both = []
-    for ids in (np.asarray(seconds), np.asarray(firsts)):
+    for ids in (np.asarray(seconds), firsts):
         rows = contacts[contacts["user_id"].isin(ids)]
         matrix = np.zeros((len(ids), len(peers)))
         at = pd.Series(np.arange(len(ids)), index=ids)
         matrix[at.loc[rows["user_id"]].to_numpy(), np.searchsorted(peers, rows["peer_id"])] = rows["n"]
         both.append(np.where(matrix > 0, 1 + np.log(np.maximum(matrix, 1)), 0) if damped else matrix)
-    rarity = np.log((1 + len(both[1])) / (1 + (both[1] > 0).sum(axis=0))) + 1
+    rarity = np.log((1 + real) / (1 + (both[1][:real] > 0).sum(axis=0))) + 1
     unit = [m * rarity / np.maximum(np.linalg.norm(m * rarity, axis=1, keepdims=True), 1e-12) for m in both]
     found: Array = unit[0] @ unit[1].T
     return found
@@ -206,14 +219,13 @@ def _closed(told: pd.DataFrame, contacts: pd.DataFrame, truth: pd.Series[int], h
     pairs = _weighed(told, how)
     own = pairs[pairs["old_user_id"] == pairs["user_id"].map(truth)].set_index("user_id")["score"]
     above = pairs[pairs["score"] > pairs["user_id"].map(own)].groupby("user_id").size()
-    ranks = above.reindex(own.index, fill_value=0).add(1).reindex(truth.index, fill_value=len(contacts)).to_numpy()
-    firsts = np.sort(np.setdiff1d(contacts["user_id"].unique(), truth.index))
-    place = np.searchsorted(firsts, truth.to_numpy())
+    ranks = above.reindex(own.index, fill_value=0).add(1).reindex(truth.index, fill_value=UNFOUND).to_numpy()
+    decoys = np.setdiff1d(contacts["user_id"].unique(), np.concatenate([truth.index, truth]))
     plain = []
     for damped in (False, True):
-        likeness = alike(contacts, truth.index, firsts, damped=damped)
-        mine = likeness[np.arange(len(truth)), place]
-        plain.append(np.where(mine > 0, (likeness > mine[:, None] + 1e-12).sum(axis=1) + 1, len(firsts)))
+        likeness = alike(contacts, truth, decoys, damped=damped)
+        mine = np.diag(likeness)
+        plain.append(np.where(mine > 0, (likeness > mine[:, None] + 1e-12).sum(axis=1) + 1, UNFOUND))
     plain_ranks = max(plain, key=lambda each: (each <= 1).mean())
     gain = (ranks <= 1).astype(float) - (plain_ranks <= 1)
     again = gain[np.random.default_rng(SEED).integers(0, len(gain), (RESAMPLES, len(gain)))].mean(axis=1)
@@ -226,7 +238,7 @@ def _closed(told: pd.DataFrame, contacts: pd.DataFrame, truth: pd.Series[int], h
 def _open(told: pd.DataFrame, contacts: pd.DataFrame, truth: pd.Series[int], how: ReentrySettings) -> dict[str, Any]:
     """Average precision, and precision at 80 % recall, where a random half of the people never were there before: means over the draws."""
     rows = []
-    plain = {damped: alike(contacts, truth.index, truth.to_numpy(), damped=damped) for damped in (False, True)}
+    plain = {damped: alike(contacts, truth, damped=damped) for damped in (False, True)}
     for draw in range(DRAWS):
         there = np.zeros(len(truth), dtype=bool)
         there[np.random.default_rng(SEED + draw).permutation(len(truth))[: len(truth) // 2]] = True
@@ -268,3 +280,22 @@ def _ranked(named: pd.DataFrame, total: int) -> dict[str, float]:
     steps = baselines.steps(named[["score", "is_right"]])
     reached = precision_at(steps, RECALL, total)
     return {"ap": average_precision(steps, total), "precision": 0.0 if reached is None else reached}
+
+
+def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the console says of one study."""
+
+    def both(of: Mapping[str, Any]) -> list[tuple[str, str]]:
+        gain = of["top1_gain"]
+        return [
+            ("candidates", f"{of['candidates']:,}"),
+            *((f"top-{n}", f"{of[f'top{n}']:.3f} (baseline {of[f'baseline_top{n}']:.3f})") for n in (1, 5)),
+            ("gain in top-1", f"{gain['mean']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})"),
+        ]
+
+    opened = [
+        (name.replace("_", " "), f"{found[name]:.3f} (baseline {found[f'baseline_{name}']:.3f})")
+        for name in ("open_ap", "open_precision_at_recall_80")
+    ]
+    decoys = [(f"{name}, with decoys", text) for name, text in both(found["with_decoys"])]
+    return [("egos", f"{found['egos']:,}"), *both(found), *opened, *decoys]

@@ -176,9 +176,9 @@ def _mean(values: Sequence[Any]) -> Any:
 
 
 def write(found: Mapping[str, Any], path: Path) -> None:
-    """Leave the figures, scenarios told in earlier runs kept beside."""
+    """Leave the figures, scenarios and studies told in earlier runs kept beside."""
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    merged = {**before, **found, "scenarios": {**before.get("scenarios", {}), **found.get("scenarios", {})}}
+    merged = {key: {**before.get(key, {}), **found.get(key, {})} for key in ("scenarios", "real")}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
 

@@ -11,7 +11,7 @@ No code is needed. Only one record feed is required; jobs say what they leave ou
 | key | meaning |
 |---|---|
 | `feed` | the landing feed: `voice`, `sms`, `subscribers` ... |
-| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: false` takes names from a list under `names` |
+| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: [a, b, ...]` names the columns of files without a header line |
 | `missing` | texts that mean nothing, such as `""` or `NULL` |
 | `numbers` | `dialled`: normalise numbers as switches write them; `opaque`: ids, taken as they are |
 | `rows` | one entry for every row that a line makes: one for a party's record, two where a line is a call of two parties |
