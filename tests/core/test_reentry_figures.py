@@ -54,6 +54,12 @@ def test_calibration_error_is_nothing_where_frequencies_are_as_told() -> None:
     assert reentry.calibration_error(told, ~right) == pytest.approx(0.5)
 
 
+def test_churn_is_corrected_by_those_expected_to_be_back() -> None:
+    # of 25 who fell silent 5 are back, 3.75 are expected to be
+    assert reentry.churn_error(MATCHES, 5, 25) == pytest.approx((25 - 3.75) / 20 - 1)
+    assert reentry.churn_error(MATCHES, 5, 5) is None
+
+
 def test_intervals_over_seeds_are_students() -> None:
     cities = [{"city": "x", "seed": n, "pr_auc": value, "of": {"kin": value}} for n, value in enumerate((0.8, 0.9, 1.0))]
     found = reentry.over_seeds(cities)
@@ -67,9 +73,11 @@ def test_intervals_over_seeds_are_students() -> None:
 def test_a_city_of_other_people_is_another_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def judge(settings: Any, _: Any) -> dict[str, Any]:
+    def judge(settings: Any, _: Any, *, strained: bool) -> reentry.Judged:
         asked.append(settings.store.landing)
-        return {"city": "x", "seed": 1, "decoy_false_share": {}, "baselines": {}}
+        return reentry.Judged({"city": "x", "seed": 1, "decoy_false_share": {}}, pd.DataFrame())
+
+    monkeypatch.setattr(reentry, "with_oracle", lambda cities: [{**each.figures, "baselines": {}} for each in cities])
 
     monkeypatch.setattr(reentry, "judge", judge)
     command, _ = commands.COMMANDS["evaluate"]

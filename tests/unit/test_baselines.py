@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.evaluate.baselines import by_document, by_handset, by_likeness, curve, curves
+from churnlake.evaluate.baselines import by_document, by_handset, by_likeness, combined, curve, curves
 from churnlake.settings import Settings
 from churnlake.tables.daily import DEVICES, EDGES, USAGE
 from churnlake.tables.reference import SUBSCRIBERS
@@ -41,7 +41,23 @@ def test_likeness_is_that_of_the_formulas(spark: SparkSession) -> None:
     assert found == {
         (9, 1, "Jaccard"): pytest.approx(1 / 3),
         (9, 1, "Dice"): pytest.approx(1 / 2),
+        # two of three contacts there, three of four here
+        (9, 1, "Hellinger"): pytest.approx(sqrt(2 / 3 * 3 / 4), abs=1e-8),
         (9, 1, "tf-idf cosine"): pytest.approx(cosine, abs=1e-8),
+    }
+
+
+def test_circle_and_handset_together(spark: SparkSession) -> None:
+    named = spark.createDataFrame(
+        [(9, 1, "tf-idf cosine", 0.4), (9, 1, "Dice", 0.9), (9, 2, "tf-idf cosine", 0.7), (9, 1, "handset alone", -3.0), (9, 5, "handset alone", -1.0)],
+        "user_id bigint, old_user_id bigint, name string, score double",
+    )  # fmt: skip
+    found = {(r["old_user_id"], r["name"]): r["score"] for r in combined(named).collect()}
+    assert found == {
+        (1, "circle AND handset"): 0.4,
+        (1, "circle OR handset"): 1.4,
+        (2, "circle OR handset"): 0.7,
+        (5, "circle OR handset"): 1.0,
     }
 
 

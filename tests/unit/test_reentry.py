@@ -76,8 +76,8 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     )
     signatures = rows(
         spark, SIGNATURES,
-        {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5, "strength": 3000}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25, "strength": 2000},
-        {"month": on(2, 1), "user_id": 7, "peer_id": 9, "share": 0.25},
+        {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5, "strength": 3000, "place": 1}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25, "strength": 2000, "place": 2},
+        {"month": on(2, 1), "user_id": 7, "peer_id": 9, "share": 0.25, "place": 3},
         {"month": on(4, 1), "user_id": 8, "peer_id": 2, "share": 1.0}, {"month": on(2, 1), "user_id": 8, "peer_id": 3, "share": 1.0},  # 8's newest circle alone counts
         {"month": on(4, 1), "user_id": 11, "peer_id": 9, "share": 1.0},  # by a hub alone
         {"month": on(5, 1), "user_id": 12, "peer_id": 1, "share": 1.0},  # not known yet
@@ -116,6 +116,8 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     mean = sum(w * d for w, d in zip(sure, apart, strict=True)) / sum(sure)
     assert found[7].ties_apart == pytest.approx(sum(w * (d - mean) ** 2 for w, d in zip(sure, apart, strict=True)), abs=1e-6)
     assert found[8].ties_apart == 0
+    # of three and three, 50's two and 7's two; of three and one, 50's one and 8's one
+    assert (found[7].top_found, found[8].top_found) == (pytest.approx(4 / 6, abs=1e-6), 0.5)
 
 
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:

@@ -24,8 +24,15 @@ SILENT_DAYS = 15
 LIKENESS = {
     "Jaccard": "shared / (peers + old_peers - shared)",
     "Dice": "2 * shared / (peers + old_peers)",
+    "Hellinger": "affinity",
     "tf-idf cosine": "product / (length * old_length)",
 }
+HANDSET = "handset alone"
+COMBINED = {
+    "circle OR handset": "coalesce(cosine, 0D) + if(handset IS NULL, 0, 1)",
+    "circle AND handset": "if(handset IS NULL, null, cosine)",
+}
+"""Of the tf-idf cosine and the handset; where either is enough the handset counts more than any likeness."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +103,13 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
         gone.join(contacts.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
         .where(f"day <= last_on AND day > date_sub(last_on, {CIRCLE_DAYS})")
         .groupBy("old_user_id", "last_on", "peer_id")
-        .agg(F.expr("1 + ln(sum(n))").alias("old_tf"))
+        .agg(F.expr("1 + ln(sum(n))").alias("old_tf"), F.sum("n").alias("old_n"))
     )
     new = (
         asked.join(contacts, on="user_id", how="inner")
         .where("day >= joined_on AND day <= known_on")
         .groupBy("user_id", "joined_on", "peer_id")
-        .agg(F.expr("1 + ln(sum(n))").alias("tf"))
+        .agg(F.expr("1 + ln(sum(n))").alias("tf"), F.sum("n").alias("n"))
     )
     circles = contacts.select("user_id", "peer_id").distinct()
     users = circles.agg(F.count_distinct("user_id").alias("users"))
@@ -111,7 +118,11 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
     old, new = old.join(rarity, on="peer_id", how="inner"), new.join(rarity, on="peer_id", how="inner")
     whole = Window.partitionBy("old_user_id")
     old = old.withColumns(
-        {"old_peers": F.count("*").over(whole), "old_length": F.sqrt(F.sum(F.expr("old_tf * idf * old_tf * idf")).over(whole))}
+        {
+            "old_peers": F.count("*").over(whole),
+            "old_n": F.col("old_n") / F.sum("old_n").over(whole),
+            "old_length": F.sqrt(F.sum(F.expr("old_tf * idf * old_tf * idf")).over(whole)),
+        }
     )
     mine = Window.partitionBy("user_id")
     new = new.withColumns({"peers": F.count("*").over(mine), "length": F.sqrt(F.sum(F.expr("tf * idf * tf * idf")).over(mine))})
@@ -122,7 +133,9 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
         f"user_id <> old_user_id AND {gap} BETWEEN {settings.gap_least_days} AND {settings.gap_most_days}"
     )
     scored = pairs.groupBy("user_id", "old_user_id", "peers", "old_peers", "length", "old_length").agg(
-        F.count("*").alias("shared"), F.sum(F.expr("tf * idf * old_tf * idf")).alias("product")
+        F.count("*").alias("shared"),
+        F.sum(F.expr("tf * idf * old_tf * idf")).alias("product"),
+        F.sum(F.expr("sqrt(n * old_n)")).alias("affinity"),
     )
     ways = ", ".join(f"struct('{name}' as name, round(cast({sql} as double), 9) as score)" for name, sql in LIKENESS.items())
     return scored.select("user_id", "old_user_id", F.expr(f"inline(array({ways}))"))
@@ -135,7 +148,18 @@ def by_handset(asked: DataFrame, devices: DataFrame) -> DataFrame:
     old = devices.select(F.col("user_id").alias("old_user_id"), "day", "imei_key")
     met = new.join(old, on="imei_key", how="inner").where("old_user_id <> user_id AND day <= new_from")
     near = met.groupBy("user_id", "old_user_id").agg(F.max(F.expr("-datediff(new_from, day)")).cast("double").alias("score"))
-    return near.select("user_id", "old_user_id", F.lit("handset alone").alias("name"), "score")
+    return near.select("user_id", "old_user_id", F.lit(HANDSET).alias("name"), "score")
+
+
+def combined(named: DataFrame) -> DataFrame:
+    """One row per joiner, old user and way to take tf-idf cosine and handset together, as ``by_likeness``; ``named`` has rows of both."""
+    score = F.col("score")
+    both = named.groupBy("user_id", "old_user_id").agg(
+        F.max(F.when(F.col("name") == "tf-idf cosine", score)).alias("cosine"),
+        F.max(F.when(F.col("name") == HANDSET, score)).alias("handset"),
+    )
+    ways = ", ".join(f"struct('{name}' as name, cast({sql} as double) as score)" for name, sql in COMBINED.items())
+    return both.select("user_id", "old_user_id", F.expr(f"inline(array({ways}))")).where("score IS NOT NULL")
 
 
 def by_document(asked: DataFrame, subscribers: DataFrame) -> DataFrame:
@@ -172,5 +196,5 @@ def best(named: DataFrame, planted: DataFrame) -> pd.DataFrame:
 def curves(named: DataFrame, planted: DataFrame, total: int) -> list[Curve]:
     """The curve of each way in ``named``, by ``best``, of ``total`` planted pairs."""
     rows = best(named, planted)
-    order: Callable[[str], int] = [*LIKENESS, "handset alone", "document alone", "detector"].index
+    order: Callable[[str], int] = [*LIKENESS, HANDSET, *COMBINED, "document alone", "detector"].index
     return [curve(name, rows[rows["name"] == name], total) for name in sorted(set(rows["name"]), key=order)]

@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines, difficulty
+from churnlake.evaluate import baselines, difficulty, oracle, strains
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
@@ -45,6 +46,10 @@ RECALLS = (0.9, 0.8)
 BINS = 10
 """Of probability, to tell calibration by."""
 CONFIDENCE = 0.95
+SILENT_DAYS = 60
+"""Who was silent for so long at the end of the data has left, to all appearances."""
+FAR = (75, 105)
+"""Days of gap that count as about ninety."""
 
 
 def weekly_city(city: str, users: int, home: Path) -> str:
@@ -59,8 +64,19 @@ def weekly_city(city: str, users: int, home: Path) -> str:
     return str(path)
 
 
-def judge(settings: Settings, console: Console) -> dict[str, Any]:
-    """Make the city the settings name, unless it is there, find who came back in it, and return the figures of one seed."""
+@dataclass(frozen=True)
+class Judged:
+    """One city: its ``figures``, and its pairs weighed beside the truth, for the oracle: one row per pair (``oracle.EVIDENCE``, is_right)."""
+
+    figures: dict[str, Any]
+    pairs: pd.DataFrame
+
+
+def judge(settings: Settings, console: Console, *, strained: bool = False) -> Judged:
+    """Make the city the settings name, unless it is there, find who came back in it, and return what is to be said of one seed.
+
+    ``strained``: look for them again with the evidence spoiled in several ways, too.
+    """
     work = Path(settings.store.work).resolve()
     log_to(work / "logs")
     city = scenario(settings.city.scenario)
@@ -73,11 +89,12 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
             generate(spark, city, settings.city.seed, Path(settings.store.landing), Path(settings.city.truth))
         run_chain(spark, settings, jobs, days, console, makers=makers)
-        return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days)}
+        judged = figures(spark, settings, days, strained=strained)
+        return Judged({"city": city.name, "seed": settings.city.seed, **judged.figures}, judged.pairs)
 
 
-def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
-    """The figures of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
+def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bool = False) -> Judged:
+    """What is to be said of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
     lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES)
     how, truth = settings.reentry, Path(settings.city.truth)
     tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
@@ -89,20 +106,40 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
     true = lake.checkpoint(planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner"))
     right = true.select("user_id", "old_user_id", F.lit(True).alias("is_right"))
     decoys = planted_decoys(spark, truth, lake.key).select("user_id", F.col("kind").alias("decoy"))
-    named = settled(lake, weighed.pairs, days.last, how).select("user_id", "old_user_id", "probability")
-    rows = named.join(right, on=["user_id", "old_user_id"], how="left").join(decoys, on="user_id", how="left")
-    # one row per joiner
-    matches = rows.select("probability", F.expr("coalesce(is_right, false)").alias("is_right"), "decoy").toPandas()
+    pairs = lake.checkpoint(weighed.pairs)
+
+    def matched(found: DataFrame) -> pd.DataFrame:
+        named = settled(lake, found, days.last, how).select("user_id", "old_user_id", "probability", "gap_days")
+        rows = named.join(right, on=["user_id", "old_user_id"], how="left").join(decoys, on="user_id", how="left")
+        # one row per joiner
+        return rows.withColumn("is_right", F.expr("coalesce(is_right, false)")).toPandas()
+
+    matches = matched(pairs)
     of_kind = {row["decoy"]: int(row["count"]) for row in decoys.join(asked, on="user_id").groupBy("decoy").count().collect()}
     total, evident, joined = true.count(), _evident(lake, asked, true), asked.count()
     kept = weighed.found.join(right, on=["user_id", "old_user_id"], how="left").agg(F.count("*"), F.count("is_right")).first()
-    pairs, complete = (kept[0], kept[1]) if kept else (0, 0)
+    found, complete = (kept[0], kept[1]) if kept else (0, 0)
     naive = joined * own.select("user_id").distinct().count()
-    return {
+    told_of = {
         "candidates": joined, **told(matches, total, evident, of_kind),
-        "pair_completeness": complete / evident if evident else None, "pairs_kept_share": pairs / max(1, naive),
+        "pair_completeness": complete / evident if evident else None, "pairs_kept_share": found / max(1, naive),
+        "corrected_churn_error": churn_error(matches, total, _leavers(own, days)),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
+    if strained:
+        again = {
+            name: matched(weigh(due, own, spoilt, how, lake.checkpoint).pairs)
+            for name, spoilt in strains.spoilt(lake, due, tables).items()
+        }
+        far = true.where(f"gap_days BETWEEN {FAR[0]} AND {FAR[1]}").count()
+        told_of["robustness"] = strains.told(matches, again, evident, FAR, far)
+    beside = pairs.where("kind <> 'kept'").join(right, on=["user_id", "old_user_id"], how="left")
+    return Judged(
+        told_of,
+        beside.select(
+            "user_id", "old_user_id", *oracle.EVIDENCE, F.expr("coalesce(is_right, false)").alias("is_right")
+        ).toPandas(),
+    )
 
 
 def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> DataFrame:
@@ -115,6 +152,31 @@ def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> 
     learnt = {stage: found for stage, (found, _) in learning.learn(learning.told(at_once, how), how).items()}
     weighed = lake.checkpoint(odds.with_odds(at_once, learnt, how))
     return assignment.assign(odds.with_probability(weighed, weighed, how).where("probability > 0"), None, lake.checkpoint)
+
+
+def _leavers(own: DataFrame, days: Days) -> int:
+    """Users without an own event in the last SILENT_DAYS of the data: to whoever does not look for them they have left."""
+    last = own.groupBy("user_id").agg(F.max("day").alias("day"))
+    return last.where(F.col("day") < F.lit(days.last - dt.timedelta(days=SILENT_DAYS))).count()
+
+
+def churn_error(matches: pd.DataFrame, total: int, leavers: int) -> float | None:
+    """Relative error of the churn rate corrected by the expected number of those who are back, over that corrected by the true one."""
+    return (leavers - float(matches["probability"].sum())) / (leavers - total) - 1 if leavers > total else None
+
+
+def with_oracle(cities: Sequence[Judged]) -> list[dict[str, Any]]:
+    """The cities' figures with ``oracle_pr_auc``, and ``gap_closed``: how far we came from the best baseline to it."""
+    found = []
+    for city, best in zip(cities, oracle.posteriors([city.pairs for city in cities]), strict=True):
+        steps = baselines.steps(best.rename(columns={"probability": "score"}))
+        of, evident = city.figures, city.figures["pairs_evident"]
+        area = average_precision(steps, of["pairs_true"])
+        plain = max(way["pr_auc"] for way in of["baselines"].values())
+        closed = (of["pr_auc"] - plain) / (area - plain) if area > plain else None
+        at = {f"oracle_precision_at_recall_{recall * 100:.0f}": precision_at(steps, recall, evident) for recall in RECALLS}
+        found.append({**of, "oracle_pr_auc": area, **at, "gap_closed": closed})
+    return found
 
 
 def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, int]) -> dict[str, Any]:
@@ -195,7 +257,8 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     plain = [(name.replace("_", " "), text(one)) for name, one in found.items() if "mean" in one]
     decoys = [(f"decoy {kind}", text(one)) for kind, one in found["decoy_false_share"].items()]
     ways = [(f"PR-AUC, {way}", text(one["pr_auc"])) for way, one in found["baselines"].items()]
-    return [*plain, *decoys, *ways]
+    strained = [(name.replace("_", " "), text(one)) for name, one in found.get("robustness", {}).items()]
+    return [*plain, *decoys, *ways, *strained]
 
 
 def _ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, float | None]:
@@ -230,8 +293,8 @@ def _baselines(
     lake: Lake, asked: DataFrame, true: DataFrame, total: int, evident: int, settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """By way, its PR-AUC and precision at the recalls."""
-    named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry).unionByName(
-        baselines.by_handset(asked, lake.read(DEVICES))
-    )
+    named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry)
+    named = lake.checkpoint(named.unionByName(baselines.by_handset(asked, lake.read(DEVICES))))
+    named = named.unionByName(baselines.combined(named))
     ways = baselines.best(named, true).groupby("name")
     return {str(name): _ranked(baselines.steps(rows), total, evident) for name, rows in ways}

@@ -42,13 +42,14 @@ def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> Dat
 
 
 def with_reach(told: DataFrame) -> DataFrame:
-    """The joiners' peers with what is to be known of the whole circle: ``reach`` (length of its weights), ``peers``, ``all_contacts``."""
+    """The joiners' peers with their ``new_place``, and of the whole circle ``reach`` (length of its weights), ``peers``, ``all_contacts``."""
     whole = Window.partitionBy(*UNIT)
     return told.withColumns(
         {
             "reach": F.sqrt(F.sum(F.sqrt("contacts")).over(whole)),
             "peers": F.count("*").over(whole),
             "all_contacts": F.sum("contacts").over(whole),
+            "new_place": F.row_number().over(whole.orderBy(F.desc("contacts"), "peer_id")),
         }
     )
 
@@ -66,7 +67,7 @@ def circle_score(settings: ReentrySettings) -> str:
 
 
 def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength.
+    """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength, place.
 
     A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter.
     """
@@ -78,7 +79,7 @@ def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings) ->
     )
     valid = spans.select("user_id", "month", F.expr("explode(sequence(month, until, interval 1 month))").alias("as_of"))
     valid = valid.join(F.broadcast(told.select("as_of").distinct()), on="as_of", how="left_semi")
-    circles = signatures.select("user_id", "month", "peer_id", "share", "strength")
+    circles = signatures.select("user_id", "month", "peer_id", "share", "strength", "place")
     return circles.join(valid, on=["user_id", "month"], how="inner").drop("month").withColumnRenamed("user_id", "old_user_id")
 
 

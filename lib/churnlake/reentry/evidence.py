@@ -12,6 +12,8 @@ from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
 
 PAIR = [*UNIT, "old_user_id"]
+TOP = 3
+"""Strongest peers of a circle."""
 
 
 def gather(circle: DataFrame, handset: DataFrame, document: DataFrame | None) -> DataFrame:
@@ -29,11 +31,12 @@ def gather(circle: DataFrame, handset: DataFrame, document: DataFrame | None) ->
 
 
 def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """The pairs with how like their circles are: circle_score, hellinger, new_found, old_found, ties_apart, shared_peers, old_peers.
+    """The pairs with how like their circles are: circle_score, hellinger, new_found, old_found, top_found, ties_apart, shared_peers, old_peers.
 
     ``told`` are the joiners' peers (candidates.telling), ``old`` the old circles (candidates.newest). ``hellinger`` is the sum of
     sqrt(p_new p_old) over the peers in both (Hill et al. 2006), ``new_found`` the share of the joiner's peers in the old circle,
-    ``old_found`` the share of the old circle, by strength, found again. ``ties_apart``: the sum of squares by which the ties to those
+    ``old_found`` the share of the old circle, by strength, found again, ``top_found`` that of the three strongest of either circle found in
+    the other. ``ties_apart``: the sum of squares by which the ties to those
     in both differ in log strength beyond a common factor, each by how surely it is told from counts: friends of two people are not
     as close to the one as to the other.
     """
@@ -55,10 +58,14 @@ def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: R
         F.expr("round(least(sum(share), 1D), 6)").alias("old_found"),
         F.expr("round(greatest(sum(sure * apart * apart) - pow(sum(sure * apart), 2) / sum(sure), 0D), 6)").alias("ties_apart"),
         F.count("*").alias("shared_peers"),
+        F.expr(f"count_if(new_place <= {TOP}) + count_if(place <= {TOP})").alias("tops"),
+        F.expr(f"least(any_value(peers), {TOP})").alias("most_tops"),
     )
     known = asked.join(sizes, on=["as_of", "old_user_id"], how="left").select(*PAIR, "old_peers")
     joined = pairs.join(known, on=PAIR, how="left").join(likeness, on=PAIR, how="left")
-    return joined.na.fill(0, subset=[*[c for c in likeness.columns if c not in PAIR], "old_peers"])
+    filled = joined.na.fill(0, subset=[*[c for c in likeness.columns if c not in PAIR], "old_peers"])
+    found = f"round(tops / greatest(most_tops + least(old_peers, {TOP}), 1), 6)"
+    return filled.withColumn("top_found", F.expr(found)).drop("tops", "most_tops")
 
 
 def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) -> DataFrame:

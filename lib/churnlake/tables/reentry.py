@@ -21,6 +21,7 @@ EVIDENCE = (
     Column("old_peers", COUNT, "Peers in the old circle.", least=0),
     Column("new_found", DOUBLE, "Share of the new circle's peers that are in the old one.", least=0, most=1),
     Column("old_found", DOUBLE, "Share of the old circle, by strength, that is in the new one.", least=0, most=1),
+    Column("top_found", DOUBLE, "Share of the three strongest peers of either circle found in the other.", least=0, most=1),
     Column(
         "ties_apart",
         DOUBLE,
