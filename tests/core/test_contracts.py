@@ -211,7 +211,7 @@ def test_what_is_known_of_columns_is_what_tables_say() -> None:
         ("own_events_to_plan_ratio", ["daily.usage", "reference.subscribers"]),
         ("recharge_to_usage_ratio", ["reference.recharges", "daily.usage"]),
         ("recharge_overdue_ratio", ["reference.recharges"]),
-        ("plan_minutes_used_share", ["reference.subscribers", "reference.plans", "daily.usage"]),
+        ("plan_minutes_used_ratio", ["reference.subscribers", "reference.plans", "daily.usage"]),
         ("peers", ["daily.edges"]),
         ("peers_left_share", ["daily.edges", "churn.leavings"]),
         ("gyration_km", ["daily.places", "reference.cells"]),

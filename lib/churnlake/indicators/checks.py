@@ -12,7 +12,7 @@ from churnlake.core.errors import ContractError
 from churnlake.core.formula_check import checked
 from churnlake.core.kinds import DATE, FLAG, INT_MOST, LONG_MOST, TEXT, Kind
 from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
-from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
+from churnlake.indicators.formulas import BEFORE, DATA_DAYS, PLAN_MEAN, TWO_BEFORE
 from churnlake.indicators.sources import RECORD, SOURCES
 from churnlake.indicators.time import WEEKDAYS
 
@@ -30,7 +30,7 @@ DATES = frozenset({"month", "month_end", "day", "billed_month"})
 FLAGS = frozenset({"in_month", "sends_mms"})
 """Beside those whose names say it: what ends in _on, _since or _until is a date, what begins with is_ or has_ a flag."""
 NUMBERS = {
-    "days_back": Kind("int", 1e3), "months_back": Kind("int", 100), "weekday": Kind("int", 7), "birth_year": Kind("int", 1e4), "points": Kind("int", INT_MOST, True),
+    DATA_DAYS: Kind("int", 1e5), "days_back": Kind("int", 1e3), "months_back": Kind("int", 100), "weekday": Kind("int", 7), "birth_year": Kind("int", 1e4), "points": Kind("int", INT_MOST, True),
     "included_minutes": Kind("int", INT_MOST), "included_messages": Kind("int", INT_MOST), "latitude": Kind("double", 90, True), "longitude": Kind("double", 180, True),
     "imei_key": Kind("long", LONG_MOST, True), "last_seen": Kind("struct", fields=(("day", DATE), ("imei_key", Kind("long", LONG_MOST, True)))),
 }  # fmt: skip
@@ -50,7 +50,7 @@ def kind_of_column(source: str, name: str) -> Kind:
         return Kind(told, most, name.endswith("_key")) if told in ("int", "long", "decimal") else Kind(told)
     if source in ("", "days") and name in known:
         return kind_of(known[name])
-    if source == "":
+    if source == "" and name not in NUMBERS:
         prefix = next(one for one in (BEFORE, TWO_BEFORE, PLAN_MEAN, *(f"{day}_" for day in WEEKDAYS)) if name.startswith(one))
         of = kind_of(known[name.removeprefix(prefix)])
         return Kind("double", of.greatest, of.signed) if prefix == PLAN_MEAN else of

@@ -1,7 +1,7 @@
 """What formulas are written over: the rows of each source, its columns, and the tables they are made of."""
 
 from churnlake.core.contract import Source
-from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
+from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.formulas import BEFORE, DATA_DAYS, PLAN_MEAN, TWO_BEFORE
 from churnlake.indicators.time import WEEKDAYS
 
