@@ -125,7 +125,13 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
         }
     )
     mine = Window.partitionBy("user_id")
-    new = new.withColumns({"peers": F.count("*").over(mine), "length": F.sqrt(F.sum(F.expr("tf * idf * tf * idf")).over(mine))})
+    new = new.withColumns(
+        {
+            "peers": F.count("*").over(mine),
+            "n": F.col("n") / F.sum("n").over(mine),
+            "length": F.sqrt(F.sum(F.expr("tf * idf * tf * idf")).over(mine)),
+        }
+    )
     # hubs are in every circle: their idf is near nothing, and the join would grow with the square of their users
     new, old = new.where(f"known <= {settings.hub_users}"), old.drop("idf").where(f"known <= {settings.hub_users}").drop("known")
     gap = "datediff(joined_on, last_on)"
