@@ -203,7 +203,7 @@ def test_every_evidence_moves_the_odds_its_way(spark: SparkSession) -> None:
     changes = [
         {},
         {"circle_score": 9.0},
-        {"old_found": 0.9},
+        {"hellinger": 0.9},
         {"has_same_imei": True, "imei_users": 2},
         {"has_same_document": True},
         {"place_overlap": 1.0},
