@@ -97,3 +97,19 @@ def test_scores_are_those_of_the_weights() -> None:
     weights = {INTERCEPT: {"each": 1.0}, "circle_score": {"each": 2.0}, "handset": {"two users": 4.0}}
     expected = 1 + 2 * pairs["circle_score"] + 4 * (pairs["handset"] == "two users")
     assert learning.score_of(pairs, weights) == pytest.approx(expected.to_numpy())
+
+
+def test_friends_do_not_teach_that_being_in_touch_makes_a_match() -> None:
+    pairs, is_right = drawn()
+    rng = np.random.default_rng(9)
+    # every tenth stranger is a friend: as like as a match, and in touch with the old number, as hardly any match is
+    friend = ~is_right & (rng.random(len(pairs)) < 0.1)
+    pairs.loc[friend, list(MEASURES)] += STEPS * 0.8
+    pairs["start"] = pairs["circle_score"] * 1.5 - 5.0
+    pairs["talk"] = np.where(friend & (rng.random(len(pairs)) < 0.7), "in touch", "none")
+    weights, _ = learning.learn(pairs, SETTINGS)[60]
+    assert weights["talk"] == SETTINGS.start["talk"]
+    found = probabilities(pairs, weights)
+    told = (pairs["talk"] == "in touch").to_numpy()
+    assert found[told].mean() < 0.01
+    assert found[is_right].mean() > 3 * found[friend].mean()

@@ -37,6 +37,9 @@ LEAST_NONE = 0.01
 """Share of joiners who are nobody's successor, at least."""
 KEPT_TELLS_NOT = ("still_met",)
 """Measures that an old number used on as before has by being used."""
+GIVEN = ("talk",)
+"""Comparisons that keep the weights of the setting: two friends who share friends look like a match, are in touch, and would teach that being
+in touch makes a match."""
 Array = npt.NDArray[np.float64]
 
 
@@ -100,7 +103,8 @@ def learn(pairs: pd.DataFrame, settings: ReentrySettings) -> dict[int, tuple[Wei
 def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
     """Probability of each pair of the final stage whose old number is not kept; None where no class of matches stands out."""
     pairs = final[final["kind"] != "kept"]
-    names = list(comparisons(settings))
+    names = [name for name in comparisons(settings) if name not in GIVEN]
+    given = _given(pairs, settings)
     measures, _, _ = _standardised(pairs)
     coded = [pd.factorize(pairs[name], sort=True) for name in names]
     users, old_users = pairs["user_id"], pairs["old_user_id"]
@@ -110,7 +114,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         if match.sum() < LEAST_MATCHES:
             return None
         slopes, constant = _discriminant(measures, match)
-        score = constant + measures @ slopes + _prior(match, joiners)
+        score = constant + measures @ slopes + _prior(match, joiners) + given
         for codes, levels in coded:
             score = score + _log_ratios(codes, len(levels), match)[codes]
         before, match = match, exclusive(score, users, old_users)
@@ -151,7 +155,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     kept = (pairs["kind"] == "kept").to_numpy()
     _, middle, scale = _standardised(pairs[~kept])
     whole = (pairs[list(MEASURES)].to_numpy(float) - middle) / scale
-    names = list(comparisons(settings))
+    names = [name for name in comparisons(settings) if name not in GIVEN]
     columns, levels_of = [whole], {}
     for name in names:
         levels = sorted(pairs.loc[~kept, name].unique())
@@ -164,7 +168,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     drawn = np.random.default_rng(SEED).choice(int((~kept).sum()), size=int(kept.sum()), p=others)
     design[np.ix_(kept, masked)] = design[~kept][drawn][:, masked]
     worth = np.where(kept, (~kept).sum() / max(kept.sum(), 1), 1.0)
-    constant, slopes = _logistic(design, match, worth)
+    constant, slopes = _logistic(design, match, worth, np.where(kept, 0.0, _given(pairs, settings)))
     # from the chance among these pairs and the kept ones to that beside nobody
     open_pairs, joiners = match[~kept], pairs["user_id"].nunique()
     none = (1 - open_pairs).sum()
@@ -173,6 +177,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     by_measure = slopes[: len(MEASURES)] / scale
     learnt: dict[str, dict[str, float]] = {INTERCEPT: {EACH: _rounded(constant - float(by_measure @ middle))}}
     learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(MEASURES, by_measure, strict=True)}
+    learnt |= {name: dict(settings.start[name]) for name in GIVEN if name in settings.start}
     place = len(MEASURES)
     for name in names:
         levels = levels_of[name]
@@ -189,15 +194,26 @@ def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
     return (raw - middle) / scale, middle, scale
 
 
-def _logistic(design: Array, match: Array, worth: Array) -> tuple[float, Array]:
-    """Constant and slopes of the logistic regression of probabilities, slopes kept small by one unit of penalty (Newton's method)."""
-    given = np.concatenate([np.ones((len(design), 1)), design], axis=1)
+def _given(pairs: pd.DataFrame, settings: ReentrySettings) -> Array:
+    """What is not learnt of each pair's log-odds."""
+    found = np.zeros(len(pairs))
+    for name in GIVEN:
+        found += pairs[name].map(settings.start.get(name, {})).fillna(0.0).to_numpy(float)
+    return found
+
+
+def _logistic(design: Array, match: Array, worth: Array, given: Array) -> tuple[float, Array]:
+    """Constant and slopes of the logistic regression of probabilities beside what is given of the log-odds.
+
+    Slopes are kept small by one unit of penalty (Newton's method).
+    """
+    whole = np.concatenate([np.ones((len(design), 1)), design], axis=1)
     penalty = np.diag([1e-9, *([ONE] * design.shape[1])])
-    slopes = np.zeros(given.shape[1])
+    slopes = np.zeros(whole.shape[1])
     for _ in range(ROUNDS):
-        chance = 1 / (1 + np.exp(-np.clip(given @ slopes, -30, 30)))
-        pull = given.T @ (worth * (match - chance)) - penalty @ slopes
-        bend = (given * (worth * chance * (1 - chance))[:, None]).T @ given + penalty
+        chance = 1 / (1 + np.exp(-np.clip(whole @ slopes + given, -30, 30)))
+        pull = whole.T @ (worth * (match - chance)) - penalty @ slopes
+        bend = (whole * (worth * chance * (1 - chance))[:, None]).T @ whole + penalty
         step = np.linalg.solve(bend, pull)
         slopes = slopes + step / max(1.0, float(np.abs(step).max()) / 2)  # no leap from where the curve is flat
         if np.abs(step).max() < SETTLED:
