@@ -120,6 +120,17 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     assert (found[7].top_found, found[8].top_found) == (pytest.approx(4 / 6, abs=1e-6), 0.5)
 
 
+def test_where_nobody_was_active_rarity_is_that_of_the_newest_month_known(spark: SparkSession) -> None:
+    met = units(spark, ", peer_id bigint, contacts bigint", {"peer_id": 1, "contacts": 4}, {"peer_id": 2, "contacts": 4})
+    told = [
+        {"month": on(m, 1), "peer_id": p, "users": u, "strength": s}
+        for m, p, u, s in [(1, 1, 5, 1), (2, 1, 2, 30), (2, 2, 3, 10), (5, 1, 9, 1)]
+    ]
+    found = {r.peer_id: (r.peer_users, r.city) for r in candidates.telling(met, rows(spark, PEERS, *told), SETTINGS).collect()}
+    # known on 30 April: of March and April there is nothing, of May nothing may be known
+    assert found == {1: (2, 0.75), 2: (3, 0.25)}
+
+
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:
     devices = rows(spark, DEVICES, *[{"user_id": u, "day": d, "imei_key": i} for u, d, i in [
         (50, on(3, 2), 1), (7, on(2, 1), 1), (8, on(3, 5), 1),  # 8 had it later

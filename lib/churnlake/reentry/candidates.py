@@ -16,12 +16,15 @@ AS_OF = "cast(if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_month
 def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner, stage and peer that tells something: the joiner's circle without hubs, with ``as_of`` and what the city knows of the peer.
 
-    ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are null
-    for a peer not in any circle of that month. Peers in more than ``hub_users`` circles are left out.
+    ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are of the newest month
+    by then that anything is known of, and null for a peer not in any circle of it. Peers in more than ``hub_users`` circles are left out.
     """
     asked = met.withColumn("as_of", F.expr(AS_OF))
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
-    common = common.select(F.col("month").alias("as_of"), "peer_id", F.col("users").alias("peer_users"), "city")
+    common = common.select("month", "peer_id", F.col("users").alias("peer_users"), "city")
+    known = asked.select("as_of").distinct().join(peers.select("month").distinct(), on=F.expr("month <= as_of"), how="inner")
+    newest_known = F.broadcast(known.groupBy("as_of").agg(F.max("month").alias("month")))
+    common = common.join(newest_known, on="month", how="inner").drop("month")
     told = asked.join(common, on=["as_of", "peer_id"], how="left")
     return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}")
 
