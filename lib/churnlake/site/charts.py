@@ -57,21 +57,24 @@ def script(figure: Figure) -> str:
 def stacked(
     frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (), names: Mapping[str, str] | None = None
 ) -> Figure:
-    """Stacked bars: one bar per ``x``, one segment per value of ``by``."""
+    """Stacked bars: one bar per ``x``, one segment per value of ``by``. Months are words: a single date has no scale that means anything."""
     kinds = [kind for kind in order if kind in set(frame[by])] + sorted(set(frame[by]) - set(order))
     wide = frame.pivot_table(index=x, columns=by, values=y, aggfunc="sum", fill_value=0).sort_index()
+    is_time = bool(len(wide)) and hasattr(wide.index[0], "strftime")
+    places = [value.strftime("%b %Y") if is_time else _plain(value) for value in wide.index]
     bars = [
         {
             "type": "bar",
             "name": (names or {}).get(kind, kind.replace("_", " ")),
-            "x": [_plain(value) for value in wide.index],
+            "x": places,
             "y": [float(value) for value in wide[kind]],
             "marker": {"color": COLOURS.get(kind, SPARE[place % len(SPARE)])},
             "hovertemplate": "%{y:,.0f}<extra>%{fullData.name}</extra>",
         }
         for place, kind in enumerate(kinds)
     ]
-    return {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
+    figure = {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
+    return titled(figure, xaxis={"type": "category"}) if is_time else figure
 
 
 def area(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str], names: Mapping[str, str] | None = None) -> Figure:
