@@ -36,7 +36,7 @@ def village(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     (home / "village.yaml").write_text(VILLAGE, encoding="utf-8")
     city = reentry.weekly_city(str(home / "village.yaml"), 80, home / "weeks")
     settings = load(Settings, "local", overrides(city, 7, home))
-    return settings, reentry.judge(settings, Console())
+    return settings, reentry.judge(settings, Console()).figures
 
 
 def _edges(spark: SparkSession, landing: str) -> DataFrame:
