@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from churnlake.indicators import VIEWS
-from churnlake.site import charts
 from churnlake.site.data import SiteData, Step
 from churnlake.site.health import wrong
 from churnlake.site.pages import NAVIGATION, pages
@@ -391,12 +390,3 @@ def test_lineage_runs_from_left_to_right() -> None:
             table for (table, column), y in layout.lanes.items() if column == one.column and one.y <= y <= one.y + one.height
         ]
         assert crossing == [], f"lines of {crossing} run over {one.step.job}"
-
-
-def test_months_of_a_bar_chart_are_words() -> None:
-    frame = pd.DataFrame({"month": [dt.date(2005, 6, 1), dt.date(2005, 1, 1)], "users": [3, 4], "kind": "full"})
-    figure = charts.stacked(frame, "month", "users", "kind")
-    assert figure["data"][0]["x"] == ["Jan 2005", "Jun 2005"]
-    assert figure["layout"]["xaxis"]["type"] == "category"
-    assert figure["layout"]["xaxis"]["showgrid"] is False
-    assert "type" not in charts.stacked(frame.assign(month=[0.1, 0.2]), "month", "users", "kind")["layout"]["xaxis"]

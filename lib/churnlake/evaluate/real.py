@@ -31,7 +31,7 @@ from churnlake.core.session import session
 from churnlake.evaluate import baselines, cns
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.probe import LEAST_EVENTS
-from churnlake.evaluate.reentry import average_precision, precision_at
+from churnlake.evaluate.reentry import ranked
 from churnlake.reentry import candidates, evidence, joiners, learning
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
@@ -45,7 +45,6 @@ STUDIES = {"cns": cns.FEEDS, "collegemsg": {"sms": "CollegeMsg.txt"}}
 SPLIT_MONTH = dt.date(2005, 1, 1)
 """The time line is moved so that its first half ends with this month: circles are told at a month's end."""
 DECOYS, DRAWS, RESAMPLES, SEED = 5, 20, 2000, 2005
-RECALL = 0.8
 UNFOUND = 1_000_000
 """Rank of who shares nobody with the own first half."""
 Array = npt.NDArray[Any]
@@ -122,7 +121,7 @@ def _with_decoys(lake: Lake, halves: Halves) -> Halves:
     turns = F.explode(F.sequence(F.lit(1), F.lit(DECOYS))).alias("turn")
     each = halves.people.select("first_id", turns).withColumn("decoy_id", F.xxhash64("first_id", "turn", F.lit("decoy")))
     mine = halves.edges.join(halves.firsts, on="user_id", how="left_semi")
-    met = mine.groupBy("user_id", "peer_id").agg(F.count("*").alias("days"))
+    met = mine.select("user_id", "peer_id").distinct()
     pool = lake.checkpoint(met.selectExpr("row_number() over (order by user_id, peer_id) as place", "peer_id as other_id"))
     drawn = met.join(each.withColumnRenamed("first_id", "user_id"), on="user_id", how="inner")
     size = pool.count()
@@ -277,9 +276,8 @@ def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranked(named: pd.DataFrame, total: int) -> dict[str, float]:
-    steps = baselines.steps(named[["score", "is_right"]])
-    reached = precision_at(steps, RECALL, total)
-    return {"ap": average_precision(steps, total), "precision": 0.0 if reached is None else reached}
+    found = ranked(baselines.steps(named[["score", "is_right"]]), total, total)
+    return {"ap": found["pr_auc"], "precision": found["precision_at_recall_80"] or 0.0}
 
 
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -171,11 +171,10 @@ def with_oracle(cities: Sequence[Judged]) -> list[dict[str, Any]]:
     for city, best in zip(cities, oracle.posteriors([city.pairs for city in cities]), strict=True):
         steps = baselines.steps(best.rename(columns={"probability": "score"}))
         of, evident = city.figures, city.figures["pairs_evident"]
-        area = average_precision(steps, of["pairs_true"])
-        plain = max(way["pr_auc"] for way in of["baselines"].values())
+        at = {f"oracle_{name}": value for name, value in ranked(steps, of["pairs_true"], evident).items()}
+        area, plain = at["oracle_pr_auc"], max(way["pr_auc"] for way in of["baselines"].values())
         closed = (of["pr_auc"] - plain) / (area - plain) if area > plain else None
-        at = {f"oracle_precision_at_recall_{recall * 100:.0f}": precision_at(steps, recall, evident) for recall in RECALLS}
-        found.append({**of, "oracle_pr_auc": area, **at, "gap_closed": closed})
+        found.append({**of, **at, "gap_closed": closed})
     return found
 
 
@@ -193,7 +192,7 @@ def told(matches: pd.DataFrame, total: int, evident: int, of_kind: Mapping[str, 
     false = matches[(matches["probability"] >= cut) & ~matches["is_right"]]["decoy"].value_counts()
     return {
         "pairs_true": total, "pairs_evident": evident, "without_evidence_share": 1 - evident / total if total else None,
-        **_ranked(steps, total, evident),
+        **ranked(steps, total, evident),
         "ece": calibration_error(matches["probability"].to_numpy(), matches["is_right"].to_numpy()),
         "count_error": float(matches["probability"].sum()) / total - 1 if total else None,
         "decoy_false_share": {kind: int(false.get(kind, 0)) / count for kind, count in sorted(of_kind.items())},
@@ -261,7 +260,7 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*plain, *decoys, *ways, *strained]
 
 
-def _ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, float | None]:
+def ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, Any]:
     """PR-AUC over all true pairs, and precision at the recalls of those that left evidence."""
     at = {f"precision_at_recall_{recall * 100:.0f}": precision_at(steps, recall, evident) for recall in RECALLS}
     return {"pr_auc": average_precision(steps, total), **at}
@@ -297,4 +296,4 @@ def _baselines(
     named = lake.checkpoint(named.unionByName(baselines.by_handset(asked, lake.read(DEVICES))))
     named = named.unionByName(baselines.combined(named))
     ways = baselines.best(named, true).groupby("name")
-    return {str(name): _ranked(baselines.steps(rows), total, evident) for name, rows in ways}
+    return {str(name): ranked(baselines.steps(rows), total, evident) for name, rows in ways}

@@ -13,6 +13,7 @@ from churnlake.core.formula_check import checked
 from churnlake.core.kinds import DATE, FLAG, INT_MOST, LONG_MOST, TEXT, Kind
 from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.indicators.formulas import BEFORE, DATA_DAYS, PLAN_MEAN, TWO_BEFORE
+from churnlake.indicators.needs import by_name, words
 from churnlake.indicators.sources import RECORD, SOURCES
 from churnlake.indicators.time import WEEKDAYS
 
@@ -42,7 +43,7 @@ TYPES: dict[type, Kind] = {
 
 def kind_of_column(source: str, name: str) -> Kind:
     """Of what kind a column of a source is, and how great it can be."""
-    known = _declared()
+    known = by_name()
     if source == "records":
         kind = {"int": "int", "bigint": "long", "string": "text", "boolean": "flag", "date": "date", "timestamp": "date"}
         told = kind.get({"weekday": "int", "hour_unit": "bigint", **RECORD}[name], "decimal")
@@ -87,7 +88,7 @@ def wrong_with(indicator: Indicator) -> list[str]:
     function but those known here; aggregates where it is over rows and nowhere else; and no number in it can outgrow its type as long as
     a user has no more than a million records a month (``RECORDS``). A double may: infinity and NaN are null in the tables.
     """
-    if not indicator.daily and not indicator.over and indicator.name in _names(indicator):
+    if not indicator.daily and not indicator.over and indicator.name in words([indicator.formula]):
         return ["names itself"]
     kind, found = _read(indicator)
     held = TYPES[type(indicator.type)]
@@ -108,7 +109,7 @@ def _read(indicator: Indicator) -> tuple[Kind, list[str]]:
     source = "records" if indicator.daily else indicator.over
     if source not in SOURCES:
         return Kind("null"), [f"is over {source}, which is no source"]
-    named = _names(indicator)
+    named = words([indicator.formula])
     columns = {
         name: kind_of_column(source, name)
         for name in SOURCES[source].columns
@@ -116,14 +117,3 @@ def _read(indicator: Indicator) -> tuple[Kind, list[str]]:
     }
     rows = ROWS.get(source, 2 * RECORDS)
     return checked(indicator.formula, columns, rows=rows, keys=("day",) if indicator.daily else ("month",))
-
-
-def _names(indicator: Indicator) -> set[str]:
-    from churnlake.indicators.needs import words
-
-    return words([indicator.formula])
-
-
-@cache
-def _declared() -> dict[str, Indicator]:
-    return {i.name: i for i in (*DAILY, *INDICATORS, *ALL_ITEMS)}

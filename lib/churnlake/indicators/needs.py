@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators import DAILY, INDICATORS
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.indicators.formulas import BEFORE, PLAN_MEAN, TWO_BEFORE
 from churnlake.indicators.time import WEEKDAYS
 
@@ -17,6 +18,12 @@ PARTS = {
     **{f"{day}_": f"in_month AND weekday = {at + 1}" for at, day in enumerate(WEEKDAYS)},
 }
 """What the name of a sum begins with in a formula over the user's month, and the days it is of."""
+
+
+@cache
+def by_name() -> dict[str, Indicator]:
+    """Every declared indicator and item, the daily sums among them."""
+    return {i.name: i for i in (*DAILY, *INDICATORS, *ALL_ITEMS)}
 
 
 def words(formulas: Iterable[str]) -> set[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from churnlake.core.contract import Indicator
-from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
 from churnlake.indicators.formulas import PLAN_MEAN
-from churnlake.indicators.needs import sums, words
+from churnlake.indicators.needs import by_name, sums, words
 from churnlake.indicators.sources import SOURCES
 
 BESIDE = {
@@ -20,7 +19,7 @@ BESIDE = {
 
 def tables_of(name: str) -> tuple[str, ...]:
     """The stored tables whose columns an indicator's formula names, through other indicators; sums of days are stored in daily.usage."""
-    return _tables_of(_known()[name])
+    return _tables_of(by_name()[name])
 
 
 @cache
@@ -33,10 +32,5 @@ def _tables_of(indicator: Indicator) -> tuple[str, ...]:
         return tuple(t for at, t in enumerate(source.tables) if at == 0 or t in {BESIDE.get(word) for word in named})
     found = [SOURCES["days"].tables] if sums([indicator]) or PLAN_MEAN in indicator.monthly else []
     found += [SOURCES["subscriber"].tables[:1]] if PLAN_MEAN in indicator.monthly else []
-    found += [_tables_of(one) for word in sorted(named) if (one := _known().get(word)) and not one.daily]
+    found += [_tables_of(one) for word in sorted(named) if (one := by_name().get(word)) and not one.daily]
     return tuple(dict.fromkeys(table for tables in found for table in tables))
-
-
-@cache
-def _known() -> dict[str, Indicator]:
-    return {i.name: i for i in (*INDICATORS, *ALL_ITEMS, *DAILY)}

@@ -17,7 +17,8 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> Data
     """One row per joiner, stage and peer that tells something: the joiner's circle without hubs, with ``as_of`` and what the city knows of the peer.
 
     ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are of the newest month
-    by then that anything is known of, and null for a peer not in any circle of it. Peers in more than ``hub_users`` circles are left out.
+    by then that anything is known of, and null for a peer not in any circle of it. Peers in more than ``hub_users`` circles are left out. Of what is left
+    ``new_place`` is each one's place, and of the whole ``reach`` (length of its weights), ``peers`` and ``all_contacts``.
     """
     asked = met.withColumn("as_of", F.expr(AS_OF))
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
@@ -26,7 +27,15 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> Data
     newest_known = F.broadcast(known.groupBy("as_of").agg(F.max("month").alias("month")))
     common = common.join(newest_known, on="month", how="inner").drop("month")
     told = asked.join(common, on=["as_of", "peer_id"], how="left")
-    return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}")
+    whole = Window.partitionBy(*UNIT)
+    return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}").withColumns(
+        {
+            "reach": F.sqrt(F.sum(F.sqrt("contacts")).over(whole)),
+            "peers": F.count("*").over(whole),
+            "all_contacts": F.sum("contacts").over(whole),
+            "new_place": F.row_number().over(whole.orderBy(F.desc("contacts"), "peer_id")),
+        }
+    )
 
 
 def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -37,24 +46,11 @@ def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> Dat
         old: the old users' circles (``newest``).
         settings: limits and the smoothing.
     """
-    shared = with_reach(told).join(old, on=["as_of", "peer_id"], how="inner")
+    shared = told.join(old, on=["as_of", "peer_id"], how="inner")
     shared = shared.where("old_user_id <> user_id AND peer_id <> old_user_id")
     scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(circle_score(settings)).alias("circle_score"))
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
     return scored.withColumn("turn", F.row_number().over(best)).where(f"turn <= {settings.candidates_kept}").drop("turn")
-
-
-def with_reach(told: DataFrame) -> DataFrame:
-    """The joiners' peers with their ``new_place``, and of the whole circle ``reach`` (length of its weights), ``peers``, ``all_contacts``."""
-    whole = Window.partitionBy(*UNIT)
-    return told.withColumns(
-        {
-            "reach": F.sqrt(F.sum(F.sqrt("contacts")).over(whole)),
-            "peers": F.count("*").over(whole),
-            "all_contacts": F.sum("contacts").over(whole),
-            "new_place": F.row_number().over(whole.orderBy(F.desc("contacts"), "peer_id")),
-        }
-    )
 
 
 def circle_score(settings: ReentrySettings) -> str:

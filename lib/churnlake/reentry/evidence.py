@@ -43,7 +43,7 @@ def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: R
     asked = pairs.select(*PAIR).withColumn("as_of", F.expr(candidates.AS_OF))
     theirs = old.join(asked.select("as_of", "old_user_id").distinct(), on=["as_of", "old_user_id"], how="left_semi")
     sizes = theirs.groupBy("as_of", "old_user_id").agg(F.count("*").alias("old_peers"))
-    mine = candidates.with_reach(told).join(asked.drop("as_of"), on=UNIT, how="inner").where("peer_id <> old_user_id")
+    mine = told.join(asked.drop("as_of"), on=UNIT, how="inner").where("peer_id <> old_user_id")
     shared = mine.join(theirs, on=["as_of", "old_user_id", "peer_id"], how="inner").withColumns(
         {
             "apart": F.expr("ln(contacts + 0.5D) - ln(strength / 1000D + 0.5D)"),

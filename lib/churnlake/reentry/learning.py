@@ -103,13 +103,12 @@ def learn(pairs: pd.DataFrame, settings: ReentrySettings) -> dict[int, tuple[Wei
 def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
     """Probability of each pair of the final stage whose old number is not kept; None where no class of matches stands out."""
     pairs = final[final["kind"] != "kept"]
-    names = [name for name in comparisons(settings) if name not in GIVEN]
     given = _given(pairs, settings)
     measures, _, _ = _standardised(pairs)
-    coded = [pd.factorize(pairs[name], sort=True) for name in names]
-    users, old_users = pairs["user_id"], pairs["old_user_id"]
+    coded = [pd.factorize(pairs[name], sort=True) for name in _learnable(settings)]
+    users, old_users = _places(pairs["user_id"]), _places(pairs["old_user_id"])
     joiners = final["user_id"].nunique()
-    match = exclusive(pairs["start"].to_numpy(float), users, old_users)
+    match = _exclusive(pairs["start"].to_numpy(float), users, old_users)
     for _ in range(ROUNDS):
         if match.sum() < LEAST_MATCHES:
             return None
@@ -117,7 +116,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         score = constant + measures @ slopes + _prior(match, joiners) + given
         for codes, levels in coded:
             score = score + _log_ratios(codes, len(levels), match)[codes]
-        before, match = match, exclusive(score, users, old_users)
+        before, match = match, _exclusive(score, users, old_users)
         if np.abs(match - before).max() < SETTLED:
             break
     if slopes[list(MEASURES).index("circle_score")] <= 0:  # the two classes are not what they are to be
@@ -127,7 +126,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         labels = np.zeros(len(final))
         labels[known] = match
         learnt = _regression(final, labels, settings)
-        match = exclusive(score_of(pairs, learnt), users, old_users)
+        match = _exclusive(score_of(pairs, learnt), users, old_users)
     return match
 
 
@@ -155,11 +154,9 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     kept = (pairs["kind"] == "kept").to_numpy()
     _, middle, scale = _standardised(pairs[~kept])
     whole = (pairs[list(MEASURES)].to_numpy(float) - middle) / scale
-    names = [name for name in comparisons(settings) if name not in GIVEN]
     columns, levels_of = [whole], {}
-    for name in names:
-        levels = sorted(pairs.loc[~kept, name].unique())
-        levels_of[name] = levels
+    for name in _learnable(settings):
+        levels = levels_of[name] = sorted(pairs.loc[~kept, name].unique())
         columns.append((pairs[name].to_numpy()[:, None] == np.array(levels, dtype=object)[None, :]).astype(float))
     design = np.concatenate(columns, axis=1)
     masked = [*(list(MEASURES).index(name) for name in KEPT_TELLS_NOT), *range(len(MEASURES), design.shape[1])]
@@ -179,11 +176,14 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(MEASURES, by_measure, strict=True)}
     learnt |= {name: dict(settings.start[name]) for name in GIVEN if name in settings.start}
     place = len(MEASURES)
-    for name in names:
-        levels = levels_of[name]
+    for name, levels in levels_of.items():
         learnt[name] = {str(level): _rounded(slopes[place + at]) for at, level in enumerate(levels)}
         place += len(levels)
     return learnt
+
+
+def _learnable(settings: ReentrySettings) -> list[str]:
+    return [name for name in comparisons(settings) if name not in GIVEN]
 
 
 def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
@@ -223,7 +223,16 @@ def _logistic(design: Array, match: Array, worth: Array, given: Array) -> tuple[
 
 def exclusive(score: Array, users: Any, old_users: Any) -> Array:
     """Probability of each pair of these log-odds where a joiner is at most one old user, and an old user at most one joiner."""
-    users, old_users = pd.factorize(users)[0], pd.factorize(old_users)[0]
+    return _exclusive(score, _places(users), _places(old_users))
+
+
+def _places(ids: Any) -> Any:
+    """Of each id its number among those there are."""
+    return pd.factorize(ids)[0]
+
+
+def _exclusive(score: Array, users: Any, old_users: Any) -> Array:
+    """``exclusive`` of numbered ids: numbering them anew in each round would take longer than the round."""
     odds = np.exp(np.clip(score, -30, 30))
     by_user, by_old = np.bincount(users, weights=odds), np.bincount(old_users, weights=odds)
     found: Array = odds / (1 + by_user[users] + by_old[old_users] - odds)

@@ -73,8 +73,9 @@ def stacked(
         }
         for place, kind in enumerate(kinds)
     ]
-    figure = {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
-    return titled(figure, xaxis={"type": "category"}) if is_time else figure
+    figure: Figure = {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
+    figure["layout"]["xaxis"] |= {"type": "category"} if is_time else {}
+    return figure
 
 
 def area(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str], names: Mapping[str, str] | None = None) -> Figure:

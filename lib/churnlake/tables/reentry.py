@@ -49,6 +49,15 @@ EVIDENCE = (
     ),
 )
 """What is known of a pair."""
+PAIR = (
+    KNOWN_ON,
+    USER_ID,
+    STAGE,
+    OLD_USER_ID,
+    Column("joined_on", DATE, "First own outgoing event of the new user."),
+    *EVIDENCE,
+)
+"""A pair, as known then."""
 
 JOINERS = Table(
     "reentry.joiners",
@@ -77,12 +86,7 @@ PAIRS = Table(
     frozen=True,
     sort=("user_id", "old_user_id"),
     columns=(
-        KNOWN_ON,
-        USER_ID,
-        STAGE,
-        OLD_USER_ID,
-        Column("joined_on", DATE, "First own outgoing event of the new user."),
-        *EVIDENCE,
+        *PAIR,
         Column(
             "odds", DOUBLE, "Odds of the pair by its evidence alone, before the others that either could be are asked.", least=0
         ),
@@ -113,12 +117,7 @@ MATCHES = Table(
     frozen=True,
     sort=("user_id",),
     columns=(
-        KNOWN_ON,
-        USER_ID,
-        STAGE,
-        OLD_USER_ID,
-        Column("joined_on", DATE, "First own outgoing event of the new user."),
-        *EVIDENCE,
+        *PAIR,
         Column("probability", DOUBLE, "Probability that both are one person.", least=0, most=1),
         Column("found_by", STRING, "circle, imei or both.", one_of=("circle", "imei", "both")),
         Column("old_left_by", STRING, "What confirmed the old user's leaving, when confirmed by then.", optional=True),
