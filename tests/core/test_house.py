@@ -197,4 +197,6 @@ def test_no_module_level_column_no_row_udf_no_unstable_ids() -> None:
 
 def test_files_stay_small_and_names_say_something() -> None:
     assert not [p for p in SOURCES if len(p.read_text().splitlines()) > 400]
+    tests = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(tests) == sorted(set(tests)), "pytest takes two tests of one name for one module"
     assert not [p for p in SOURCES if p.stem in {"utils", "helpers", "common", "misc", "util", "helper"}]
