@@ -37,8 +37,9 @@ def detect_reentry(lake: Lake, run: Run) -> None:
         run.leaves_out("document evidence", SUBSCRIBERS)
     lives = lake.read(LIVES) if lake.has(LIVES) else None
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
-    due = lake.checkpoint(joiners.joiners(own, lives, begins or run.days.first, run.days, settings))
-    weighed = weigh(due, own, tables, settings, lake.checkpoint)
+    new = lake.checkpoint(joiners.began(own, lives, begins or run.days.first, settings))
+    due = lake.checkpoint(joiners.at_stages(new, run.days, settings))
+    weighed = weigh(new, due, own, tables, settings, lake.checkpoint)
 
     pairs = lake.checkpoint(weighed.pairs)
     before = run.days.first - dt.timedelta(days=1)
@@ -52,7 +53,7 @@ def detect_reentry(lake: Lake, run: Run) -> None:
 
     taken = lake.read(MATCHES, last=before) if lake.has(MATCHES) else None
     assigned = assignment.assign(likely, taken, lake.checkpoint)
-    lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, settings))
+    lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, weighed.together, settings))
     lake.write(PAIRS, pairs)
     lake.write(WEIGHTS, frame_of(lake.spark, WEIGHTS.stored_schema, learnt))
     lake.write(MATCHES, assignment.matches(assigned, lake.read(LEAVINGS)))

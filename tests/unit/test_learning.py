@@ -33,7 +33,7 @@ def drawn(joiners: int = JOINERS, seed: int = 3) -> tuple[pd.DataFrame, Array]:
     pairs["kind"] = np.where(~is_right & (rng.random(len(users)) < 0.33), "kept", "full")
     for name in comparisons(SETTINGS):
         pairs[name] = "unknown"
-    return pairs.assign(handset=np.where(same, "two users", "other")), is_right
+    return pairs.assign(place=np.where(same, "most", "few")), is_right
 
 
 def probabilities(pairs: pd.DataFrame, weights: Any) -> Array:
@@ -48,13 +48,13 @@ def test_pairs_of_a_known_rule_are_found_again() -> None:
     assert joiners == JOINERS
     for name, slope in zip(MEASURES, STEPS, strict=True):
         assert weights[name]["each"] == pytest.approx(slope, abs=0.4), name
-    told = weights["handset"]
-    assert told["two users"] - told["other"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
+    told = weights["place"]
+    assert told["most"] - told["few"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
     found = probabilities(pairs, weights)
     assert found.sum() == pytest.approx(is_right.sum(), rel=0.05)
     assert calibration_error(found, is_right) < 0.01
     # by the rule itself
-    best = pairs[list(MEASURES)].to_numpy() @ STEPS + np.where(pairs["handset"] == "other", -4.5, 0.0)
+    best = pairs[list(MEASURES)].to_numpy() @ STEPS + np.where(pairs["place"] == "few", -4.5, 0.0)
     best[pairs["kind"] == "kept"] = -30
     assert average_precision_score(is_right, found) > average_precision_score(is_right, best) - 0.01
 
@@ -74,7 +74,7 @@ def test_an_early_stage_is_worth_what_it_tells_of_the_final_one() -> None:
     # a week in, the circle alone is known, and less well
     early[list(MEASURES)] = 0.0
     early["circle_score"] = rng.normal(size=len(early)) + 1.5 * is_right
-    early["handset"] = "other"
+    early["place"] = "few"
     weights, joiners = learning.learn(pd.concat([early, final]), SETTINGS)[7]
     assert joiners == JOINERS
     # a little less, as the final stage is not sure either
@@ -88,7 +88,7 @@ def test_too_little_to_learn_from_leaves_the_start() -> None:
     assert learning.learn(pairs, SETTINGS) == {60: (SETTINGS.start, 0)}
     none, _ = drawn()
     # nobody like anybody: no class of matches is made up
-    none = none.assign(start=-30.0, handset="other", **dict.fromkeys(MEASURES, 0.0))
+    none = none.assign(start=-30.0, place="few", **dict.fromkeys(MEASURES, 0.0))
     assert learning.learn(none, SETTINGS) == {60: (SETTINGS.start, 0)}
 
 
@@ -109,6 +109,7 @@ def test_friends_do_not_teach_that_being_in_touch_makes_a_match() -> None:
     pairs["talk"] = np.where(friend & (rng.random(len(pairs)) < 0.7), "in touch", "none")
     weights, _ = learning.learn(pairs, SETTINGS)[60]
     assert weights["talk"] == SETTINGS.start["talk"]
+    assert weights["handset"] == SETTINGS.start["handset"]
     found = probabilities(pairs, weights)
     told = (pairs["talk"] == "in touch").to_numpy()
     assert found[told].mean() < 0.01

@@ -44,7 +44,7 @@ def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) 
         {"user_id": 5, "joined_on": dt.date(2003, 1, 1)},
     )
     days = Days(on(1, 1), on(3, 22))
-    due = joiners.joiners(own, lives, on(1, 1), days, SETTINGS)
+    due = joiners.at_stages(joiners.began(own, lives, on(1, 1), SETTINGS), days, SETTINGS)
     found = {(r.user_id, r.stage_days): r.known_on for r in due.collect()}
     # 1: there when the data begin; 5: an old user who was quiet; 6 begins with its first own event; stages not yet due are not asked
     assert {u for u, _ in found} == {2, 3, 4, 6}
@@ -52,7 +52,28 @@ def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) 
     assert found[(2, 60)] == on(3, 11)
     assert found[(6, 0)] == on(2, 25)
     # without lives there is only the warm-up
-    assert {r.user_id for r in joiners.joiners(own, None, on(1, 1), days, SETTINGS).collect()} == {3, 4, 5, 6}
+    assert {r.user_id for r in joiners.began(own, None, on(1, 1), SETTINGS).collect()} == {3, 4, 5, 6}
+
+
+def test_who_began_on_one_day_with_its_circle_was_moved_and_is_not_asked(spark: SparkSession) -> None:
+    due = units(spark, "", {"stage_days": 7, "known_on": on(3, 8)}, {}, {"user_id": 60}, {"user_id": 70, "joined_on": on(3, 2)})
+    met = [(50, d, p) for d, p in [(on(3, 3), 60), (on(3, 4), 61), (on(3, 20), 62), (on(3, 3), 80), (on(3, 3), 81)]]
+    met += [(60, on(3, 5), p) for p in (50, 61, 80)] + [(70, on(3, 5), p) for p in (50, 60, 61, 62)]
+    edges = rows(spark, EDGES, *[{"user_id": u, "day": d, "peer_id": p, "voice_out_calls": 1} for u, d, p in met])
+    new = frame_of(
+        spark,
+        StructType.fromDDL("user_id bigint, joined_on date"),
+        [{"user_id": u, "joined_on": on(3, 1)} for u in (50, 60, 61, 62)] + [{"user_id": 70, "joined_on": on(3, 2)}],
+    )
+    circles = joiners.circles(due, edges)
+    together = joiners.moved_together(circles, new, SETTINGS)
+    # on day 7 two of its circle are known to have begun with it, on day 60 three
+    assert [(r.user_id, r.stage_days) for r in together.collect()] == [(50, 60)]
+    no_candidates = units(spark, ", old_user_id bigint").where("false")
+    scopes = joiners.scopes(due, circles, no_candidates, together, SETTINGS).collect()
+    told = {(r.user_id, r.stage_days): (r.scope, r.excluded_by) for r in scopes}
+    assert told[(50, 60)] == ("excluded", "together")
+    assert told[(50, 7)] == told[(60, 60)] == told[(70, 60)] == ("too_little", None)
 
 
 def test_a_circle_counts_up_to_the_stage_only(spark: SparkSession) -> None:

@@ -165,7 +165,7 @@ def _ranked(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, floa
     )
     met = joiners.circles(due, lake.read(EDGES))
     pool = lake.read(SIGNATURES).join(people.select(F.col("number_key").alias("user_id")), on="user_id", how="left_semi")
-    everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000})
+    everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000, "candidates_least": 0.0})
     told = candidates.telling(met, lake.read(PEERS), everyone)
     ranked = candidates.by_circle(told, candidates.newest(pool, told, everyone), everyone).join(new, on="user_id", how="inner")
     places = ranked.groupBy("user_id").agg(
@@ -183,8 +183,8 @@ def _matched(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, flo
     right = final.join(truth, on=["user_id", "old_user_id"], how="inner").count()
     matches, egos = final.count(), people.count()
     begins = lake.read(USAGE).agg(F.min("day")).first()
-    due = joiners.joiners(joiners.own_days(lake.read(USAGE)), None, begins[0], DAYS, settings.reentry) if begins else final
-    asked = due.where(F.col("stage_days") == max(settings.reentry.stages)).count()
+    new = joiners.began(joiners.own_days(lake.read(USAGE)), None, begins[0], settings.reentry) if begins else final
+    asked = joiners.at_stages(new, DAYS, settings.reentry).where(F.col("stage_days") == max(settings.reentry.stages)).count()
     return {
         "joiners": asked,
         "matches": matches,

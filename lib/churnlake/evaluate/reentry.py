@@ -99,9 +99,10 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     how, truth = settings.reentry, Path(settings.city.truth)
     tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE)))
-    due = joiners.joiners(own, lake.read(LIVES), days.first, days, how)
+    new = lake.checkpoint(joiners.began(own, lake.read(LIVES), days.first, how))
+    due = joiners.at_stages(new, days, how)
     due = lake.checkpoint(due.where(F.col("stage_days") == max(how.stages)))
-    weighed = weigh(due, own, tables, how, lake.checkpoint)
+    weighed = weigh(new, due, own, tables, how, lake.checkpoint)
     asked = due.select("user_id", "joined_on", "known_on")
     true = lake.checkpoint(planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner"))
     right = true.select("user_id", "old_user_id", F.lit(True).alias("is_right"))
@@ -119,16 +120,18 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     total, evident, joined = true.count(), _evident(lake, asked, true), asked.count()
     kept = weighed.found.join(right, on=["user_id", "old_user_id"], how="left").agg(F.count("*"), F.count("is_right")).first()
     found, complete = (kept[0], kept[1]) if kept else (0, 0)
+    possible = pairs.where("kind <> 'kept'").count()
     naive = joined * own.select("user_id").distinct().count()
     told_of = {
         "candidates": joined, **told(matches, total, evident, of_kind),
-        "pair_completeness": complete / evident if evident else None, "pairs_kept_share": found / max(1, naive),
+        "pair_completeness": complete / evident if evident else None, "pairs_kept_share": possible / max(1, naive),
+        "pairs_weighed_share": found / max(1, naive), "excluded": weighed.together.count(),
         "corrected_churn_error": churn_error(matches, total, _leavers(own, days)),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
     if strained:
         again = {
-            name: matched(weigh(due, own, spoilt, how, lake.checkpoint).pairs)
+            name: matched(weigh(new, due, own, spoilt, how, lake.checkpoint).pairs)
             for name, spoilt in strains.spoilt(lake, due, tables).items()
         }
         far = true.where(f"gap_days BETWEEN {FAR[0]} AND {FAR[1]}").count()

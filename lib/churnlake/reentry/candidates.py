@@ -41,6 +41,8 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> Data
 def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner, stage and old user with a shared peer, the best ``candidates_kept`` by ``circle_score``.
 
+    Who is less than ``candidates_least`` times as like as the most like is not among them.
+
     Args:
         told: the joiners' peers (``telling``).
         old: the old users' circles (``newest``).
@@ -50,7 +52,9 @@ def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> Dat
     shared = shared.where("old_user_id <> user_id AND peer_id <> old_user_id")
     scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(circle_score(settings)).alias("circle_score"))
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
-    return scored.withColumn("turn", F.row_number().over(best)).where(f"turn <= {settings.candidates_kept}").drop("turn")
+    ranked = scored.withColumns({"turn": F.row_number().over(best), "most": F.first("circle_score").over(best)})
+    near = f"turn <= {settings.candidates_kept} AND circle_score >= {settings.candidates_least!r} * most"
+    return ranked.where(near).drop("turn", "most")
 
 
 def circle_score(settings: ReentrySettings) -> str:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from churnlake.core.runs import Days
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.daily import CONTACTS
+from churnlake.tables.reentry import JOINERS
 
 
 def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
@@ -27,20 +28,24 @@ def own_days(usage: DataFrame) -> DataFrame:
     return usage.where("own_events > 0").select("user_id", "day", "own_events")
 
 
-def joiners(own: DataFrame, lives: DataFrame | None, data_begins: dt.date, days: Days, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner and stage that falls due within the days: user_id, stage_days, joined_on, known_on.
+def began(own: DataFrame, lives: DataFrame | None, data_begins: dt.date, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner: user_id, joined_on (its first own outgoing event).
 
-    A joiner's first own outgoing event follows its joining on paper by at most ``join_slack_days``; where no lives are
-    delivered, it lies at least ``warmup_days`` after the data begin (before, everybody looks new).
+    It follows the joining on paper by at most ``join_slack_days``; where no lives are delivered, it lies at least ``warmup_days``
+    after the data begin (before, everybody looks new).
     """
     begun = own.groupBy("user_id").agg(F.min("day").alias("joined_on"))
     warm = F.col("joined_on") >= F.lit(data_begins + dt.timedelta(days=settings.warmup_days))
     if lives is None:
-        new = begun.where(warm)
-    else:
-        papers = lives.select("user_id", F.col("joined_on").alias("on_paper"))
-        known = begun.join(papers, on="user_id", how="left")
-        new = known.where((F.col("on_paper").isNull() & warm) | (F.datediff("joined_on", "on_paper") <= settings.join_slack_days))
+        return begun.where(warm)
+    papers = lives.select("user_id", F.col("joined_on").alias("on_paper"))
+    known = begun.join(papers, on="user_id", how="left")
+    is_new = (F.col("on_paper").isNull() & warm) | (F.datediff("joined_on", "on_paper") <= settings.join_slack_days)
+    return known.where(is_new).select("user_id", "joined_on")
+
+
+def at_stages(new: DataFrame, days: Days, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner (``began``) and stage that falls due within the days: user_id, stage_days, joined_on, known_on."""
     stages = ", ".join(str(stage) for stage in settings.stages)
     due = new.select("user_id", "joined_on", F.expr(f"explode(array({stages}))").alias("stage_days"))
     return due.withColumn("known_on", F.expr("date_add(joined_on, stage_days)")).where(
@@ -55,14 +60,32 @@ def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
     return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
 
 
-def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, settings: ReentrySettings) -> DataFrame:
+def moved_together(met: DataFrame, new: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner and stage that began on one day with at least ``together_least`` of its peers: user_id, stage_days.
+
+    So it is where a firm's numbers are all changed, which is no re-entry though person, circle and handset are the same. ``met`` as of
+    ``circles``, ``new`` all joiners (``began``).
+    """
+    peers = new.select(F.col("user_id").alias("peer_id"), "joined_on")
+    same = met.join(peers, on=["peer_id", "joined_on"], how="left_semi")
+    return same.groupBy("user_id", "stage_days").count().where(f"count >= {settings.together_least}").drop("count")
+
+
+def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, together: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner and stage (reentry.joiners): its scope.
 
-    Scored when some old user could be weighed, or its circle is large enough to say that none fits; else too little evidence.
+    Excluded where it ``moved_together`` with others; scored when some old user could be weighed, or its circle is large enough to say
+    that none fits; else too little evidence.
     """
     sizes = met.groupBy("user_id", "stage_days").agg(F.count("*").alias("peers"))
     weighed = candidates.groupBy("user_id", "stage_days").agg(F.count("*").alias("candidates"))
-    rows = due.join(sizes, on=["user_id", "stage_days"], how="left").join(weighed, on=["user_id", "stage_days"], how="left")
+    left_out = together.withColumn("excluded_by", F.lit("together"))
+    rows = due
+    for told in (sizes, weighed, left_out):
+        rows = rows.join(told, on=["user_id", "stage_days"], how="left")
     rows = rows.withColumn("peers", F.expr("coalesce(peers, 0)")).withColumn("candidates", F.expr("coalesce(candidates, 0)"))
-    scope = f"if(candidates > 0 OR peers >= {settings.least_peers}, 'scored', 'too_little')"
-    return rows.select("known_on", "user_id", "stage_days", "joined_on", F.expr(scope).alias("scope"), "peers", "candidates")
+    scope = (
+        "CASE WHEN excluded_by IS NOT NULL THEN 'excluded' "
+        f"WHEN candidates > 0 OR peers >= {settings.least_peers} THEN 'scored' ELSE 'too_little' END"
+    )
+    return rows.withColumn("scope", F.expr(scope)).select(JOINERS.names)

@@ -37,9 +37,9 @@ LEAST_NONE = 0.01
 """Share of joiners who are nobody's successor, at least."""
 KEPT_TELLS_NOT = ("still_met",)
 """Measures that an old number used on as before has by being used."""
-GIVEN = ("talk",)
-"""Comparisons that keep the weights of the setting: two friends who share friends look like a match, are in touch, and would teach that being
-in touch makes a match."""
+GIVEN = ("talk", "handset")
+"""Comparisons that keep the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
+in touch makes a match; and what a handset tells is known beforehand, and holds what is learnt of circles to the truth."""
 Array = npt.NDArray[np.float64]
 
 

@@ -19,10 +19,12 @@ class ReentrySettings(Model):
     warmup_days: int
     looks_back_days: int
     least_peers: int
+    together_least: Annotated[int, Field(ge=2)]
     hub_users: int
     imei_users_most: int
     document_users_most: int
     candidates_kept: int
+    candidates_least: Annotated[float, Field(ge=0, le=1)]
     kept_mass: Annotated[float, Field(gt=0, lt=1)]
     learnt_months: Annotated[int, Field(ge=1)]
     learnt_joiners: Annotated[int, Field(ge=1)]

@@ -17,14 +17,17 @@ from churnlake.tables.reference import SUBSCRIBERS
 
 @dataclass(frozen=True)
 class Weighed:
-    """What is known of joiners at their stages: ``met`` (joiners.circles), every candidate ``found``, and ``pairs`` that fit, with their evidence."""
+    """What is known of joiners at their stages: ``met`` (joiners.circles), who moved ``together`` and is asked no more, every candidate
+    ``found``, and ``pairs`` that fit, with their evidence."""
 
     met: DataFrame
+    together: DataFrame
     found: DataFrame
     pairs: DataFrame
 
 
 def weigh(
+    new: DataFrame,
     due: DataFrame,
     own: DataFrame,
     tables: Mapping[Table, DataFrame],
@@ -34,7 +37,8 @@ def weigh(
     """One row per joiner, stage and candidate, with all evidence (reentry.pairs, but for the odds).
 
     Args:
-        due: one row per joiner and stage (joiners.joiners).
+        new: one row per joiner (joiners.began).
+        due: one row per joiner and stage (joiners.at_stages).
         own: one row per user and day with an own event (joiners.own_days).
         tables: daily edges, places and devices from ``joiners.first_day_needed`` on, signatures and peers of circles; subscribers
             where the operator delivers them: else documents are no evidence.
@@ -42,8 +46,11 @@ def weigh(
         checkpoint: cuts a frame from the plan of its making.
     """
     met = checkpoint(joiners.circles(due, tables[EDGES]))
+    together = checkpoint(joiners.moved_together(met, new, settings))
+    due = due.join(together, on=["user_id", "stage_days"], how="left_anti")
+    asked = met.join(together, on=["user_id", "stage_days"], how="left_anti")
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
-    told = checkpoint(candidates.telling(met, tables[PEERS], settings))
+    told = checkpoint(candidates.telling(asked, tables[PEERS], settings))
     old = candidates.newest(tables[SIGNATURES], told, settings)
     circle = candidates.by_circle(told, old, settings)
     handset = candidates.by_handset(due, tables[DEVICES], settings)
@@ -51,4 +58,4 @@ def weigh(
     fit = checkpoint(evidence.with_old_use(found, own, settings))
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
     pairs = evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES])
-    return Weighed(met, found, pairs)
+    return Weighed(met, together, found, pairs)

@@ -75,6 +75,13 @@ JOINERS = Table(
         Column("scope", STRING, "Which of the three.", one_of=("scored", "too_little", "excluded")),
         Column("peers", COUNT, "Distinct peers so far.", least=0),
         Column("candidates", COUNT, "Old users weighed.", least=0),
+        Column(
+            "excluded_by",
+            STRING,
+            "together: began on one day with people of its circle, as where a firm's numbers are all changed.",
+            optional=True,
+            one_of=("together",),
+        ),
     ),
 )
 PAIRS = Table(
