@@ -101,6 +101,31 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
 
 
+def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFrame, own: DataFrame) -> DataFrame:
+    """One row per joiner and stage that was moved to another number together with its circle, as where a firm's numbers are all changed.
+
+    Somebody it meets began on the day it did itself, and somebody in the circle of a number that it could have had fell silent on that
+    number's own last day, both known by then: two people of a circle who change on one day were changed. Person, circle and handset
+    are the same, and yet nobody left.
+
+    Args:
+        pairs: candidates that fit (``with_old_use``).
+        met: the joiners' circles (joiners.circles).
+        old: the old circles (candidates.newest).
+        new: all joiners (joiners.began).
+        own: one row per user and day with an own event.
+    """
+    began = new.select(F.col("user_id").alias("peer_id"), "joined_on")
+    with_others = met.join(began, on=["peer_id", "joined_on"], how="left_semi").select(*UNIT).distinct()
+    ended = pairs.where("kind <> 'kept' AND gap_days >= 0").join(with_others, on=UNIT, how="left_semi")
+    ended = ended.select(*PAIR, "old_last_on").withColumn("as_of", F.expr(candidates.AS_OF))
+    beside = ended.join(old.select("as_of", "old_user_id", "peer_id"), on=["as_of", "old_user_id"], how="inner")
+    use = own.select(F.col("user_id").alias("peer_id"), "day")
+    used = beside.join(use, on="peer_id", how="inner").where("day >= old_last_on AND day <= known_on")
+    last = used.groupBy(*PAIR, "old_last_on", "peer_id").agg(F.max("day").alias("last_on")).where("last_on = old_last_on")
+    return last.select("user_id", "stage_days").distinct()
+
+
 def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
     """The pairs with place_overlap: the share of the joiner's calls so far that began in cells the old user used before the join; null without cells."""
     calls = places.select("user_id", "day", "cell_id", F.col("voice_calls").alias("n"))

@@ -60,21 +60,10 @@ def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
     return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
 
 
-def moved_together(met: DataFrame, new: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner and stage that began on one day with at least ``together_least`` of its peers: user_id, stage_days.
-
-    So it is where a firm's numbers are all changed, which is no re-entry though person, circle and handset are the same. ``met`` as of
-    ``circles``, ``new`` all joiners (``began``).
-    """
-    peers = new.select(F.col("user_id").alias("peer_id"), "joined_on")
-    same = met.join(peers, on=["peer_id", "joined_on"], how="left_semi")
-    return same.groupBy("user_id", "stage_days").count().where(f"count >= {settings.together_least}").drop("count")
-
-
 def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, together: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner and stage (reentry.joiners): its scope.
 
-    Excluded where it ``moved_together`` with others; scored when some old user could be weighed, or its circle is large enough to say
+    Excluded where it moved ``together`` with others (evidence.moved_together); scored when some old user could be weighed, or its circle is large enough to say
     that none fits; else too little evidence.
     """
     sizes = met.groupBy("user_id", "stage_days").agg(F.count("*").alias("peers"))

@@ -19,7 +19,6 @@ class ReentrySettings(Model):
     warmup_days: int
     looks_back_days: int
     least_peers: int
-    together_least: Annotated[int, Field(ge=2)]
     hub_users: int
     imei_users_most: int
     document_users_most: int

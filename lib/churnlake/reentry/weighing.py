@@ -46,16 +46,15 @@ def weigh(
         checkpoint: cuts a frame from the plan of its making.
     """
     met = checkpoint(joiners.circles(due, tables[EDGES]))
-    together = checkpoint(joiners.moved_together(met, new, settings))
-    due = due.join(together, on=["user_id", "stage_days"], how="left_anti")
-    asked = met.join(together, on=["user_id", "stage_days"], how="left_anti")
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
-    told = checkpoint(candidates.telling(asked, tables[PEERS], settings))
+    told = checkpoint(candidates.telling(met, tables[PEERS], settings))
     old = candidates.newest(tables[SIGNATURES], told, settings)
     circle = candidates.by_circle(told, old, settings)
     handset = candidates.by_handset(due, tables[DEVICES], settings)
     found = checkpoint(evidence.gather(circle, handset, document))
     fit = checkpoint(evidence.with_old_use(found, own, settings))
+    together = checkpoint(evidence.moved_together(fit, met, old, new, own))
+    fit = fit.join(together, on=["user_id", "stage_days"], how="left_anti")
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
     pairs = evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES])
     return Weighed(met, together, found, pairs)

@@ -78,7 +78,7 @@ JOINERS = Table(
         Column(
             "excluded_by",
             STRING,
-            "together: began on one day with people of its circle, as where a firm's numbers are all changed.",
+            "together: moved to another number on one day with people of its circle, as where a firm's numbers are all changed.",
             optional=True,
             one_of=("together",),
         ),
