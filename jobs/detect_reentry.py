@@ -13,7 +13,7 @@ from churnlake.reentry.weighing import weigh
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, PERSONS, WEIGHTS
+from churnlake.tables.reentry import JOINERS, LINKS, MATCHES, PAIRS, PERSONS, WEIGHTS
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
 from jobs import job
 
@@ -21,10 +21,10 @@ from jobs import job
 @job(
     reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS),
     may_read=(LIVES, SUBSCRIBERS),
-    writes=(JOINERS, PAIRS, WEIGHTS, MATCHES, PERSONS),
+    writes=(JOINERS, LINKS, PAIRS, WEIGHTS, MATCHES, PERSONS),
 )
 def detect_reentry(lake: Lake, run: Run) -> None:
-    """One row per joiner and stage; one per pair weighed; weights learnt by month; one row per match; one per user of several of a person."""
+    """One row per joiner and stage; one per link; one per pair weighed; weights learnt by month; one row per match; one per user of several of a person."""
     settings = run.settings.reentry
     odds.check(settings.start, settings)
     since = joiners.first_day_needed(run.days, settings)
@@ -39,10 +39,12 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
     new = lake.checkpoint(joiners.began(own, lives, begins or run.days.first, settings))
     due = lake.checkpoint(joiners.at_stages(new, run.days, settings))
-    weighed = weigh(new, due, own, tables, settings, lake.checkpoint)
+    before = run.days.first - dt.timedelta(days=1)
+    linked = lake.read(LINKS, last=before) if lake.has(LINKS) else None
+    known_links = lambda now: now if linked is None else now.unionByName(linked)  # noqa: E731
+    weighed = weigh(new, due, own, tables, settings, lake.checkpoint, known_links)
 
     pairs = lake.checkpoint(weighed.pairs)
-    before = run.days.first - dt.timedelta(days=1)
     earlier = lake.read(PAIRS, joiners.first_pair_needed(run.days, settings), before) if lake.has(PAIRS) else None
     known = pairs if earlier is None else pairs.unionByName(earlier.drop("odds"))
     learnt = learning.weights(known, run.days.months(), settings)
@@ -54,6 +56,7 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     taken = lake.read(MATCHES, last=before) if lake.has(MATCHES) else None
     assigned = assignment.assign(likely, taken, lake.checkpoint)
     lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, weighed.together, settings))
+    lake.write(LINKS, weighed.links)
     lake.write(PAIRS, pairs)
     lake.write(WEIGHTS, frame_of(lake.spark, WEIGHTS.stored_schema, learnt))
     lake.write(MATCHES, assignment.matches(assigned, lake.read(LEAVINGS)))

@@ -13,7 +13,7 @@ from churnlake.core.frames import frame_of
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.reentry import candidates, evidence, joiners, odds
+from churnlake.reentry import candidates, evidence, joiners, odds, renumbered
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
@@ -160,6 +160,46 @@ def test_where_nobody_was_active_rarity_is_that_of_the_newest_month_known(spark:
     found = {r.peer_id: (r.peer_users, r.city) for r in candidates.telling(met, rows(spark, PEERS, *told), SETTINGS).collect()}
     # known on 30 April: of March and April there is nothing, of May nothing may be known
     assert found == {1: (2, 0.75), 2: (3, 0.25)}
+
+
+def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark: SparkSession) -> None:
+    told = [
+        (91, 60, 31, on(4, 30)),
+        (92, 60, 91, on(4, 30)),
+        (93, 30, 33, on(4, 20)),
+        (93, 60, 34, on(5, 20)),
+        (94, 0, 35, on(5, 1)),
+    ]
+    linked = frame_of(
+        spark,
+        StructType.fromDDL("user_id bigint, stage_days int, old_user_id bigint, known_on date"),
+        [dict(zip(renumbered.LINK, row, strict=True)) for row in told],
+    )
+    met = units(spark, ", peer_id bigint, contacts bigint", *[{"peer_id": p, "contacts": 4} for p in (31, 91, 92, 93, 94, 95)])
+    signatures = rows(spark, SIGNATURES, *[{"month": on(4, 1), "user_id": 7, "peer_id": p, "share": 0.25, "strength": s, "place": n} for p, s, n in
+        [(92, 100, 4), (31, 900, 3), (33, 950, 2), (94, 970, 1)]])  # fmt: skip
+    peers = rows(
+        spark, PEERS, *[{"month": on(4, 1), "peer_id": p, "users": u, "strength": 5} for p, u in [(31, 3), (91, 9), (33, 2)]]
+    )
+    found = candidates.telling(met, peers, SETTINGS, linked)
+    # 92 is 91, who is 31; of 93 it is known in April that it was 33; of 94 nothing yet
+    assert {r.peer_id: (r.contacts, r.peer_users) for r in found.collect()} == {
+        31: (12, 9), 33: (4, 2), 94: (4, None), 95: (4, None),
+    }  # fmt: skip
+    old = candidates.newest(signatures, found, SETTINGS, linked)
+    assert {r.peer_id: (r.share, r.strength, r.place) for r in old.collect()} == {
+        31: (0.5, 1000, 1), 94: (0.25, 970, 2), 33: (0.25, 950, 3),
+    }  # fmt: skip
+    asked = met.withColumn("as_of", F.expr(candidates.AS_OF))
+    assert [r.user_id for r in renumbered.affected(asked, linked).collect()] == [50]
+    assert renumbered.affected(asked.where("peer_id IN (94, 95)"), linked).isEmpty()
+
+
+def test_only_what_is_beyond_doubt_is_a_link(spark: SparkSession) -> None:
+    told = [(50, 7, 40.0), (51, 7, 40.0), (51, 8, 40.0), (52, 7, 3.0)]
+    pairs = rows(spark, PAIRS, *[{**UNIT, "user_id": u, "old_user_id": o, "circle_score": c, "kind": "full"} for u, o, c in told])
+    found = renumbered.links(pairs, SETTINGS).collect()
+    assert [(r.user_id, r.old_user_id, r.known_on) for r in found] == [(50, 7, on(4, 30))]
 
 
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:

@@ -11,6 +11,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,9 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     new = lake.checkpoint(joiners.began(own, lake.read(LIVES), days.first, how))
     due = joiners.at_stages(new, days, how)
     due = lake.checkpoint(due.where(F.col("stage_days") == max(how.stages)))
-    weighed = weigh(new, due, own, tables, how, lake.checkpoint)
+    # everything counts as known on the last day
+    at_once = partial(DataFrame.withColumn, colName="known_on", col=F.lit(dt.date(1970, 1, 1)))
+    weighed = weigh(new, due, own, tables, how, lake.checkpoint, at_once)
     asked = due.select("user_id", "joined_on", "known_on")
     true = lake.checkpoint(planted_pairs(spark, truth, lake.key).join(asked.select("user_id"), on="user_id", how="inner"))
     right = true.select("user_id", "old_user_id", F.lit(True).alias("is_right"))
@@ -131,7 +134,7 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     }  # fmt: skip
     if strained:
         again = {
-            name: matched(weigh(new, due, own, spoilt, how, lake.checkpoint).pairs)
+            name: matched(weigh(new, due, own, spoilt, how, lake.checkpoint, at_once).pairs)
             for name, spoilt in strains.spoilt(lake, due, tables).items()
         }
         far = true.where(f"gap_days BETWEEN {FAR[0]} AND {FAR[1]}").count()

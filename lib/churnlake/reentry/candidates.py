@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.reentry import renumbered
 from churnlake.reentry.settings import ReentrySettings
 
 UNIT = ["user_id", "stage_days", "joined_on", "known_on"]
@@ -13,12 +14,13 @@ AS_OF = "cast(if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_month
 """SQL of the newest month complete by ``known_on``: its circles are those known then."""
 
 
-def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> DataFrame:
+def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings, linked: DataFrame | None = None) -> DataFrame:
     """One row per joiner, stage and peer that tells something: the joiner's circle without hubs, with ``as_of`` and what the city knows of the peer.
 
     ``as_of`` is the newest month complete by ``known_on``; ``peer_users`` and ``city`` (its share of all contacts) are of the newest month
     by then that anything is known of, and null for a peer not in any circle of it. Peers in more than ``hub_users`` circles are left out. Of what is left
-    ``new_place`` is each one's place, and of the whole ``reach`` (length of its weights), ``peers`` and ``all_contacts``.
+    ``new_place`` is each one's place, and of the whole ``reach`` (length of its weights), ``peers`` and ``all_contacts``. Peers who are
+    ``linked`` (renumbered.links) to a number of before count as that.
     """
     asked = met.withColumn("as_of", F.expr(AS_OF))
     common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
@@ -26,6 +28,12 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings) -> Data
     known = asked.select("as_of").distinct().join(peers.select("month").distinct(), on=F.expr("month <= as_of"), how="inner")
     newest_known = F.broadcast(known.groupBy("as_of").agg(F.max("month").alias("month")))
     common = common.join(newest_known, on="month", how="inner").drop("month")
+    if linked is not None:
+        of_asked = [*UNIT, "as_of", "peer_id"]
+        asked = renumbered.as_one(asked, linked).groupBy(*of_asked).agg(F.sum("contacts").alias("contacts"))
+        asked = asked.where("peer_id <> user_id")
+        merged = renumbered.as_one(common, linked).groupBy("as_of", "peer_id")
+        common = merged.agg(F.max("peer_users").alias("peer_users"), F.sum("city").alias("city"))
     told = asked.join(common, on=["as_of", "peer_id"], how="left")
     whole = Window.partitionBy(*UNIT)
     return told.where(f"peer_users IS NULL OR peer_users <= {settings.hub_users}").withColumns(
@@ -69,10 +77,11 @@ def circle_score(settings: ReentrySettings) -> str:
     return f"round(sum(pow(contacts, 0.25D) * ln(1 + {kept!r} * share / coalesce(city, share)) / reach), 6)"
 
 
-def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings) -> DataFrame:
+def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings, linked: DataFrame | None = None) -> DataFrame:
     """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength, place.
 
-    A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter.
+    A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter. Peers ``linked`` to a
+    number of before count as that.
     """
     months = signatures.select("user_id", "month").distinct()
     reach = (settings.gap_most_days + max(settings.stages)) // 30
@@ -83,7 +92,13 @@ def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings) ->
     valid = spans.select("user_id", "month", F.expr("explode(sequence(month, until, interval 1 month))").alias("as_of"))
     valid = valid.join(F.broadcast(told.select("as_of").distinct()), on="as_of", how="left_semi")
     circles = signatures.select("user_id", "month", "peer_id", "share", "strength", "place")
-    return circles.join(valid, on=["user_id", "month"], how="inner").drop("month").withColumnRenamed("user_id", "old_user_id")
+    found = circles.join(valid, on=["user_id", "month"], how="inner").drop("month").withColumnRenamed("user_id", "old_user_id")
+    if linked is None:
+        return found
+    merged = renumbered.as_one(found, linked).groupBy("as_of", "old_user_id", "peer_id")
+    sums = merged.agg(F.sum("share").alias("share"), F.sum("strength").alias("strength")).where("peer_id <> old_user_id")
+    order = Window.partitionBy("as_of", "old_user_id").orderBy(F.desc("strength"), "peer_id")
+    return sums.withColumn("place", F.row_number().over(order))
 
 
 def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) -> DataFrame:

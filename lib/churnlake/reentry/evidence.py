@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.reentry import candidates
+from churnlake.reentry import candidates, renumbered
 from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
 
@@ -155,18 +155,21 @@ def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
     return pairs.join(overlap, on=PAIR, how="left")
 
 
-def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame) -> DataFrame:
+def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataFrame | None = None) -> DataFrame:
     """The pairs with ``talked`` and ``still_met``, of what was known by then.
 
     ``talked``: the two numbers were in touch with each other, as one person's hardly are (patent CN103841550B). ``still_met``:
     the share of the peers in both circles who were in touch with the old number after the join: friends of one person go over
-    to its new number, friends of two meet both. ``told`` are the joiners' peers (candidates.telling).
+    to its new number, friends of two meet both. ``told`` are the joiners' peers (candidates.telling), those ``linked`` to a number
+    of before under that.
     """
     spoke = edges.select("user_id", F.col("peer_id").alias("old_user_id"), "day")
     met = pairs.select(*PAIR).join(spoke, on=["user_id", "old_user_id"], how="inner").where("day <= known_on")
     talked = met.select(*PAIR).distinct().withColumn("talked", F.lit(True))
     theirs = edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day")
     after = pairs.select(*PAIR).join(theirs, on="old_user_id", how="inner").where("day > joined_on AND day <= known_on")
+    if linked is not None:
+        after = renumbered.as_one(after.withColumn("as_of", F.expr(candidates.AS_OF)), linked)
     still = after.join(told.select(*UNIT, "peer_id"), on=[*UNIT, "peer_id"], how="left_semi")
     counted = still.groupBy(*PAIR).agg(F.count_distinct("peer_id").alias("met_after"))
     joined = pairs.join(talked, on=PAIR, how="left").join(counted, on=PAIR, how="left")

@@ -6,23 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.reentry import candidates, evidence, joiners
+from churnlake.reentry import candidates, evidence, joiners, renumbered
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES
 from churnlake.tables.reference import SUBSCRIBERS
 
+ASKED = ["user_id", "stage_days"]
+
 
 @dataclass(frozen=True)
 class Weighed:
-    """What is known of joiners at their stages: ``met`` (joiners.circles), who moved ``together`` and is asked no more, every candidate
-    ``found``, and ``pairs`` that fit, with their evidence."""
+    """What is known of joiners at their stages.
+
+    ``met`` (joiners.circles), who moved ``together`` and is asked no more, every candidate ``found``, the ``links`` of this run
+    (renumbered.links), and ``pairs`` that fit, with their evidence.
+    """
 
     met: DataFrame
     together: DataFrame
     found: DataFrame
+    links: DataFrame
     pairs: DataFrame
 
 
@@ -33,8 +40,11 @@ def weigh(
     tables: Mapping[Table, DataFrame],
     settings: ReentrySettings,
     checkpoint: Callable[[DataFrame], DataFrame],
+    known_links: Callable[[DataFrame], DataFrame] = lambda links: links,
 ) -> Weighed:
     """One row per joiner, stage and candidate, with all evidence (reentry.pairs, but for the odds).
+
+    Two looks: what the first finds beyond doubt tells who of the circles has a new number, and joiners who meet such a one are looked at again.
 
     Args:
         new: one row per joiner (joiners.began).
@@ -44,17 +54,53 @@ def weigh(
             where the operator delivers them: else documents are no evidence.
         settings: definitions and limits.
         checkpoint: cuts a frame from the plan of its making.
+        known_links: from the links of these days to all that are known, those of earlier runs among them.
     """
     met = checkpoint(joiners.circles(due, tables[EDGES]))
+    found, fit, told, old = _candidates(due, met, own, tables, settings, checkpoint, None)
+    together = checkpoint(evidence.moved_together(fit, met, old, new, own))
+    fit = fit.join(together, on=ASKED, how="left_anti")
+    first = checkpoint(_evidence(fit, told, old, tables, settings, checkpoint, None))
+    links = checkpoint(renumbered.links(first, settings))
+
+    linked = checkpoint(known_links(links))
+    asked = met.join(together, on=ASKED, how="left_anti").withColumn("as_of", F.expr(candidates.AS_OF))
+    again = checkpoint(renumbered.affected(asked, linked))
+    due, met_again = (frame.join(again, on=ASKED, how="left_semi") for frame in (due, met))
+    _, fit, told, old = _candidates(due, met_again, own, tables, settings, checkpoint, linked)
+    second = _evidence(fit, told, old, tables, settings, checkpoint, linked)
+    pairs = first.join(again, on=ASKED, how="left_anti").unionByName(second)
+    return Weighed(met, together, found, links, pairs)
+
+
+def _candidates(
+    due: DataFrame,
+    met: DataFrame,
+    own: DataFrame,
+    tables: Mapping[Table, DataFrame],
+    settings: ReentrySettings,
+    checkpoint: Callable[[DataFrame], DataFrame],
+    linked: DataFrame | None,
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    """Every candidate found, those that fit, the joiners' peers (candidates.telling) and the old circles (candidates.newest)."""
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
-    told = checkpoint(candidates.telling(met, tables[PEERS], settings))
-    old = candidates.newest(tables[SIGNATURES], told, settings)
+    told = checkpoint(candidates.telling(met, tables[PEERS], settings, linked))
+    old = candidates.newest(tables[SIGNATURES], told, settings, linked)
     circle = candidates.by_circle(told, old, settings)
     handset = candidates.by_handset(due, tables[DEVICES], settings)
     found = checkpoint(evidence.gather(circle, handset, document))
-    fit = checkpoint(evidence.with_old_use(found, own, settings))
-    together = checkpoint(evidence.moved_together(fit, met, old, new, own))
-    fit = fit.join(together, on=["user_id", "stage_days"], how="left_anti")
+    return found, checkpoint(evidence.with_old_use(found, own, settings)), told, old
+
+
+def _evidence(
+    fit: DataFrame,
+    told: DataFrame,
+    old: DataFrame,
+    tables: Mapping[Table, DataFrame],
+    settings: ReentrySettings,
+    checkpoint: Callable[[DataFrame], DataFrame],
+    linked: DataFrame | None,
+) -> DataFrame:
+    """The candidates that fit with the evidence that is left to gather."""
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
-    pairs = evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES])
-    return Weighed(met, together, found, pairs)
+    return evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES], linked)

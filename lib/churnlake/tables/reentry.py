@@ -99,6 +99,16 @@ PAIRS = Table(
         ),
     ),
 )
+LINKS = Table(
+    "reentry.links",
+    "One row per joiner and stage that is an old user beyond doubt at first look: its friends are looked at again by it.",
+    key=("user_id", "stage_days"),
+    slice="known_on",
+    at="known_on",
+    frozen=True,
+    sort=("user_id",),
+    columns=(KNOWN_ON, USER_ID, STAGE, OLD_USER_ID),
+)
 WEIGHTS = Table(
     "reentry.weights",
     "One row per month, stage, kind of evidence and level of it: what it adds to a pair's log-odds.",
