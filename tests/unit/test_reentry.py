@@ -55,31 +55,31 @@ def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) 
     assert {r.user_id for r in joiners.began(own, None, on(1, 1), SETTINGS).collect()} == {3, 4, 5, 6}
 
 
-def test_who_changed_numbers_on_one_day_with_its_circle_was_moved(spark: SparkSession) -> None:
-    """50 and 60 are 7 and 8 under other numbers since 1 March; 70 joined that day too, but none of its old circle ended with it."""
+def test_a_firm_that_changes_its_numbers_on_one_day_was_moved(spark: SparkSession) -> None:
+    """50, 60 and 80 are 7, 8 and 6 under other numbers since 1 March; 55 and 65, who were 4 and 5, changed as a couple."""
     met = units(spark, ", peer_id bigint, contacts bigint", *[{"user_id": u, "peer_id": p, "contacts": 1} for u, p in
-        [(50, 60), (50, 90), (60, 50), (70, 50), (71, 50), (72, 90)]])  # fmt: skip
+        [(50, 60), (50, 90), (60, 50), (60, 80), (80, 60), (70, 50), (71, 50), (72, 90), (55, 65), (65, 55)]])  # fmt: skip
     new = frame_of(
         spark,
         StructType.fromDDL("user_id bigint, joined_on date"),
-        [{"user_id": u, "joined_on": on(3, 1)} for u in (50, 60, 70, 71, 72)],
+        [{"user_id": u, "joined_on": on(3, 1)} for u in (50, 55, 60, 65, 70, 71, 72, 80)],
     )
-    old = [(7, 8), (7, 90), (8, 7), (9, 90), (10, 8)]
+    old = [(7, 8), (7, 90), (8, 7), (6, 8), (9, 90), (10, 8), (4, 5), (5, 4)]
     circles = frame_of(
         spark,
         StructType.fromDDL("as_of date, old_user_id bigint, peer_id bigint"),
         [{"as_of": on(4, 1), "old_user_id": o, "peer_id": p} for o, p in old],
     )
     extra = ", old_user_id bigint, old_last_on date, gap_days int, kind string"
-    told = [(50, 7, on(2, 28), "full"), (60, 8, on(2, 28), "full"), (70, 9, on(2, 28), "full"), (71, 10, on(2, 27), "full"), (72, 7, on(2, 28), "full"),
-            (70, 7, on(2, 28), "kept")]  # fmt: skip
+    told = [(50, 7, on(2, 28), "full"), (60, 8, on(2, 28), "full"), (80, 6, on(2, 28), "full"), (70, 9, on(2, 28), "full"), (71, 10, on(2, 27), "full"),
+            (72, 7, on(2, 28), "full"), (70, 7, on(2, 28), "kept"), (55, 4, on(2, 28), "full"), (65, 5, on(2, 28), "full")]  # fmt: skip
     named = [{"user_id": u, "old_user_id": o, "old_last_on": d, "gap_days": 1, "kind": k} for u, o, d, k in told]
     pairs = units(spark, extra, *named)
-    days = [(7, on(2, 28)), (8, on(2, 27)), (8, on(2, 28)), (90, on(2, 28)), (90, on(3, 5)), (7, on(5, 1))]
+    days = [(u, on(2, 28)) for u in (4, 5, 6, 7, 8, 90)] + [(8, on(2, 27)), (90, on(3, 5)), (7, on(5, 1))]
     own = rows(spark, USAGE, *[{"user_id": u, "day": d, "own_events": 1} for u, d in days]).select("user_id", "day", "own_events")
     # 71's peer began with it, but 8 was used a day longer than 10; 72 met nobody who began with it; 7 was used again, but that is not known yet
     found = evidence.moved_together(pairs, met, circles, new, own)
-    assert sorted((r.user_id, r.stage_days) for r in found.collect()) == [(50, 60), (60, 60)]
+    assert sorted((r.user_id, r.stage_days) for r in found.collect()) == [(50, 60), (60, 60), (80, 60)]
     scopes = joiners.scopes(pairs.select(*UNIT).distinct(), met, pairs, found, SETTINGS).collect()
     assert {r.user_id: (r.scope, r.excluded_by) for r in scopes if r.user_id in (50, 70)} == {
         50: ("excluded", "together"), 70: ("scored", None),

@@ -12,6 +12,7 @@ from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
 
 PAIR = [*UNIT, "old_user_id"]
+ASKED = ["user_id", "stage_days"]
 TOP = 3
 """Strongest peers of a circle."""
 
@@ -105,8 +106,8 @@ def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFr
     """One row per joiner and stage that was moved to another number together with its circle, as where a firm's numbers are all changed.
 
     Somebody it meets began on the day it did itself, and somebody in the circle of a number that it could have had fell silent on that
-    number's own last day, both known by then: two people of a circle who change on one day were changed. Person, circle and handset
-    are the same, and yet nobody left.
+    number's own last day, both known by then. Person, circle and handset are the same, and yet nobody left. Two alone may have gone over
+    together of their own will: three at least make a firm.
 
     Args:
         pairs: candidates that fit (``with_old_use``).
@@ -123,7 +124,11 @@ def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFr
     use = own.select(F.col("user_id").alias("peer_id"), "day")
     used = beside.join(use, on="peer_id", how="inner").where("day >= old_last_on AND day <= known_on")
     last = used.groupBy(*PAIR, "old_last_on", "peer_id").agg(F.max("day").alias("last_on")).where("last_on = old_last_on")
-    return last.select("user_id", "stage_days").distinct()
+    moved = last.select("user_id", "stage_days").distinct()
+    theirs = moved.withColumnRenamed("user_id", "peer_id")
+    ties = met.join(moved, on=ASKED, how="left_semi").join(theirs, on=["peer_id", "stage_days"], how="left_semi")
+    between = ties.groupBy(*ASKED).agg(F.collect_set("peer_id").alias("others")).where("size(others) >= 2")
+    return between.select("stage_days", F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")).distinct()
 
 
 def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:

@@ -10,12 +10,11 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.reentry import candidates, evidence, joiners, renumbered
+from churnlake.reentry.evidence import ASKED
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES
 from churnlake.tables.reference import SUBSCRIBERS
-
-ASKED = ["user_id", "stage_days"]
 
 
 @dataclass(frozen=True)
