@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score
 from churnlake.core.settings import load
 from churnlake.evaluate.reentry import calibration_error
 from churnlake.reentry import learning
+from churnlake.reentry.learning import LEARNT
 from churnlake.reentry.odds import INTERCEPT, MEASURES, comparisons
 from churnlake.settings import Settings
 
@@ -25,10 +26,14 @@ def drawn(joiners: int = JOINERS, seed: int = 3) -> tuple[pd.DataFrame, Array]:
     rng = np.random.default_rng(seed)
     users = np.repeat(np.arange(joiners), CANDIDATES)
     is_right = (rng.random(joiners) < BACK)[users] & (np.tile(np.arange(CANDIDATES), joiners) == 0)
-    measures = rng.normal(size=(len(users), len(MEASURES))) + is_right[:, None] * STEPS
+    measures = rng.normal(size=(len(users), len(LEARNT))) + is_right[:, None] * STEPS
     same = rng.random(len(users)) < np.where(is_right, 0.6, 0.01)
-    pairs = pd.DataFrame(measures, columns=list(MEASURES)).assign(
-        user_id=users, stage_days=60, old_user_id=rng.permutation(len(users)), start=measures[:, 0] * 1.5 - 5.0
+    pairs = pd.DataFrame(measures, columns=list(LEARNT)).assign(
+        **dict.fromkeys(set(MEASURES) - set(LEARNT), 0.0),
+        user_id=users,
+        stage_days=60,
+        old_user_id=rng.permutation(len(users)),
+        start=measures[:, 0] * 1.5 - 5.0,
     )
     pairs["kind"] = np.where(~is_right & (rng.random(len(users)) < 0.33), "kept", "full")
     for name in comparisons(SETTINGS):
@@ -46,7 +51,7 @@ def test_pairs_of_a_known_rule_are_found_again() -> None:
     pairs, is_right = drawn()
     weights, joiners = learning.learn(pairs, SETTINGS)[60]
     assert joiners == JOINERS
-    for name, slope in zip(MEASURES, STEPS, strict=True):
+    for name, slope in zip(LEARNT, STEPS, strict=True):
         assert weights[name]["each"] == pytest.approx(slope, abs=0.4), name
     told = weights["place"]
     assert told["most"] - told["few"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
@@ -54,7 +59,7 @@ def test_pairs_of_a_known_rule_are_found_again() -> None:
     assert found.sum() == pytest.approx(is_right.sum(), rel=0.05)
     assert calibration_error(found, is_right) < 0.01
     # by the rule itself
-    best = pairs[list(MEASURES)].to_numpy() @ STEPS + np.where(pairs["place"] == "few", -4.5, 0.0)
+    best = pairs[list(LEARNT)].to_numpy() @ STEPS + np.where(pairs["place"] == "few", -4.5, 0.0)
     best[pairs["kind"] == "kept"] = -30
     assert average_precision_score(is_right, found) > average_precision_score(is_right, best) - 0.01
 
@@ -63,7 +68,7 @@ def test_weights_do_not_hang_on_the_start() -> None:
     pairs, _ = drawn()
     weights, _ = learning.learn(pairs, SETTINGS)[60]
     again, _ = learning.learn(pairs.assign(start=pairs["start"] * 0.5 - 1.0), SETTINGS)[60]
-    for name in MEASURES:
+    for name in LEARNT:
         assert again[name]["each"] == pytest.approx(weights[name]["each"], abs=0.02)
 
 
@@ -104,12 +109,13 @@ def test_friends_do_not_teach_that_being_in_touch_makes_a_match() -> None:
     rng = np.random.default_rng(9)
     # every tenth stranger is a friend: as like as a match, and in touch with the old number, as hardly any match is
     friend = ~is_right & (rng.random(len(pairs)) < 0.1)
-    pairs.loc[friend, list(MEASURES)] += STEPS * 0.8
+    pairs.loc[friend, list(LEARNT)] += STEPS * 0.8
     pairs["start"] = pairs["circle_score"] * 1.5 - 5.0
     pairs["talk"] = np.where(friend & (rng.random(len(pairs)) < 0.7), "in touch", "none")
     weights, _ = learning.learn(pairs, SETTINGS)[60]
     assert weights["talk"] == SETTINGS.start["talk"]
     assert weights["handset"] == SETTINGS.start["handset"]
+    assert weights["new_elsewhere"] == SETTINGS.start["new_elsewhere"]
     found = probabilities(pairs, weights)
     told = (pairs["talk"] == "in touch").to_numpy()
     assert found[told].mean() < 0.01

@@ -13,7 +13,7 @@ from churnlake.core.frames import frame_of
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.reentry import candidates, evidence, joiners, odds, renumbered
+from churnlake.reentry import candidates, elsewhere, evidence, joiners, odds, renumbered
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
@@ -193,6 +193,47 @@ def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark:
     asked = met.withColumn("as_of", F.expr(candidates.AS_OF))
     assert [r.user_id for r in renumbered.affected(asked, linked).collect()] == [50]
     assert renumbered.affected(asked.where("peer_id IN (94, 95)"), linked).isEmpty()
+
+
+def test_numbers_of_other_networks_that_the_two_could_be_instead(spark: SparkSession) -> None:
+    """50 met 1 to 4 since 1 March; 7, silent since 20 February, had met 1, 2, 3 and 9."""
+    met = units(
+        spark, ", peer_id bigint, contacts bigint", *[{"peer_id": p, "contacts": c} for p, c in [(1, 4), (2, 3), (3, 2), (4, 1)]]
+    )
+    extra = ", old_user_id bigint, old_last_on date, kind string"
+    pairs = units(
+        spark,
+        extra,
+        *[
+            {"user_id": u, "old_user_id": o, "old_last_on": d, "kind": k}
+            for u, o, d, k in [(50, 7, on(2, 20), "full"), (50, 8, on(4, 30), "kept"), (51, 7, on(2, 20), "full")]
+        ],
+    )
+    circles = frame_of(
+        spark,
+        StructType.fromDDL("as_of date, old_user_id bigint, peer_id bigint, share double"),
+        [
+            {"as_of": on(4, 1), "old_user_id": o, "peer_id": p, "share": n}
+            for o in (7, 8)
+            for p, n in [(1, 0.4), (2, 0.3), (3, 0.2), (9, 0.1)]
+        ],
+    )
+    away = [
+        # 101 was met by three of 50's circle and by one more, and by nobody since
+        (1, on(1, 10), 101), (2, on(2, 10), 101), (3, on(2, 27), 101), (5, on(1, 9), 101),
+        # 102 by all four, and still is; 103 by one alone; 104 is on our own network
+        (5, on(1, 2), 102), *[(u, on(2, 10), 102) for u in (1, 2, 3, 4)], (6, on(4, 1), 102), (1, on(2, 1), 103), (1, on(2, 2), 104), (2, on(2, 2), 104),
+        # 201 is met since 22 February by two of 7's circle; 202 was known to somebody before; 203 comes later than can be known
+        (2, on(2, 22), 201), (9, on(3, 2), 201), (2, on(2, 23), 202), (1, on(2, 23), 202), (5, on(1, 1), 202), (1, on(5, 2), 203), (2, on(5, 2), 203),
+    ]  # fmt: skip
+    edges = rows(
+        spark, EDGES,
+        *[{"user_id": u, "day": d, "peer_id": n, "peer_network": "own" if n == 104 else "unicom_gsm", "voice_out_calls": 1} for u, d, n in away],
+    )  # fmt: skip
+    found = elsewhere.with_elsewhere(pairs, met, circles, edges, SETTINGS).collect()
+    told = {(r.user_id, r.old_user_id): (r.new_elsewhere, r.old_elsewhere) for r in found}
+    new, old = pytest.approx(0.9 * math.sqrt(3 / 4), abs=1e-6), pytest.approx(0.4, abs=1e-6)
+    assert told == {(50, 7): (new, old), (50, 8): (new, 0.0), (51, 7): (0.0, old)}
 
 
 def test_only_what_is_beyond_doubt_is_a_link(spark: SparkSession) -> None:

@@ -16,7 +16,7 @@ from churnlake.reentry.learning import exclusive
 
 EVIDENCE = (
     "circle_score", "hellinger", "new_found", "old_found", "top_found", "ties_apart", "still_met", "shared_peers", "old_peers", "gap_days",
-    "level_share", "has_same_imei", "imei_users", "talked",
+    "level_share", "has_same_imei", "imei_users", "talked", "new_elsewhere", "old_elsewhere",
 )  # fmt: skip
 RIVALS = ("circle_score", "hellinger")
 FOLDS, SEED = 5, 2005

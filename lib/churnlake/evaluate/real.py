@@ -162,7 +162,9 @@ def _told(lake: Lake, halves: Halves, peers: DataFrame, settings: Settings) -> p
     )
     alike = evidence.with_likeness(pairs.drop("circle_score"), told, old, how)
     known = lake.checkpoint(alike.withColumn("known_on", F.lit(halves.last)))
-    fit = evidence.with_old_use(known, halves.own, how).withColumn("place_overlap", F.lit(None).cast("double"))
+    # of places and of other networks the studies tell nothing
+    unknown = {name: F.lit(None).cast("double") for name in ("place_overlap", "new_elsewhere", "old_elsewhere")}
+    fit = evidence.with_old_use(known, halves.own, how).withColumns(unknown)
     return learning.told(evidence.with_talk(fit, told.withColumn("known_on", F.lit(halves.last)), halves.edges), how)
 
 

@@ -37,9 +37,12 @@ LEAST_NONE = 0.01
 """Share of joiners who are nobody's successor, at least."""
 KEPT_TELLS_NOT = ("still_met",)
 """Measures that an old number used on as before has by being used."""
-GIVEN = ("talk", "handset")
-"""Comparisons that keep the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
-in touch makes a match; and what a handset tells is known beforehand, and holds what is learnt of circles to the truth."""
+GIVEN = ("talk", "handset", "new_elsewhere", "old_elsewhere")
+"""What keeps the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
+in touch makes a match; so would friends who came from another network. What a handset tells is known beforehand, and holds what is learnt of
+circles to the truth."""
+LEARNT = tuple(name for name in MEASURES if name not in GIVEN)
+"""Measures whose weights are learnt."""
 Array = npt.NDArray[np.float64]
 
 
@@ -119,7 +122,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         before, match = match, _exclusive(score, users, old_users)
         if np.abs(match - before).max() < SETTLED:
             break
-    if slopes[list(MEASURES).index("circle_score")] <= 0:  # the two classes are not what they are to be
+    if slopes[LEARNT.index("circle_score")] <= 0:  # the two classes are not what they are to be
         return None
     known = (final["kind"] != "kept").to_numpy()
     for _ in range(REGRESSIONS):
@@ -153,13 +156,13 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     """
     kept = (pairs["kind"] == "kept").to_numpy()
     _, middle, scale = _standardised(pairs[~kept])
-    whole = (pairs[list(MEASURES)].to_numpy(float) - middle) / scale
+    whole = (pairs[list(LEARNT)].to_numpy(float) - middle) / scale
     columns, levels_of = [whole], {}
     for name in _learnable(settings):
         levels = levels_of[name] = sorted(pairs.loc[~kept, name].unique())
         columns.append((pairs[name].to_numpy()[:, None] == np.array(levels, dtype=object)[None, :]).astype(float))
     design = np.concatenate(columns, axis=1)
-    masked = [*(list(MEASURES).index(name) for name in KEPT_TELLS_NOT), *range(len(MEASURES), design.shape[1])]
+    masked = [*(LEARNT.index(name) for name in KEPT_TELLS_NOT), *range(len(LEARNT), design.shape[1])]
     # what a kept number does not tell is taken from others that are no match
     others = (1 - match[~kept]) / (1 - match[~kept]).sum()
     drawn = np.random.default_rng(SEED).choice(int((~kept).sum()), size=int(kept.sum()), p=others)
@@ -171,11 +174,11 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
     none = (1 - open_pairs).sum()
     constant += float(np.log((none + worth[kept].sum()) / none))
     constant += float(np.log((1 - open_pairs.mean()) / max(1 - open_pairs.sum() / joiners, LEAST_NONE)))
-    by_measure = slopes[: len(MEASURES)] / scale
+    by_measure = slopes[: len(LEARNT)] / scale
     learnt: dict[str, dict[str, float]] = {INTERCEPT: {EACH: _rounded(constant - float(by_measure @ middle))}}
-    learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(MEASURES, by_measure, strict=True)}
+    learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(LEARNT, by_measure, strict=True)}
     learnt |= {name: dict(settings.start[name]) for name in GIVEN if name in settings.start}
-    place = len(MEASURES)
+    place = len(LEARNT)
     for name, levels in levels_of.items():
         learnt[name] = {str(level): _rounded(slopes[place + at]) for at, level in enumerate(levels)}
         place += len(levels)
@@ -188,7 +191,7 @@ def _learnable(settings: ReentrySettings) -> list[str]:
 
 def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
     """The measures with mean 0 and variance 1, and their means and deviations; 1 where a measure is the same everywhere."""
-    raw = pairs[list(MEASURES)].to_numpy(float)
+    raw = pairs[list(LEARNT)].to_numpy(float)
     middle, spread = raw.mean(axis=0), raw.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     return (raw - middle) / scale, middle, scale
@@ -198,7 +201,11 @@ def _given(pairs: pd.DataFrame, settings: ReentrySettings) -> Array:
     """What is not learnt of each pair's log-odds."""
     found = np.zeros(len(pairs))
     for name in GIVEN:
-        found += pairs[name].map(settings.start.get(name, {})).fillna(0.0).to_numpy(float)
+        levels = settings.start.get(name, {})
+        if name in MEASURES:
+            found += pairs[name].to_numpy(float) * levels.get(EACH, 0.0)
+        else:
+            found += pairs[name].map(levels).fillna(0.0).to_numpy(float)
     return found
 
 

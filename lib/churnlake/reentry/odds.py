@@ -26,6 +26,8 @@ MEASURES = {
     "old_found": "old_found",
     "ties_apart": "ties_apart",
     "still_met": "still_met",
+    "new_elsewhere": "coalesce(new_elsewhere, 0D)",
+    "old_elsewhere": "coalesce(old_elsewhere, 0D)",
     "shared": "ln(1 + shared_peers)",
     "old_circle": "ln(1 + old_peers)",
 }

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.reentry import candidates, evidence, joiners, renumbered
+from churnlake.reentry import candidates, elsewhere, evidence, joiners, renumbered
 from churnlake.reentry.evidence import ASKED
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
@@ -59,7 +59,7 @@ def weigh(
     found, fit, told, old = _candidates(due, met, own, tables, settings, checkpoint, None)
     together = checkpoint(evidence.moved_together(fit, met, old, new, own))
     fit = fit.join(together, on=ASKED, how="left_anti")
-    first = checkpoint(_evidence(fit, told, old, tables, settings, checkpoint, None))
+    first = checkpoint(_evidence(fit, met, told, old, tables, settings, checkpoint, None))
     links = checkpoint(renumbered.links(first, settings))
 
     linked = checkpoint(known_links(links))
@@ -67,7 +67,7 @@ def weigh(
     again = checkpoint(renumbered.affected(asked, linked))
     due, met_again = (frame.join(again, on=ASKED, how="left_semi") for frame in (due, met))
     _, fit, told, old = _candidates(due, met_again, own, tables, settings, checkpoint, linked)
-    second = _evidence(fit, told, old, tables, settings, checkpoint, linked)
+    second = _evidence(fit, met_again, told, old, tables, settings, checkpoint, linked)
     pairs = first.join(again, on=ASKED, how="left_anti").unionByName(second)
     return Weighed(met, together, found, links, pairs)
 
@@ -93,6 +93,7 @@ def _candidates(
 
 def _evidence(
     fit: DataFrame,
+    met: DataFrame,
     told: DataFrame,
     old: DataFrame,
     tables: Mapping[Table, DataFrame],
@@ -102,4 +103,5 @@ def _evidence(
 ) -> DataFrame:
     """The candidates that fit with the evidence that is left to gather."""
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
-    return evidence.with_talk(evidence.with_places(alike, tables[PLACES]), told, tables[EDGES], linked)
+    beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, tables[EDGES], settings))
+    return evidence.with_talk(evidence.with_places(beside, tables[PLACES]), told, tables[EDGES], linked)

@@ -1,0 +1,84 @@
+"""Numbers of other networks that a joiner had before, or that somebody who left has now: who else the two could be.
+
+Such a number is known by whom of our users it is in touch with. Where it appears as an old number falls silent, among the circle of that, its
+owner went over to another network, and is no joiner of ours; where it falls silent as a joiner begins, that is who the joiner was.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.reentry import candidates
+from churnlake.reentry.candidates import UNIT
+from churnlake.reentry.settings import ReentrySettings
+
+HELD = ["old_user_id", "as_of", "old_last_on", "known_on"]
+"""What names an old user as known then."""
+LEAST = 2
+"""People of a circle who meet a number, or it says nothing of the circle."""
+
+
+def with_elsewhere(pairs: DataFrame, met: DataFrame, old: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """The pairs with ``new_elsewhere`` and ``old_elsewhere``: how like the new and the old circle the best number of another network is.
+
+    The share of the circle that is in touch with the number, by strength, times the root of the share of the number's users who are of the
+    circle. A number counts beside a joiner if nobody met it later than ``elsewhere_days`` after the join, and beside an old user
+    if nobody had met it before ``elsewhere_days`` to its last own event; 0 where there is none.
+
+    Args:
+        pairs: candidates with ``old_last_on`` and ``kind`` (evidence.with_old_use).
+        met: the joiners' circles (joiners.circles).
+        old: the old circles (candidates.newest).
+        edges: daily edges of the days looked at.
+        settings: limits.
+    """
+    away = edges.where("peer_network <> 'own'").select(F.col("user_id").alias("met_by"), "day", F.col("peer_id").alias("number"))
+    new = _new_elsewhere(pairs, met, away, settings)
+    known = pairs.withColumn("as_of", F.expr(candidates.AS_OF))
+    gone = _old_elsewhere(known.where("kind <> 'kept'").select(*HELD).distinct(), old, away, settings)
+    found = known.join(new, on=UNIT, how="left").join(gone, on=HELD, how="left").drop("as_of")
+    return found.na.fill(0.0, ["new_elsewhere", "old_elsewhere"])
+
+
+def _new_elsewhere(pairs: DataFrame, met: DataFrame, away: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner and stage with such a number: new_elsewhere."""
+    asked = pairs.select(*UNIT).distinct()
+    whole = met.groupBy(*UNIT).agg(F.sum("contacts").alias("whole"))
+    circle = met.join(asked, on=UNIT, how="left_semi").join(whole, on=UNIT, how="inner")
+    circle = circle.select(*UNIT, "peer_id", F.expr("contacts / whole").alias("share"))
+    near = f"day >= date_sub(joined_on, {settings.circle_days}) AND day <= date_add(joined_on, {settings.elsewhere_days}) AND day <= known_on"
+    numbers = _numbers(circle, away, UNIT, near)
+    later = f"day > date_add(joined_on, {settings.elsewhere_days})"
+    return _best(numbers, away, UNIT, f"day >= date_sub(joined_on, {settings.circle_days})", near, later, "new_elsewhere")
+
+
+def _old_elsewhere(held: DataFrame, old: DataFrame, away: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per old user, as known then, with such a number: old_elsewhere."""
+    circle = held.join(old.select("as_of", "old_user_id", "peer_id", "share"), on=["as_of", "old_user_id"], how="inner")
+    since = f"date_sub(old_last_on, {settings.elsewhere_days})"
+    numbers = _numbers(circle, away, HELD, f"day > {since} AND day <= known_on")
+    before = f"day <= {since}"
+    looks_back = f"day >= date_sub(old_last_on, {settings.circle_days})"
+    return _best(numbers, away, HELD, looks_back, f"day > {since}", before, "old_elsewhere")
+
+
+def _numbers(circle: DataFrame, away: DataFrame, who: list[str], when: str) -> DataFrame:
+    """One row per circle and number that some of it met then: ``share`` of the circle and ``members`` who did."""
+    theirs = circle.join(away.withColumnRenamed("met_by", "peer_id"), on="peer_id", how="inner").where(when)
+    each = theirs.groupBy(*who, "number", "peer_id").agg(F.max("share").alias("share"))
+    told = each.groupBy(*who, "number").agg(F.sum("share").alias("share"), F.count("*").alias("members"))
+    return told.where(f"members >= {LEAST}")
+
+
+def _best(numbers: DataFrame, away: DataFrame, who: list[str], looks: str, when: str, otherwise: str, name: str) -> DataFrame:
+    """One row per circle with a number that was in use only then: how like it the best is."""
+    used = numbers.join(away, on="number", how="inner").where(f"({looks}) AND day <= known_on")
+    told = used.groupBy(*who, "number").agg(
+        F.any_value("share").alias("share"),
+        F.any_value("members").alias("members"),
+        F.expr(f"count(DISTINCT if({when}, met_by, null))").alias("users"),
+        F.expr(f"max({otherwise})").alias("is_otherwise"),
+    )
+    alike = F.expr("round(max(least(share, 1D) * sqrt(members / users)), 6)").alias(name)
+    return told.where("NOT is_otherwise").groupBy(*who).agg(alike)
