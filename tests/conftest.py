@@ -58,11 +58,26 @@ def data() -> Path:
     return DATA
 
 
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""For tables so small code costs more to write and to compile than it saves: a quarter of the processor time."""
+
+
+@pytest.fixture(scope="module")
+def generated(spark: SparkSession) -> Iterator[None]:
+    """Plans are written as code for the tests of this file, as on real data."""
+    spark.conf.set("spark.sql.codegen.wholeStage", "true")
+    spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK")
+    yield
+    for key, value in INTERPRETED.items():
+        spark.conf.set(key, value)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one session of the test run."""
     settings = load(Settings, "local").spark
-    settings = settings.model_copy(update={"master": "local[2]", "shuffle_partitions": 2, "driver_memory": "3g"})
+    quick = {"master": "local[2]", "shuffle_partitions": 2, "driver_memory": "3g", "java_options": "-XX:TieredStopAtLevel=1"}
+    settings = settings.model_copy(update={**quick, "conf": {**settings.conf, **INTERPRETED}})
     session, _ = get_session(settings, tmp_path_factory.mktemp("logs"))
     yield session
     session.stop()

@@ -156,7 +156,7 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Both:
+def both(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, generated: None) -> Both:
     dice, home, settings = random.Random(20050531), tmp_path_factory.mktemp("both"), load(Settings, "local")
     jit.watch(spark)
 
