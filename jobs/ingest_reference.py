@@ -12,6 +12,7 @@ from churnlake.tables.raw import (
     RAW_BILLS,
     RAW_CELLS,
     RAW_HANDSETS,
+    RAW_JOINING_REVIEWS,
     RAW_OPT_OUTS,
     RAW_PLANS,
     RAW_RECHARGES,
@@ -24,6 +25,7 @@ from churnlake.tables.reference import (
     BILLS,
     CELLS,
     HANDSETS,
+    JOINING_REVIEWS,
     LIVES,
     OPT_OUTS,
     PLANS,
@@ -39,7 +41,8 @@ FEEDS = (
     (RAW_SUBSCRIBERS, SUBSCRIBERS, reference.subscribers), (RAW_PLANS, PLANS, reference.plans), (RAW_BILLS, BILLS, reference.bills),
     (RAW_RECHARGES, RECHARGES, reference.recharges), (RAW_SUBSCRIPTIONS, SUBSCRIPTIONS, reference.subscriptions),
     (RAW_TOUCHES, TOUCHES, reference.touches), (RAW_ANSWERS, ANSWERS, reference.answers),
-    (RAW_OPT_OUTS, OPT_OUTS, reference.opt_outs), (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
+    (RAW_OPT_OUTS, OPT_OUTS, reference.opt_outs), (RAW_JOINING_REVIEWS, JOINING_REVIEWS, reference.joining_reviews),
+    (RAW_HANDSETS, HANDSETS, reference.handsets), (RAW_CELLS, CELLS, reference.cells),
 )  # fmt: skip
 
 

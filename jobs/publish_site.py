@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry, churn, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: overview, re-entry, joining check, churn, indicators, quality, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -17,13 +17,29 @@ from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
+from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
-SHOWN = (*RECORDS, USAGE, JOINERS, MATCHES, LEAVINGS, *UNDERSTOOD, MODELS, CHURN_SCORES, LISTS, OPT_OUTS, CHECKS, SCORES)
+AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)
+SHOWN = (
+    *RECORDS,
+    USAGE,
+    JOINERS,
+    MATCHES,
+    *AT_THE_COUNTER,
+    LEAVINGS,
+    *UNDERSTOOD,
+    MODELS,
+    CHURN_SCORES,
+    LISTS,
+    OPT_OUTS,
+    CHECKS,
+    SCORES,
+)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))

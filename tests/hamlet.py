@@ -25,7 +25,12 @@ FEEDS = {
     "subscribers": "user_id: user\n    number: number\n    valid_from: {column: since, zone: Asia/Shanghai}\n    "
     "valid_to: {column: until, zone: Asia/Shanghai}\n    joined_on: joined\n    imsi: imsi\n    document: document",
     "opt_outs": "user_id: user\n    chosen_on: 'on'\n    choice: choice",
+    "activations": "activation_id: id\n    activated_at: {column: time, zone: Asia/Shanghai}\n    user_id: user\n    number: number\n    "
+    "document: document\n    stated_number: old\n    dealer_id: dealer\n    plan_id: plan\n    brand: brand\n    wants_new_number: wants\n    "
+    "reason: reason\n    bonus_yuan: bonus",
+    "joining_reviews": "activation_id: id\n    decided_on: 'on'\n    decision: decision\n    reviewer: who",
 }
+ACTIVATIONS = "id,time,user,number,document,old,dealer,plan,brand,wants,reason,bonus"
 
 
 @dataclass

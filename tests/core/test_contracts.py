@@ -293,8 +293,8 @@ def test_ledger_columns_are_in_the_ddl_of_a_ledger_only() -> None:
 
 @pytest.mark.parametrize("table", [t for t in TABLES if t.stored], ids=lambda t: t.name)
 def test_every_column_made_with_the_pseudonym_key_says_so(table: Table) -> None:
-    # keys worked out from an operator's plain id of a recharge, touch or answer hide nobody
-    plain = {"recharge_key", "touch_key", "answer_key"}
+    # keys worked out from an operator's plain id of a recharge, touch, answer or activation hide nobody
+    plain = {"recharge_key", "touch_key", "answer_key", "activation_key"}
     named = {c.name for c in table.columns if c.type == LONG and c.name.endswith(("_key", "user_id", "peer_id", "person_id"))}
     assert {c.name for c in table.pseudonyms if c.pseudonym != CIPHER} == named - plain
     assert ("raw_text" in [c.name for c in table.pseudonyms]) == table.ledger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -173,6 +174,46 @@ def made_up() -> SiteData:
             [{"bin": b, "kind": k, "rows": max(1, 14 - abs(b) // 9)} for b in range(-40, 100, 10) for k in ("full", "partial")]
         ),
         cases=pd.DataFrame(cases),
+        joining_verdicts=pd.DataFrame(
+            [
+                {"month": m, "verdict": v, "named_by": w, "users": n + m.month}
+                for m in MONTHS
+                for v, w, n in (
+                    ("known", "document", 21),
+                    ("known", "number", 12),
+                    ("several", None, 11),
+                    ("new", None, 40),
+                    ("untold", None, 160),
+                    ("contradicted", None, 1),
+                )
+            ]
+        ),
+        joining_outcomes=pd.DataFrame(
+            [
+                {"stage_days": s, "verdict": v, "named_by": w, "outcome": o, "users": n + s // 10}
+                for s in (0, 3, 7, 30, 60)
+                for v, w, o, n in (
+                    ("known", "document", "same", 60),
+                    ("known", "document", "nobody", 30),
+                    ("known", "number", "same", 41),
+                    ("known", "number", "other", 9),
+                    ("known", "both", "same", 20),
+                    ("known", "both", "nobody", 3),
+                    ("known", "document", "too_little", 14),
+                    ("new", None, "found", 33),
+                )
+            ]
+        ),
+        joining_reminders=pd.DataFrame(
+            [
+                {"reminder": r, "users": n}
+                for r, n in (("brand_change", 31), ("number_choice", 88), ("sim_replacement", 4), ("none", 800))
+            ]
+        ),
+        joining_bonuses=pd.DataFrame(
+            [{"state": s, "users": n, "yuan": 75.0 * n} for s, n in (("to_review", 70), ("withheld", 22), ("paid", 15))]
+        ),
+        joining_delays=pd.DataFrame([{"seconds": [4.2, 9.8], "files": 26}]),
         leavings=pd.DataFrame(
             [
                 {"month": m, "kind": k, "brand": b, "users": 9 + m.month, "returned": 4}
@@ -359,6 +400,23 @@ def test_pages_of_an_empty_lake_say_what_is_missing_and_who_makes_it() -> None:
     assert "quality.checks has not been written. check_quality makes it." in made["quality.html"]
     assert "features.selection has not been written. select_indicators makes it." in made["indicators.html"]
     assert "What the operator" in made["index.html"]
+    assert "reentry.joining_checks has not been written." in made["joining.html"]
+
+
+def test_the_joining_page_tells_how_often_the_check_was_right_and_hides_small_cells() -> None:
+    data = made_up()
+    page = pages(data)["joining.html"]
+    # day 60: 139 of 199 confirmed; interval as scipy.stats.binomtest(139, 199).proportion_ci(method="wilson") gives it
+    assert "69.8 %" in page
+    assert "63.1 % to 75.8 %" in page
+    assert "4.2 s" in page
+    assert "19 in 20 within 9.8 s" in page
+    small = pages(replace(data, least=10))["joining.html"]
+    assert ">4<" in page
+    assert ">4<" not in small, "four customers told of a SIM"
+    assert ">31<" not in small, "nor the next, from which they could be had"
+    assert "hidden" in small
+    assert "1,200 joined whom" not in small
 
 
 def test_tables_without_rows_are_said_to_be_empty() -> None:

@@ -33,8 +33,9 @@ from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
+from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
 from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
-from churnlake.tables.reference import LIVES, OPT_OUTS, OPTED_OUT, REFERENCE
+from churnlake.tables.reference import ACTIVATIONS, JOINING_REVIEWS, LIVES, OPT_OUTS, OPTED_OUT, REFERENCE
 
 LINEAGE = Lineage.of_package()
 
@@ -51,7 +52,7 @@ def test_every_line_of_every_file_is_good_bad_or_a_duplicate(spark: SparkSession
     # files without a line may be the same byte for byte
     files = {r.file_id: r.path for r in registered if r.lines}
     found: Counter[str] = Counter()
-    for table in (table for table in (*RECORDS, *REFERENCE) if lake.has(table)):
+    for table in (table for table in (*RECORDS, *REFERENCE, ACTIVATIONS) if lake.has(table)):
         for row in lake.ledger(table).groupBy("file_id").count().collect():
             found[files[row["file_id"]]] += row["count"]
     assert dict(found) == {path: n for path, n in lines.items() if n}
@@ -139,6 +140,10 @@ def test_every_user_of_daily_tables_is_a_life_and_keys_are_unique(spark: SparkSe
         PERSONS,
         SCORES,
         LISTS,
+        JOINING_CHECKS,
+        COUNTER_REMINDERS,
+        JOINING_FOLLOW_UPS,
+        BONUS_REVIEWS,
     ):
         assert lake.read(table).groupBy(*table.key).count().where("count > 1").isEmpty(), table.name
 
@@ -191,6 +196,38 @@ def test_scope_has_every_joiner_once_a_stage(spark: SparkSession, city: City) ->
         .join(lake.read(JOINERS).where("scope = 'scored'"), on=["user_id", "stage_days"], how="left_anti")
         .isEmpty()
     )
+
+
+def test_every_activation_is_checked_once_and_the_counter_knows_customers_better_than_chance(
+    spark: SparkSession, city: City
+) -> None:
+    lake = city.lake(spark)
+    checks = lake.read(JOINING_CHECKS)
+    activations = lake.read(ACTIVATIONS)
+    assert checks.count() == activations.count() == lake.read(COUNTER_REMINDERS).count() > 50
+    assert checks.join(activations, on="activation_key", how="left_anti").isEmpty()
+    key = Key.load(spark, city.settings.store.key_file, True)
+    users = spark.read.parquet(f"{city.settings.city.truth}/users")
+    person = users.select(key.pseudonym(F.col("user_id"), "user").alias("user_id"), "person_id")
+    before = person.withColumnsRenamed({"user_id": "old_user_id", "person_id": "old_person_id"})
+    named = checks.where("verdict = 'known'").join(person, on="user_id", how="inner").join(before, on="old_user_id", how="inner")
+    found = named.agg(
+        F.count("*").alias("known"), F.count_if(F.col("person_id") == F.col("old_person_id")).alias("right")
+    ).first()
+    assert found is not None
+    assert found["known"] >= 5
+    # some show a relative's document
+    assert found["right"] >= found["known"] / 2, found
+    # a later stage speaks of who was checked, and of nobody else; a person alone decides on bonuses
+    followed = lake.read(JOINING_FOLLOW_UPS)
+    assert followed.join(checks, on=["activation_key", "user_id", "verdict"], how="left_anti").isEmpty()
+    assert {row["stage_days"] for row in followed.select("stage_days").distinct().collect()} == set(city.settings.reentry.stages)
+    bonuses = lake.read(BONUS_REVIEWS)
+    decided = bonuses.where("state <> 'to_review'")
+    assert decided.join(
+        lake.read(JOINING_REVIEWS), on=["activation_key", "decided_on", "reviewer_key"], how="left_anti"
+    ).isEmpty()
+    assert not bonuses.where("state = 'to_review'").isEmpty()
 
 
 def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, city: City) -> None:
@@ -266,7 +303,7 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
-    for name in ("index", "reentry", "churn", "indicators", "quality", "dictionary", "lineage"):
+    for name in ("index", "reentry", "joining", "churn", "indicators", "quality", "dictionary", "lineage"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
         assert "Nothing to show yet" not in text, name

@@ -97,6 +97,18 @@ def test_each_feed_file_names_columns_that_are_delivered(made: tuple[Path, dict[
     assert made[1][feed] > 0
 
 
+def test_what_is_sold_is_told_alike_at_the_counter_and_in_the_register(
+    spark: SparkSession, tiny: CityScenario, made: tuple[Path, dict[str, int]]
+) -> None:
+    same = ("MSISDN", "ID_CARD", "BRAND_CODE", "PLAN_CODE", "CHANNEL", "DEALER", "BRANCH", "BONUS_FEN")
+    sold = _read(spark, made[0], "activations")
+    begun = _read(spark, made[0], "subscribers").where(f"OPEN_DATE > '{tiny.first_day:%Y%m%d}'")
+    begun = begun.select("USER_ID", "OPEN_DATE", *same).distinct()
+    assert sold.count() == begun.select("USER_ID").distinct().count() > 50
+    told = sold.withColumn("OPEN_DATE", F.substring("ACT_TIME", 1, 8)).select("USER_ID", "OPEN_DATE", *same)
+    assert told.exceptAll(begun).isEmpty()
+
+
 def test_an_on_net_call_is_two_records_of_the_same_moment(spark: SparkSession, made: tuple[Path, dict[str, int]]) -> None:
     voice = _read(spark, made[0], "voice").selectExpr(
         "right(MSISDN, 11) as own", "right(OPP_NUMBER, 11) as peer", "START_TIME", "CALL_TYPE", "DURATION"

@@ -16,6 +16,7 @@ from churnlake.city import (
     campaigns,
     ceiling,
     circles,
+    counter,
     discontent,
     edges,
     events,
@@ -240,6 +241,9 @@ def _registers(
     due["recharges"] = (money.recharge_file(cards, scenario), days)
     if scenario.services:
         due["subscriptions"] = (services.file(taken, scenario), always)
+    if scenario.counter is not None:
+        due["activations"] = (counter.activations(lives, scenario, scenario.counter, dice), days)
+        due["joining_reviews"] = (counter.reviews(lives, scenario, scenario.counter, dice), days)
     if survey.held(scenario):
         due["answers"] = (survey.answers(lives, scenario, dice), survey.deliveries(scenario))
     return _register_files(due, scenario, landing), market

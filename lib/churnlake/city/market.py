@@ -1,4 +1,4 @@
-"""What a scenario file says of the market of a city: plans and prices, services, campaigns, surveys."""
+"""What a scenario file says of the market of a city: plans and prices, services, campaigns, surveys, what is said at the counter."""
 
 from __future__ import annotations
 
@@ -133,3 +133,30 @@ class Survey(Model):
     motive_truth: Share
     satisfied: Marks
     discontented: Marks
+
+
+class Counter(Model):
+    """What those who join say at the counter.
+
+    Of those who were with us before, ``states_number`` say which number they have or had, by why they take another (``others``: any
+    reason not named, or none). ``wrong_number`` of these name one that is somebody else's, ``badly_written`` is written down with a
+    digit lost; ``stranger_states`` of those who come for the first time name a number too, a neighbour's. ``tells_reason`` tell a
+    reason, ``reason_truth`` of these their own. Another number is what ``wants_other`` ask for of all, and those who come for it.
+    Of bonuses given to who shows the document of a number held before ``reviewed`` are looked at by a person, who withholds ``withheld``.
+    """
+
+    states_number: dict[str, Share]
+    wrong_number: Share
+    badly_written: Share
+    stranger_states: Share
+    tells_reason: Share
+    reason_truth: Share
+    wants_other: Share
+    reviewed: Share
+    withheld: Share
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Counter:
+        if "others" not in self.states_number:
+            raise ValueError("states_number must say the share of others")
+        return self

@@ -51,14 +51,9 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         f"cast(if({prepaid(scenario)} or {orders}, 99999, coalesce({stopped(scenario, dice)}, 99999)) as int) as stopped",
     )
     due = habits.told(known, scenario, "from_day", "stopped", "closed")
-    is_new = "origin <> 'start'"
-    # fleas have found a bonus of two months; they and farmed cards come from a few dealers
+    # fleas have found a bonus of two months
     term = "if(abnormal in ('flea', 'farmed'), 60, 180)"
-    dealer = (
-        f"case when decoy = 'farmed' then {DEALERS} + dealer when abnormal = 'flea' or motive = 'dealer' then "
-        f"{dice.below(3, 'flea dealer', 'person_id')} else {dice.below(DEALERS, 'dealer', *key)} end"
-    )
-    bonus = f"{is_new} and (abnormal in ('flea', 'farmed') or motive = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
+    sold = at_the_counter(dice)
     knows = f"(paper is not null or {dice.u('told age', *key)} < 0.35)"
     levels = [(key, plan.monthly_fee) for key, plan in scenario.plans.items()]
     vip = by_key("plan", {key: "'gold'" if fee >= GOLD else "'silver'" for key, fee in levels if fee >= SILVER}, "null")
@@ -83,11 +78,8 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         "case when closed <= today then 'C' when stopped <= today then 'S' else 'A' end as STATE",
         f"case when closed <= today then {date('closed')} when stopped <= today then {date('stopped')} else "
         f"{date('from_day')} end as STATE_DATE",
-        f"{dice.pick({'counter': 4, 'dealer': 5, 'phone': 1, 'web': 0.5}, 'channel', *key)} as CHANNEL",
-        f"concat('D', lpad({dealer}, 4, '0')) as DEALER",
-        f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0')) as BRANCH",
-        f"if({bonus}, cast(5000 * (1 + {dice.below(4, 'bonus size', *key)}) as int), null) as BONUS_FEN",
-        f"if({bonus}, {date(f'from_day + {term}')}, null) as BONUS_END",
+        *(f"{sql} as {name}" for name, sql in sold.items()),
+        f"if({sold['BONUS_FEN']} is not null, {date(f'from_day + {term}')}, null) as BONUS_END",
         "if(persona = 'business' and pmod(workplace, 3) = 0, concat('G', lpad(workplace, 6, '0')), null) as GROUP_CODE",
         f"{vip} as VIP_LEVEL",
         f"if(not {prepaid(scenario)}, cast(100 + {dice.below(400, 'points', *key)} + (today - from_day) * 3 as int), null) as SCORE",
@@ -96,6 +88,23 @@ def subscribers(persons: DataFrame, lives: DataFrame, scenario: CityScenario, di
         "if(is_rural, 'Y', 'N') as RURAL",
         f"if(not {prepaid(scenario)}, {dice.pick({'A': 2, 'B': 5, 'C': 2, 'D': 1}, 'credit', *key)}, null) as CREDIT",
     )
+
+
+def at_the_counter(dice: Dice) -> dict[str, str]:
+    """SQL of where a card was sold, by whom and with which bonus, by column: the same in every register that tells of it."""
+    key = ("person_id", "slot")
+    # fleas and farmed cards come from a few dealers
+    dealer = (
+        f"case when decoy = 'farmed' then {DEALERS} + dealer when abnormal = 'flea' or motive = 'dealer' then "
+        f"{dice.below(3, 'flea dealer', 'person_id')} else {dice.below(DEALERS, 'dealer', *key)} end"
+    )
+    bonus = f"origin <> 'start' and (abnormal in ('flea', 'farmed') or motive = 'bonus' or {dice.u('bonus', *key)} < 0.6)"
+    return {
+        "CHANNEL": dice.pick({"counter": 4, "dealer": 5, "phone": 1, "web": 0.5}, "channel", *key),
+        "DEALER": f"concat('D', lpad({dealer}, 4, '0'))",
+        "BRANCH": f"concat('B', lpad({dice.below(8, 'branch', *key)}, 2, '0'))",
+        "BONUS_FEN": f"if({bonus}, cast(5000 * (1 + {dice.below(4, 'bonus size', *key)}) as int), null)",
+    }
 
 
 def opt_outs(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:

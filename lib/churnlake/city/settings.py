@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from churnlake.city.kinds import FAULTS, INCIDENTS
-from churnlake.city.market import Campaign, Money, Plan, Service, Survey
-from churnlake.city.society import ABNORMAL, Circles, Coming, Leaving, Occasion, Persona, Records
+from churnlake.city.market import Campaign, Counter, Money, Plan, Service, Survey
+from churnlake.city.society import ABNORMAL, MOTIVES, Circles, Coming, Leaving, Occasion, Persona, Records
 from churnlake.city.values import Amount, Code, Count, Key, Positive, Share, Shares, only, refuse_unknown
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, conf_folder, read_yaml
@@ -52,6 +52,7 @@ class CityScenario(Model):
     services: dict[Code, Service] = Field(default_factory=dict)
     campaigns: tuple[Campaign, ...] = ()
     survey: tuple[Survey, ...] = ()
+    counter: Counter | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> CityScenario:
@@ -84,6 +85,7 @@ class CityScenario(Model):
     def _names_are_known(self) -> None:
         named: dict[str, tuple[Iterable[str], Iterable[str], str]] = {
             "coming.motives": (self.coming.motives, self.leaving.causes, "cause"),
+            "counter.states_number": (self.counter.states_number if self.counter else (), [*MOTIVES, "others"], "motive"),
             "campaigns": ([c.service for c in self.campaigns if c.service and self.services], self.services, "service"),
             **{
                 f"services.{name}.takers": (service.takers, [*self.personas, "others"], "way of life")

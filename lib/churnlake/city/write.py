@@ -18,7 +18,7 @@ from churnlake.core.errors import ContractError
 
 MANIFEST = "_manifest.json"
 BUILDING = "_building"
-GENERATOR = 6
+GENERATOR = 7
 """Raised when the same scenario and seed come to mean other files."""
 
 

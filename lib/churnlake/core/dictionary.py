@@ -107,7 +107,7 @@ def lineage_text(jobs: Iterable[Job], makers: Mapping[str, str]) -> str:
     lines = []
     for job in jobs:
         above = sorted({makers[t.name] for t in job.inputs if t.name in makers} - {job.name})
-        landed = [t.name for t in job.lands]
+        landed = [t.name for t in job.feeds]
         after = ", ".join([*landed, *above]) or "nothing"
         lines.append(f"{job.name:<18} after {after}")
         lines.append(f"{'':<18} makes {', '.join(t.name for t in job.writes) or 'files'}")

@@ -55,7 +55,7 @@ ERASURES = Table(
 )
 BUCKETS = 65_536
 SUPPRESSED = "suppressed"
-KEPT = ("batch", "file_id", "delivered_on", "state")
+KEPT = ("batch", "file_id", "line_key", "delivered_on", "state")
 """Columns of a tombstone: enough to account for the line it came from."""
 FLAG = "is_erased"
 EVER = ("1900-01-01", "9999-12-31")

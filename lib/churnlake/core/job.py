@@ -23,7 +23,7 @@ from churnlake.core import settings as layered
 from churnlake.core import visibility
 from churnlake.core.contract import Table
 from churnlake.core.errors import ChurnlakeError, ContractError, DiskFullError
-from churnlake.core.lake import Lake, Scope, Written
+from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES, Landing
 from churnlake.core.leases import lease
 from churnlake.core.logs import log_to as log_to
@@ -32,6 +32,7 @@ from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import require_java, session
 from churnlake.core.settings import CoreSettings
 from churnlake.core.storage import Storage
+from churnlake.core.written import Written, planned_rows
 
 logger = logging.getLogger("churnlake")
 # before a run knows where to log to, errors are one line on the screen and no more
@@ -96,11 +97,17 @@ class Job:
     settings_model: type[CoreSettings]
     on_request: bool = False
     declared: Callable[[], None] | None = None
+    streams: bool = False
+
+    @property
+    def feeds(self) -> tuple[Table, ...]:
+        """The landing feeds it takes in."""
+        return tuple(t for t in self.inputs if not t.stored)
 
     @property
     def lands(self) -> tuple[Table, ...]:
-        """The landing feeds it takes in."""
-        return tuple(t for t in (*self.reads, *self.may_read) if not t.stored)
+        """Those it takes in as one batch a run: all, but of a job that follows one as a stream."""
+        return () if self.streams else self.feeds
 
     @property
     def is_daily(self) -> bool:
@@ -117,8 +124,8 @@ class Job:
         """Raise what is wrong with what it is declared by, or with the feed files of what it lands, before anything is started."""
         if self.declared:
             self.declared()
-        if self.lands:
-            Landing(settings.store).mapped(self.lands)
+        if self.feeds:
+            Landing(settings.store).mapped(self.feeds)
 
     def run(
         self,
@@ -147,7 +154,7 @@ class Job:
         self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
     ) -> Report:
         began = time.monotonic()
-        files = (FILES,) if self.lands else ()
+        files = (FILES,) if self.feeds else ()
         looking = Lake(
             spark,
             settings.store,
@@ -167,8 +174,9 @@ class Job:
         lake = looking.bound_to(scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
         try:
             self._body(lake, run)
-            if self.lands:
+            if self.feeds:
                 run.days = self._days_touched(lake) or days
+            if self.lands:
                 not_taken = lake.landing.left_out()
                 run.left_out += not_taken
                 run.facts.setdefault("told", []).extend(w.states() for w in lake.written if w.table.ledger)
@@ -182,7 +190,7 @@ class Job:
                 for w in (w for w in found if w.withheld):
                     lake.append_log(self._entry(run, state, [w], message=w.withheld))
             lake.append_log(self._entry(run, "done", passed, report, lake.versions_read))
-            if lake.landing.batch:
+            if self.lands and lake.landing.batch:
                 # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
                 lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
@@ -266,6 +274,8 @@ class Job:
     def _rows_in(self, lake: Lake) -> int:
         if self.lands:
             return lake.landing.rows_in() if lake.landing.batch else 0
+        if self.streams:
+            return sum(w.came for w in lake.written if w.table.ledger)
         read = [t.name for t in self.inputs if t.name in lake.versions_read]
         return visibility.rows_last_written(lake.log(), read) if read and lake.has_log() else 0
 
@@ -332,26 +342,22 @@ def declare(
     looks_back: Iterable[Table] = (),
     on_request: bool = False,
     declared: Callable[[], None] | None = None,
+    streams: bool = False,
 ) -> Callable[[Body], Job]:
     """Decorator that makes a job of its body: ``reads`` must be there, ``may_read`` may; ``looks_back`` gives no lineage edge.
 
     A job ``on_request`` runs when somebody asks for it by name: it is no part of the chain and may write tables that others make.
-    ``declared`` raises what is wrong with the declarations it works by; it is asked before Spark starts.
+    ``declared`` raises what is wrong with its declarations, before Spark starts. A job that ``streams`` follows its feed (core.streaming).
     """
 
     def wrap(body: Body) -> Job:
         meaning = sys.modules[body.__module__].__doc__ or body.__doc__ or ""
         return Job(
             body.__name__, meaning.strip().split("\n")[0], tuple(reads), tuple(writes), tuple(may_read), tuple(looks_back), body, settings_model,
-            on_request, declared,
+            on_request, declared, streams,
         )  # fmt: skip
 
     return wrap
-
-
-def planned_rows(planned: list[tuple[Table, list[str]]]) -> list[Written]:
-    """Entries for slices about to be written: no version and no rows yet."""
-    return [Written(table, slices, -1, 0) for table, slices in planned]
 
 
 def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
@@ -18,8 +19,13 @@ FEW = 1_000_000
 """Keys that every task is given all of; 8 bytes each, some 30 MB as a table to look into."""
 
 
-def judged(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
-    """One row per row of the batch: judged by the contract's rules, those of erased users made tombstones, repeats set aside."""
+def judged(
+    lake: Lake, table: Table, rows: DataFrame, there: Callable[[Lake, Table, DataFrame], DataFrame | None] | None = None
+) -> DataFrame:
+    """One row per row of the batch: judged by the contract's rules, those of erased users made tombstones, repeats set aside.
+
+    ``there`` finds which of the keys the table has already; left out, those of earlier batches.
+    """
     batch = F.lit(lake.landing.batch)
     rows = erased.told(lake, table, rows, lake.store.city_zone)
     if len(lake.key.ring) > 1:
@@ -30,7 +36,8 @@ def judged(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
     # before rows are moved: a line is as long as all that was read from it, and no text in clear leaves the task
     marked = marked.withColumn("raw_text", F.when(F.col("state") == "bad", lake.key.encrypt(F.col("raw_text"))))
     dealt = ledger.dealt(table, marked, lake.landing.rows_in(table))
-    return ledger.set_repeats_aside(table, dealt, _already_there(lake, table, rows)).withColumn("batch", batch)
+    known = (there or _already_there)(lake, table, rows)
+    return ledger.set_repeats_aside(table, dealt, known).withColumn("batch", batch)
 
 
 def _already_there(lake: Lake, table: Table, rows: DataFrame) -> DataFrame | None:

@@ -27,47 +27,17 @@ from churnlake.core.frames import conform, frame_of, padded
 from churnlake.core.judging import judged
 from churnlake.core.key_versions import KeyVersions
 from churnlake.core.landing import Landing
+from churnlake.core.merging import merged
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runs import RUNS, Days
 from churnlake.core.settings import StoreSettings
 from churnlake.core.storage import Storage
+from churnlake.core.written import Written as Written
 
 logger = logging.getLogger(__name__)
 WHOLE = "all"
 TABLE_WRITTEN = "churnlake.table"
 """Local property of a Spark job that names the table it writes."""
-
-
-@dataclass
-class Written:
-    """What one write committed. ``days`` are those its good rows are of; ``withheld`` says which gate it did not pass."""
-
-    table: Table
-    slices: list[str]
-    version: int
-    rows: int
-    bad: int = 0
-    duplicates: int = 0
-    suppressed: int = 0
-    days: list[dt.date] = field(default_factory=list)
-    withheld: str = ""
-    seconds: float = 0.0
-    ended: float = 0.0  # seconds since 1970
-
-    @property
-    def came(self) -> int:
-        """Rows of every state: what came in, where it is a ledger."""
-        return self.rows + self.bad + self.duplicates + self.suppressed
-
-    def states(self) -> str:
-        """In words, rows by state of what came in."""
-        counts = zip(STATES, (self.rows, self.bad, self.duplicates, self.suppressed), strict=True)
-        return f"{self.table.name}: " + ", ".join(f"{rows:,} {state}" for state, rows in counts)
-
-    def entry(self) -> dict[str, Any]:
-        """What the run log keeps of it."""
-        counts = {"rows": self.rows, "bad": self.bad, "duplicates": self.duplicates}
-        return {"table_name": self.table.name, "version": self.version, **counts, "slices": self.slices}
 
 
 @dataclass(frozen=True)
@@ -122,7 +92,7 @@ class Lake:
         self._declared(table, reading=True)
         if not table.stored:
             return bool(self.landing.files(table))
-        return self._exists(table)
+        return self.storage.exists(table)
 
     def read(
         self,
@@ -168,16 +138,16 @@ class Lake:
 
     def has_log(self) -> bool:
         """Whether any run has been logged yet."""
-        return self._exists(RUNS)
+        return self.storage.exists(RUNS)
 
     def _stored(self, table: Table, withdrawn: bool = False) -> DataFrame:
-        if not self._exists(table):
+        if not self.storage.exists(table):
             what = f"; run job {maker} first" if (maker := self._scope.makers.get(table.name)) else ""
             raise MissingInputError(f"{table.name} does not exist yet{what} (nothing at {self.path(table)})")
         self.keys.check(table, self.path(table), self.storage.check(table))
         rows = padded(table, self.spark.read.format("delta").load(self.path(table)))
         if table.name not in self.versions_read:
-            self.versions_read[table.name] = self._version(table)
+            self.versions_read[table.name] = self.storage.version(table)
         # what this run itself has written it may read, once past its gate
         mine = {s: w.withheld for w in self.written if w.table == table for s in w.slices}
         hidden = {s: state for s, state in self.hidden().get(table.name, {}).items() if s not in mine}
@@ -212,7 +182,7 @@ class Lake:
         """The days that good rows of these slices are of, whether readers see them or not; sorted."""
         if table.slice == "day" or (table.ledger and all(visibility.is_day(name) for name in slices)):
             return sorted(dt.date.fromisoformat(name) for name in slices)
-        if table.at is None or not self._exists(table):
+        if table.at is None or not self.storage.exists(table):
             return []
         rows = self.spark.read.format("delta").load(self.path(table))
         if table.slice:
@@ -298,6 +268,16 @@ class Lake:
             logger.warning(report.withheld)
         return report
 
+    def merge(self, table: Table, rows: DataFrame) -> Written:
+        """Add the rows whose key the table has not, in one commit that readers see at once; nothing is replaced (see core.merging)."""
+        self._declared(table, reading=False)
+        self.create(table)
+        return merged(self, table, rows)
+
+    def look_anew(self) -> None:
+        """Forget which slices are hidden: a run that goes on for days sees what became visible meanwhile."""
+        self._hidden = None
+
     def planned(self) -> list[tuple[Table, list[str]]]:
         """The slices this run will write, by declared table."""
         return [(table, slices) for table in self._scope.writes if (slices := self._slices_to_write(table))]
@@ -309,11 +289,15 @@ class Lake:
         told = json.dumps({"run_id": row["run_id"], "state": row["state"]})
         frame.write.format("delta").mode("append").option("userMetadata", told).save(self.path(RUNS))
 
-    def record_files(self, rows: list[dict[str, Any]], table: Table, batch: str) -> None:
-        """Replace one batch's rows of the register of landing files, and those of files that an earlier run could not read."""
+    def record_files(self, rows: list[dict[str, Any]], table: Table, batch: str = "") -> None:
+        """Replace one batch's rows of the register of landing files, and those of files that an earlier run could not read.
+
+        Without a batch, the rows of these very files, whichever batches they name.
+        """
         self.create(table)
         mended = ", ".join(rules.literal(path) for path in self.landing.mended)
-        condition = f"batch = '{batch}'" + (f" OR (note IS NOT NULL AND path IN ({mended}))" if mended else "")
+        condition = f"batch = '{batch}'" if batch else rules.among("batch", rows) + " AND " + rules.among("path", rows)
+        condition += f" OR (note IS NOT NULL AND path IN ({mended}))" if mended else ""
         frame = frame_of(self.spark, table.stored_schema, rows).coalesce(1)
         (
             frame.write.format("delta").mode("overwrite").option("replaceWhere", condition)
@@ -337,7 +321,7 @@ class Lake:
         return slices
 
     def _frozen_slices(self, table: Table) -> set[str]:
-        if not self._exists(RUNS):
+        if not self.storage.exists(RUNS):
             return set()
         done = (
             self.log().where("state = 'done'").select(F.explode("written").alias("w")).where(F.col("w.table_name") == table.name)
@@ -360,7 +344,7 @@ class Lake:
         found = stored.groupBy(state.alias("state"), at.alias("day")).agg(F.count("*").alias("rows")).collect()
         good, bad, again, gone = (sum(row["rows"] for row in found if row["state"] == name) for name in STATES)
         days = sorted({row["day"] for row in found if row["state"] == "good" and row["day"]})
-        return Written(table, slices, self._version(table), good, bad, again, gone, days)
+        return Written(table, slices, self.storage.version(table), good, bad, again, gone, days)
 
     # ---- the rest
 
@@ -385,12 +369,6 @@ class Lake:
     def path(self, table: Table) -> str:
         """Where the table lies."""
         return self.storage.path(table)
-
-    def _exists(self, table: Table) -> bool:
-        return self.storage.exists(table)
-
-    def _version(self, table: Table) -> int:
-        return self.storage.version(table)
 
     def _declared(self, table: Table, *, reading: bool) -> None:
         allowed = (*self._scope.reads, *self._scope.may_read, *self._scope.writes) if reading else self._scope.writes

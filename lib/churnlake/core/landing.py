@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,21 @@ class Landing:
             self.feed(table)
         return found
 
+    def folder(self, table: Table) -> Path:
+        """Where the feed's files land, in folders named date=YYYY-MM-DD."""
+        return self._root / _noun(table)
+
     def choose(
-        self, tables: tuple[Table, ...], registered: list[Any], last_day: dt.date | None, again: str | None = None
+        self,
+        tables: tuple[Table, ...],
+        registered: Sequence[Any],
+        last_day: dt.date | None,
+        again: str | None = None,
+        only: Collection[str] | None = None,
     ) -> None:
         """Choose the batch: the files of an open batch if there is one, else those not taken in yet, delivered by ``last_day``.
+
+        Of files that are named (feed/date=YYYY-MM-DD/file), ``only`` those.
 
         ``registered`` are the rows of raw.files; a file of a done batch that has its name, size and time of change still is not
         looked into again, unless it could not be read then or its batch is the one to take in ``again``. There is no batch where
@@ -123,7 +135,8 @@ class Landing:
             there = listed(self._root / noun)
             delivered += len(there)
             self.seen_before += sum(file.stamp in stamps for file in there)
-            due = [f for f in there if f.stamp not in stamps and not (last_day and f.delivered_on > last_day)]
+            asked = there if only is None else [f for f in there if f.name in only]
+            due = [f for f in asked if f.stamp not in stamps and not (last_day and f.delivered_on > last_day)]
             for landed in looked_into(due, self.feed(table)):
                 told = _identity(noun, landed.file_id, landed.name, landed.lines)
                 is_known = told in known and told not in half_way
@@ -161,6 +174,10 @@ class Landing:
     def files(self, table: Table) -> list[LandingFile]:
         """The batch's files of one feed."""
         return self._files.get(table.name, [])
+
+    def file_ids(self) -> list[str]:
+        """What tells the batch's files from others, of all feeds; sorted."""
+        return sorted({f.file_id for files in self._files.values() for f in files})
 
     def delivered_before(self, table: Table) -> dt.date | None:
         """The newest delivery day of the table's feed among files taken in by earlier batches."""

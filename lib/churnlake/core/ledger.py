@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.core.rules import NO_REASONS, reasons_sql, row_rules, sound_sql
 
-UNTOLD = ("batch", "delivered_on")
+UNTOLD = ("batch", "delivered_on", "line_key")
 """Columns that say how a row arrived, not what it says: two rows that differ in these alone are one record."""
 OTHER_CONTENT = "same key, other content"
 """The reason of a row set aside for another that has its key."""

@@ -91,20 +91,20 @@ def _compact(lake: Lake, table: Table, settings: MaintenanceSettings) -> tuple[i
 
 
 def _drop_text(lake: Lake, table: Table, settings: MaintenanceSettings, today: dt.date) -> int:
-    """Null the text of lines set aside of batches that were taken in too long ago; how many rows had one."""
+    """Null the text of lines set aside that were taken in too long ago; how many rows had one."""
     if not lake.storage.exists(FILES):
         return 0
     until = dt.datetime.combine(today - dt.timedelta(days=settings.raw_text_days), dt.time(), dt.UTC)
     files = lake.spark.read.format("delta").load(lake.path(FILES))
-    old = files.groupBy("batch").agg(F.max("done_at").alias("done_at")).where(F.col("done_at") < F.lit(until)).select("batch")
+    # of a table that a stream adds to it is files that come, not batches
+    by = "batch" if table.slice == "batch" else "file_id"
+    old = files.groupBy(by).agg(F.max("done_at").alias("done_at")).where(F.col("done_at") < F.lit(until)).select(by)
     held = lake.spark.read.format("delta").load(lake.path(table)).where("state = 'bad' AND raw_text IS NOT NULL")
-    batches = sorted(
-        row["batch"] for row in held.join(F.broadcast(old), on="batch", how="left_semi").select("batch").distinct().collect()
-    )
-    if not batches:
+    named = held.join(F.broadcast(old), on=by, how="left_semi").select(by).distinct().collect()
+    if not named:
         return 0
     found = lake.spark.sql(
-        f"UPDATE delta.`{lake.path(table)}` SET raw_text = NULL WHERE state = 'bad' AND raw_text IS NOT NULL AND {rules.slices_sql(table, batches)}"
+        f"UPDATE delta.`{lake.path(table)}` SET raw_text = NULL WHERE state = 'bad' AND raw_text IS NOT NULL AND {rules.among(by, named)}"
     ).first()
     return int(found["num_affected_rows"]) if found else 0
 

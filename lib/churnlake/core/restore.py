@@ -21,12 +21,12 @@ from churnlake.core import erased, visibility
 from churnlake.core.contract import Table
 from churnlake.core.erased import ERASED, ERASURES
 from churnlake.core.errors import ContractError, MissingInputError
-from churnlake.core.job import planned_rows
 from churnlake.core.lake import WHOLE, Lake, Scope
 from churnlake.core.landing import FILES
 from churnlake.core.leases import leases
 from churnlake.core.runs import EVER, RUNS, said
 from churnlake.core.settings import CoreSettings
+from churnlake.core.written import planned_rows
 
 logger = logging.getLogger(__name__)
 NAME = "restore"

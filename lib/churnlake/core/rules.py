@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql.types import DoubleType
 
@@ -132,6 +134,11 @@ def ddl(table: Table, target: str, key_version: str = "", *, contract: str = "",
         + ",\n".join(f"  {literal(k)} = {literal(v)}" for k, v in properties.items())
         + "\n)"
     )
+
+
+def among(column: str, rows: Iterable[Any]) -> str:
+    """SQL condition that a text column holds one of the values these rows have in it; there must be some."""
+    return f"{column} IN ({', '.join(map(literal, sorted({row[column] for row in rows})))})"
 
 
 def literal(text: str) -> str:

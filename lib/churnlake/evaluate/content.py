@@ -12,6 +12,10 @@ from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import Days
 from churnlake.settings import Settings
+from churnlake.tables.joining import JOINING_CHECKS
+
+WHEN = {FILES: {"done_at", "modified_at"}, JOINING_CHECKS: {"arrived_at", "checked_at"}}
+"""Columns that tell when a file was written or a row made: no content."""
 
 
 def lake_of(spark: SparkSession, settings: Settings, days: Days, *tables: Table) -> Lake:
@@ -30,7 +34,7 @@ def content(spark: SparkSession, settings: Settings, days: Days) -> dict[str, tu
     for table in tables:
         if lake.has(table):
             rows = lake.ledger(table) if table.ledger else lake.read(table)
-            left_out = {"done_at", "modified_at"} if table == FILES else {"raw_text"} if table.ledger else set()
+            left_out = {"raw_text"} if table.ledger else WHEN.get(table, set())
             found[table.name] = fingerprint(rows.drop(*left_out))
     return found
 

@@ -24,7 +24,7 @@ from churnlake.settings import Settings
 from churnlake.tables.raw import RECORD_FEEDS, REFERENCE_FEEDS
 
 PERSONAL = {
-    "number": "numbers", "peer_number": "numbers", "forwarded_to": "numbers", "old_number": "numbers",
+    "number": "numbers", "peer_number": "numbers", "forwarded_to": "numbers", "stated_number": "numbers", "old_number": "numbers",
     "imsi": "IMSI", "imei": "IMEI", "document": "documents",
 }  # fmt: skip
 """The columns of the landing contract that tell who somebody is, and what they hold."""

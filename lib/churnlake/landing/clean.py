@@ -56,10 +56,10 @@ def wap(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: 
     return _clean(_with_parties(raw, settings, opaque, "number"), WAP, key, _time(zone))
 
 
-def in_time(cleaned: DataFrame, days: int) -> DataFrame:
-    """One row per row: clean records, those of more than ``days`` before their delivery told as too late in ``unreadable``."""
+def in_time(cleaned: DataFrame, days: int, at: str = "day") -> DataFrame:
+    """One row per row: clean records, those whose day (column ``at``) is more than ``days`` before their delivery told as too late in ``unreadable``."""
     # an absurd time has a reason of its own
-    is_late = (F.col("day") < F.date_sub("delivered_on", days)) & (F.col("day") >= F.lit(EARLIEST).cast("date"))
+    is_late = (F.col(at) < F.date_sub("delivered_on", days)) & (F.col(at) >= F.lit(EARLIEST).cast("date"))
     unreadable = F.coalesce("unreadable", F.expr(NO_REASONS))
     return cleaned.withColumn("unreadable", F.when(is_late, F.array_append(unreadable, F.lit(TOO_LATE))).otherwise(unreadable))
 

@@ -8,13 +8,15 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import TRACE, Table
 from churnlake.core.pseudonyms import Key
 from churnlake.landing import numbers
-from churnlake.landing.clean import with_own
+from churnlake.landing.clean import own_number, with_own
 from churnlake.landing.settings import LandingSettings
 from churnlake.tables.reference import (
+    ACTIVATIONS,
     ANSWERS,
     BILLS,
     CELLS,
     HANDSETS,
+    JOINING_REVIEWS,
     OPT_OUTS,
     PLANS,
     RECHARGES,
@@ -99,6 +101,41 @@ def answers(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaq
 def opt_outs(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
     """One row per row of raw.opt_outs: the columns of reference.opt_outs without ``batch``, and the trace."""
     return _reference(raw, OPT_OUTS, {"user_id": key.pseudonym(F.col("user_id"), "user")}, {})
+
+
+def activations(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.activations: the columns of reference.activations, and the trace.
+
+    ``zone`` is the city's: ``activated_on`` is counted there. What a customer says of another number is hearsay: one that can be no
+    user's is left out and is no fault of the row; ``stated_network`` tells of what kind it was.
+    """
+    told = numbers.with_parties(raw, ["number", "stated_number"], settings, opaque).withColumn("own", own_number("number"))
+    wants, wants_lost = _yes(F.col("wants_new_number"))
+    found = {
+        # a line's plain hash would let anyone test guesses of the numbers in it
+        "line_key": key.pseudonym(F.col("line_key"), "line"),
+        "activation_key": activation_key(),
+        "activated_on": F.to_date(F.from_utc_timestamp("activated_at", zone)),
+        "user_id": key.pseudonym(F.col("user_id"), "user"),
+        "number_key": key.pseudonym(F.col("own"), "number"),
+        "document_key": key.pseudonym(F.upper("document"), "document"),
+        "stated_key": key.pseudonym(own_number("stated_number"), "number"),
+        "stated_network": F.when(F.col("stated_number").isNotNull(), F.coalesce("stated_number_network", F.lit("unknown"))),
+        "wants_new_number": wants,
+    }
+    lost = {"number": F.col("number").isNotNull() & F.col("own").isNull(), "wants_new_number": wants_lost}
+    return _reference(told, ACTIVATIONS, found, lost)
+
+
+def activation_key() -> Column:
+    """The 64-bit key of an activation, of a column ``activation_id``."""
+    return _by_id(ACTIVATIONS, F.col("activation_id"))
+
+
+def joining_reviews(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:
+    """One row per row of raw.joining_reviews: the columns of reference.joining_reviews without ``batch``, and the trace."""
+    found = {"activation_key": activation_key(), "reviewer_key": key.pseudonym(F.col("reviewer"), "reviewer")}
+    return _reference(raw, JOINING_REVIEWS, found, {})
 
 
 def handsets(raw: DataFrame, key: Key, settings: LandingSettings, zone: str, opaque: bool) -> DataFrame:

@@ -7,6 +7,13 @@ from pydantic import Field
 from churnlake.core.settings import Model
 
 
+class JoiningSettings(Model):
+    """How activations are followed: so many seconds between micro-batches (0: take what is there, then end), so many files in one."""
+
+    every_seconds: Annotated[float, Field(ge=0)]
+    files_a_batch: Annotated[int, Field(ge=1)]
+
+
 class ReentrySettings(Model):
     """Definitions (mission, "Re-entry"), limits, and how evidence is weighed."""
 
@@ -33,3 +40,4 @@ class ReentrySettings(Model):
     link_least: Annotated[float, Field(ge=0, le=1)]
     start: dict[str, dict[str, float]]
     least_probability: Annotated[float, Field(ge=0, le=1)]
+    joining: JoiningSettings

@@ -15,6 +15,7 @@ from churnlake.site import charts, health, samples, wording
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.indicators import selected
+from churnlake.site.joining import named
 from churnlake.site.picture import picture
 
 FEEDS = ("voice", "sms", "mms", "wap")
@@ -41,7 +42,7 @@ def overview(data: SiteData) -> Context:
     cards: list[tuple[str, str, str]] = []
     figures: dict[str, charts.Figure] = {}
     since, least = data.last, data.least
-    links = dict.fromkeys(("reentry.html", "churn.html", "indicators.html", "quality.html"), "")
+    links = dict.fromkeys(("reentry.html", "joining.html", "churn.html", "indicators.html", "quality.html"), "")
     if _has(data.records):
         records = data.records
         good = records[records["state"] == "good"]
@@ -93,7 +94,7 @@ def overview(data: SiteData) -> Context:
             cards.append(
                 ("Leavers in the top tenth", lift, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
             )
-    links["indicators.html"] = selected(data)
+    links["indicators.html"], links["joining.html"] = selected(data), named(data)
     checks = _records(data.checks)
     if checks:
         failed = sum(not check["has_passed"] for check in checks)

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
+from churnlake.site import joining
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
@@ -84,6 +85,11 @@ class SiteData:
         trend: day, dimension, score; mean over tables, for the days shown.
         carriers: feed, place, path, note, rows, bad_rows, files; the files that explain the newest day judged best, of so many.
         by_file: feed, path, column, reason, rows, shapes; where rows were set aside in the last week judged, the most first.
+        joining_verdicts: month, verdict, named_by, users; activations checked at the counter.
+        joining_outcomes: stage_days, verdict, named_by, outcome, users; what was found of them since.
+        joining_reminders: reminder, users.
+        joining_bonuses: state, users, yuan.
+        joining_delays: seconds (half and 19 in 20 of rows, from their file's arrival until they are seen), files; one row.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
@@ -120,6 +126,11 @@ class SiteData:
     trend: pd.DataFrame | None = None
     carriers: pd.DataFrame | None = None
     by_file: pd.DataFrame | None = None
+    joining_verdicts: pd.DataFrame | None = None
+    joining_outcomes: pd.DataFrame | None = None
+    joining_reminders: pd.DataFrame | None = None
+    joining_bonuses: pd.DataFrame | None = None
+    joining_delays: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
     held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -136,7 +147,7 @@ def aggregates(
         reveal: From an encrypted line to the line; without it the shapes of broken lines are not shown.
         least: Rows that no shape of a line is shown of when there are fewer.
     """
-    found: dict[str, DataFrame] = {}
+    found: dict[str, DataFrame] = joining.aggregates(frames)
     if FILES in frames:
         found["files"] = files_by_feed(frames[FILES])
     ledgers = {table: frames[table] for table in RECORDS if table in frames}

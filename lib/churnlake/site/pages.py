@@ -14,10 +14,12 @@ from churnlake.site import charts, wording
 from churnlake.site.contents import LAYERS, Context, churn, dictionary, lineage, overview, quality, reentry, rules_of
 from churnlake.site.data import SiteData
 from churnlake.site.indicators import indicators
+from churnlake.site.joining import joining
 
 NAVIGATION: Mapping[str, tuple[str, str]] = {
     "index.html": ("Overview", "What came in, who left, who came back."),
     "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
+    "joining.html": ("Joining check", "Who of those at the counter is a customer already, and how often that was right."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
@@ -34,6 +36,10 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "probabilities": ("reentry.matches",),
     "gaps": ("reentry.matches",),
     "cases": ("reentry.matches",),
+    "joining_verdicts": ("reentry.joining_checks",),
+    "joining_outcomes": ("reentry.joining_follow_ups",),
+    "joining_reminders": ("reentry.counter_reminders",),
+    "joining_bonuses": ("reentry.bonus_reviews",),
     "leavings": ("churn.leavings",),
     "fits": ("churn.models",),
     "scores": ("churn.scores",),
@@ -56,6 +62,7 @@ def pages(data: SiteData) -> dict[str, str]:
     made: dict[str, Callable[[SiteData], Context]] = {
         "index.html": overview,
         "reentry.html": reentry,
+        "joining.html": joining,
         "churn.html": churn,
         "indicators.html": indicators,
         "quality.html": quality,

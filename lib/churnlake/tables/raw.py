@@ -199,6 +199,45 @@ RAW_OPT_OUTS = Table(
         Column("choice", STRING, "out: to be left alone; in: no longer.", one_of=("out", "in")),
     ),
 )
+RAW_ACTIVATIONS = Table(
+    "raw.activations",
+    "One row per activation of a number, as the counter or dealer sends it at once: who joins, and what was shown and said.",
+    stored=False,
+    columns=(
+        Column("activation_id", STRING, "The operator's id of the activation; no number, document or name."),
+        Column("activated_at", TIMESTAMP, "When, UTC."),
+        Column("user_id", STRING, "The operator's id of the user that begins."),
+        Column("number", STRING, "The number activated."),
+        Column("document", STRING, "Identity document number shown; null when none was.", optional=True),
+        Column(
+            "stated_number", STRING, "A number of ours that the customer says to have, or to have had, as said.", optional=True
+        ),
+        Column("dealer_id", STRING, "Dealer who sells the card.", optional=True),
+        Column("branch", STRING, "City branch.", optional=True),
+        Column("channel", STRING, "Where: counter, dealer, phone, web.", optional=True),
+        Column("plan_id", STRING, "Tariff plan asked for.", optional=True),
+        Column("brand", STRING, "Brand code asked for.", optional=True),
+        Column(
+            "wants_new_number",
+            STRING,
+            "yes: another number is what is asked for; no: any will do; null: not asked.",
+            optional=True,
+        ),
+        Column("reason", STRING, "Reason stated, by its code; lost_sim and number are known to the check.", optional=True),
+        Column("bonus_yuan", MONEY, "Joining bonus of the offer; null: none.", optional=True),
+    ),
+)
+RAW_JOINING_REVIEWS = Table(
+    "raw.joining_reviews",
+    "One row per decision of a person on the joining bonus of an activation; the newest holds.",
+    stored=False,
+    columns=(
+        Column("activation_id", STRING, "The operator's id of the activation."),
+        Column("decided_on", DATE, "Day of the decision."),
+        Column("decision", STRING, "withhold: the bonus is not paid; pay: it is.", one_of=("withhold", "pay")),
+        Column("reviewer", STRING, "Who decided: the operator's id of the employee."),
+    ),
+)
 RAW_HANDSETS = Table(
     "raw.handsets",
     "One row per type allocation code (TAC): what the first 8 digits of an IMEI say of the handset.",
@@ -234,16 +273,20 @@ REFERENCE_FEEDS = (
     RAW_TOUCHES,
     RAW_ANSWERS,
     RAW_OPT_OUTS,
+    RAW_ACTIVATIONS,
+    RAW_JOINING_REVIEWS,
     RAW_HANDSETS,
     RAW_CELLS,
 )
 
 __all__ = [
     "FILES",
+    "RAW_ACTIVATIONS",
     "RAW_ANSWERS",
     "RAW_BILLS",
     "RAW_CELLS",
     "RAW_HANDSETS",
+    "RAW_JOINING_REVIEWS",
     "RAW_MMS",
     "RAW_OPT_OUTS",
     "RAW_PLANS",

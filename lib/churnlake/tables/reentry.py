@@ -4,7 +4,7 @@ from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, INT, LONG, STR
 
 KNOWN_ON = Column("known_on", DATE, "Day this could first be said: the join plus stage_days.")
 USER_ID = Column("user_id", LONG, "The joiner: the new user.", pseudonym="user")
-STAGE = Column("stage_days", INT, "Days after the join: 0, 7, 30 provisional, 60 final.")
+STAGE = Column("stage_days", INT, "Days after the join: 0, 3, 7, 30 provisional, 60 final.")
 
 OLD_USER_ID = Column("old_user_id", LONG, "The old user.", pseudonym="user")
 EVIDENCE = (

@@ -1,7 +1,7 @@
 """Reference data as delivered, checked and pseudonymised; and the lives of numbers derived from it."""
 
 from churnlake.core.contract import BOOLEAN, DATE, DOUBLE, INT, LONG, MONEY, STRING, TIMESTAMP, Column, Table
-from churnlake.tables.clean import BATCH
+from churnlake.tables.clean import BATCH, EARLIEST
 
 DELIVERED_ON = Column("delivered_on", DATE, "Delivery day.")
 USER_ID = Column("user_id", LONG, "Pseudonym of the user: one life of a number.", pseudonym="user")
@@ -209,6 +209,73 @@ OPT_OUTS = Table(
 )
 OPTED_OUT = "max_by(choice, struct(chosen_on, choice)) = 'out'"
 """SQL over a user's rows of reference.opt_outs: whether the newest choice is to be left alone; of two on one day that one holds."""
+ACTIVATIONS = Table(
+    "reference.activations",
+    "One row per activation delivered, added micro-batch by micro-batch and seen at once: who joins, and what was shown and said.",
+    slice="delivered_on",
+    at="activated_on",
+    key=("activation_key",),
+    ledger=True,
+    columns=(
+        DELIVERED_ON,
+        Column(
+            "line_key",
+            LONG,
+            "Keyed 64-bit hash of the line and its occurrence in its file: no line comes in twice.",
+            optional=True,
+            pseudonym="line",
+        ),
+        Column("activation_key", LONG, "64-bit key of the operator's id of the activation."),
+        Column("activated_at", TIMESTAMP, "When, UTC."),
+        Column(
+            "activated_on",
+            DATE,
+            "Day in the city's zone.",
+            made_of="activated_at",
+            rule=f"activated_on between date'{EARLIEST}' and date_add(delivered_on, 1)",
+        ),
+        USER_ID,
+        Column("number_key", LONG, "Pseudonym of the number activated.", pseudonym="number"),
+        Column("document_key", LONG, "Pseudonym of the identity document shown.", optional=True, pseudonym="document"),
+        Column(
+            "stated_key",
+            LONG,
+            "Pseudonym of the number that the customer says to have, or to have had; null when none was said or it can be no user's.",
+            optional=True,
+            pseudonym="other",
+        ),
+        Column(
+            "stated_network",
+            STRING,
+            "Network of the number stated; unknown when it is no number; null: none stated.",
+            optional=True,
+        ),
+        Column("dealer_id", STRING, "Dealer who sells the card.", optional=True),
+        Column("branch", STRING, "City branch.", optional=True),
+        Column("channel", STRING, "Where.", optional=True),
+        Column("plan_id", STRING, "Tariff plan asked for.", optional=True),
+        Column("brand", STRING, "Brand asked for.", one_of=BRANDS, optional=True),
+        Column("wants_new_number", BOOLEAN, "Another number is what is asked for; null: not asked.", optional=True),
+        Column("reason", STRING, "Reason stated, by its code.", optional=True),
+        Column("bonus_yuan", MONEY, "Joining bonus of the offer.", optional=True, least=0),
+    ),
+)
+JOINING_REVIEWS = Table(
+    "reference.joining_reviews",
+    "One row per decision of a person on the joining bonus of an activation; the newest holds.",
+    slice="batch",
+    at="decided_on",
+    key=("activation_key", "decided_on", "decision", "reviewer_key"),
+    ledger=True,
+    columns=(
+        BATCH,
+        DELIVERED_ON,
+        Column("activation_key", LONG, "64-bit key of the operator's id of the activation."),
+        Column("decided_on", DATE, "Day of the decision.", rule="decided_on <= date_add(delivered_on, 1)"),
+        Column("decision", STRING, "withhold: the bonus is not paid; pay: it is.", one_of=("withhold", "pay")),
+        Column("reviewer_key", LONG, "Pseudonym of who decided.", pseudonym="reviewer"),
+    ),
+)
 HANDSETS = Table(
     "reference.handsets",
     "One row per TAC and delivery.",
@@ -255,4 +322,4 @@ LIVES = Table(
         Column("joined_on", DATE, "Day of joining."),
     ),
 )
-REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, SUBSCRIPTIONS, TOUCHES, ANSWERS, OPT_OUTS, HANDSETS, CELLS)
+REFERENCE = (SUBSCRIBERS, PLANS, BILLS, RECHARGES, SUBSCRIPTIONS, TOUCHES, ANSWERS, OPT_OUTS, JOINING_REVIEWS, HANDSETS, CELLS)
