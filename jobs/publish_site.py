@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry, joining check, churn, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: overview, re-entry, joining check, circles, churn, indicators, quality, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,9 @@ from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
 from churnlake.site.pages import pages
 from churnlake.tables.campaigns import LISTS
-from churnlake.tables.churn import LEAVINGS, MODELS
+from churnlake.tables.churn import LABELS, LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
+from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
@@ -23,23 +24,11 @@ from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
+FOUND = (JOINERS, MATCHES, GROUPS, MEMBERS, NEIGHBOURS)
+FORESEEN = (LEAVINGS, LABELS, MODELS, CHURN_SCORES, LISTS)
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
 AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)
-SHOWN = (
-    *RECORDS,
-    USAGE,
-    JOINERS,
-    MATCHES,
-    *AT_THE_COUNTER,
-    LEAVINGS,
-    *UNDERSTOOD,
-    MODELS,
-    CHURN_SCORES,
-    LISTS,
-    OPT_OUTS,
-    CHECKS,
-    SCORES,
-)
+SHOWN = (*RECORDS, USAGE, *FOUND, *AT_THE_COUNTER, *FORESEEN, *UNDERSTOOD, OPT_OUTS, CHECKS, SCORES)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))

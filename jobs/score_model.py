@@ -7,14 +7,16 @@ from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
 from churnlake.models.fit import Contributions
+from churnlake.models.frame import beside, features_of
 from churnlake.models.score import score
 from churnlake.tables.churn import MODELS, SCORES
+from churnlake.tables.circles import NEIGHBOURS
 from churnlake.tables.features import MONTHLY
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY,), may_read=(MODELS, OPT_OUTS), writes=(SCORES,))
+@job(reads=(MONTHLY,), may_read=(MODELS, OPT_OUTS, NEIGHBOURS), writes=(SCORES,))
 def score_model(lake: Lake, run: Run) -> None:
     """One row per user active in the newest month that ends within the run."""
     months = run.months("scoring")
@@ -27,7 +29,12 @@ def score_model(lake: Lake, run: Run) -> None:
     features = lake.read(MONTHLY, first=months[-1]).where(F.col("month") == F.lit(months[-1])).where(active)
     if lake.has(OPT_OUTS):
         features = willing(features, lake.read(OPT_OUTS))
-    lake.write(SCORES, score(features, pipeline, Contributions.from_notes(notes), champion.version, run.settings.models))
+    given = Contributions.from_notes(notes)
+    spread = [name for name in features_of(NEIGHBOURS)[0] if name in given.numeric]
+    if spread and not lake.has(NEIGHBOURS):
+        run.leaves_out("neighbours who left, which the champion was taught with", NEIGHBOURS)
+    features = beside(features, lake.read(NEIGHBOURS, first=months[-1]) if spread and lake.has(NEIGHBOURS) else None, spread)
+    lake.write(SCORES, score(features, pipeline, given, champion.version, run.settings.models))
 
 
 if __name__ == "__main__":

@@ -5,19 +5,21 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
-from churnlake.models.frame import labelled, selected, taught_months
+from churnlake.models.frame import beside, features_of, labelled, selected, taught_months
 from churnlake.models.train import report, train
 from churnlake.tables.churn import LABELS, MODELS
+from churnlake.tables.circles import NEIGHBOURS
 from churnlake.tables.features import MONTHLY, SELECTION
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
 
-@job(reads=(MONTHLY, SELECTION, LABELS), may_read=(OPT_OUTS,), writes=(MODELS,))
+@job(reads=(MONTHLY, SELECTION, LABELS), may_read=(OPT_OUTS, NEIGHBOURS), writes=(MODELS,))
 def train_model(lake: Lake, run: Run) -> None:
     """One row per learner fitted, into churn.models; the champion, into the registry.
 
-    Taught are the modelling indicators of the newest selection not later than the newest month taught with.
+    Taught are the modelling indicators of the newest selection not later than the newest month taught with, and how many of a
+    user's neighbours have left.
     """
     settings = run.settings.models
     labels, features, selection = lake.read(LABELS), lake.read(MONTHLY), lake.read(SELECTION)
@@ -25,6 +27,11 @@ def train_model(lake: Lake, run: Run) -> None:
         features = willing(features, lake.read(OPT_OUTS))
     try:
         numeric, categories = selected(selection, taught_months(features, labels, settings)[-1], MONTHLY)
+        if lake.has(NEIGHBOURS):
+            spread, _ = features_of(NEIGHBOURS)
+            features, numeric = beside(features, lake.read(NEIGHBOURS), spread), [*numeric, *spread]
+        else:
+            run.leaves_out("neighbours who left", NEIGHBOURS)
         trained = train(
             labelled(features, labels, settings.label, numeric, categories),
             numeric,

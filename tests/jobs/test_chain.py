@@ -28,8 +28,10 @@ from churnlake.core.tracking import Tracker
 from churnlake.evaluate.content import content
 from churnlake.evaluate.leaks import leaks, personal_values
 from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.models.frame import features_of
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
+from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, SIGNATURES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
@@ -169,6 +171,29 @@ def test_an_on_net_call_is_one_contact_for_each_party(spark: SparkSession, city:
     assert met["share"] > 0.95
 
 
+def test_members_add_up_to_their_groups_and_are_active_users(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    groups, members = lake.read(GROUPS), lake.read(MEMBERS)
+    by_group = members.groupBy("month", "group_id").agg(
+        F.count("*").alias("users"),
+        F.expr("sum(degree) div 2").alias("ties"),
+        F.expr("sum(triangles) div 3").alias("triangles"),
+        F.sum("ties_out").alias("ties_out"),
+        F.count_if("is_seed").alias("seeds"),
+    )
+    told = groups.select(by_group.columns)
+    assert told.exceptAll(by_group).isEmpty()
+    assert by_group.exceptAll(told).isEmpty()
+    assert groups.select("month").distinct().count() == 6
+    for table in (members, lake.read(NEIGHBOURS)):
+        assert table.join(lake.read(SIGNATURES), on=["month", "user_id"], how="left_anti").isEmpty()
+    left = lake.read(NEIGHBOURS).where("neighbours_left_3m > 0")
+    assert not left.isEmpty()
+    first = lake.read(LEAVINGS).agg(F.min(F.trunc("known_on", "MM")).alias("month")).first()
+    assert first is not None
+    assert left.where(F.col("month") < first["month"]).isEmpty(), "nobody was known to have left before"
+
+
 def test_the_planted_reentrants_are_found(spark: SparkSession, city: City) -> None:
     lake = city.lake(spark)
     key = Key.load(spark, city.settings.store.key_file, True)
@@ -260,7 +285,9 @@ def test_models_take_the_indicators_selected_by_the_last_month_taught(spark: Spa
     (months,) = {tuple(row["train_months"]) for row in lake.read(MODELS).collect()}
     last = dt.date.fromisoformat(max(months))
     chosen = {row["indicator"] for row in rows if row["month"] == last and row["role"] == "modelling"}
-    taken = {*notes["numeric"], *notes["categories"]}
+    spread, _ = features_of(NEIGHBOURS)
+    # and beside the indicators how many neighbours left, as far as that was known of anybody
+    taken = {*notes["numeric"], *notes["categories"]} - set(spread)
     assert taken <= chosen
     assert len(taken) > 0.9 * len(chosen), "what is usable in the month is so, but for some, in the months taught"
 
@@ -303,7 +330,7 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
-    for name in ("index", "reentry", "joining", "churn", "indicators", "quality", "dictionary", "lineage"):
+    for name in ("index", "reentry", "joining", "circles", "churn", "indicators", "quality", "dictionary", "lineage"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
         assert "Nothing to show yet" not in text, name

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from churnlake.core.errors import MissingInputError
 from churnlake.core.testing import rows
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import Month, features_of, labelled, months, selected, split, taught_months
+from churnlake.models.frame import Month, beside, features_of, labelled, months, selected, split, taught_months
 from churnlake.models.judge import champion
 from churnlake.models.profile import profile
 from churnlake.models.score import score
@@ -223,3 +223,15 @@ def test_report_fits_its_table(case: Case) -> None:
         ("logistic", 600, 300, "3"),
         ("boosted", 600, 300, "3"),
     ]
+
+
+def test_features_of_another_table_stand_beside_and_are_null_where_there_are_none(spark: SparkSession, case: Case) -> None:
+    given = case.features.where("user_id < 3").where(F.col("month") == MONTHS[0]).select("month", "user_id", "calls")
+    more = spark.createDataFrame(
+        [(MONTHS[0], 1, 2, 0.5), (MONTHS[1], 2, 1, 1.0)], "month date, user_id bigint, left bigint, part double"
+    )
+    found = {row["user_id"]: (row["left"], row["part"]) for row in beside(given, more, ["left", "part"]).collect()}
+    assert found == {0: (None, None), 1: (2, 0.5), 2: (None, None)}
+    without = beside(given, None, ["left"])
+    assert without.columns == ["month", "user_id", "calls", "left"]
+    assert without.where("left is null").count() == 3

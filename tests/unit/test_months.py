@@ -44,7 +44,7 @@ def over(job: Job, first: dt.date, last: dt.date, shelf: Any) -> Run:
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("build_features", "features"), ("select_indicators", "selection"), ("build_circles", "circles"), ("score_model", "scoring"), ("plan_campaigns", "retention lists")],
+    [("build_features", "features"), ("select_indicators", "selection"), ("build_circles", "circles"), ("build_groups", "groups"), ("score_model", "scoring"), ("plan_campaigns", "retention lists")],
 )  # fmt: skip
 def test_a_run_in_which_no_month_ends_says_so(name: str, what: str) -> None:
     run = over(JOBS[name], JUNE, dt.date(2005, 6, 15), None)

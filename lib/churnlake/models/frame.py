@@ -49,6 +49,16 @@ def selected(selection: DataFrame, month: dt.date, table: Table) -> tuple[list[s
     return numeric, categories
 
 
+def beside(features: DataFrame, more: DataFrame | None, names: list[str]) -> DataFrame:
+    """The features with columns ``names`` of another table of one row per user and month; null where there is none of the user.
+
+    Without that table they are null for all: a model taught with them is then scored as if nothing were known.
+    """
+    if more is None:
+        return features.withColumns({name: F.lit(None).cast("double") for name in names})
+    return features.join(more.select("month", "user_id", *names), on=["month", "user_id"], how="left")
+
+
 def labelled(features: DataFrame, labels: DataFrame, label: str, numeric: list[str], categories: list[str]) -> DataFrame:
     """One row per user and month whose outcome is known: month, user_id, label (1 left, 0 stayed) and the features.
 

@@ -42,7 +42,7 @@ def overview(data: SiteData) -> Context:
     cards: list[tuple[str, str, str]] = []
     figures: dict[str, charts.Figure] = {}
     since, least = data.last, data.least
-    links = dict.fromkeys(("reentry.html", "joining.html", "churn.html", "indicators.html", "quality.html"), "")
+    links = dict.fromkeys(("reentry.html", "joining.html", "circles.html", "churn.html", "indicators.html", "quality.html"), "")
     if _has(data.records):
         records = data.records
         good = records[records["state"] == "good"]
@@ -86,6 +86,9 @@ def overview(data: SiteData) -> Context:
             )
         )
         links["reentry.html"] = f"{told(found, least)} joiners recognised"
+    if _has(data.groups):
+        newest = data.groups[data.groups["month"] == data.groups["month"].max()]
+        links["circles.html"] = f"{told(newest['users'].sum(), least)} users in {wording.count(newest['groups'].sum())} groups"
     if _has(data.fits):
         champion = data.fits[data.fits["is_champion"]]
         if len(champion):

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
-from churnlake.site import joining
+from churnlake.site import circles, joining
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
@@ -68,6 +68,9 @@ class SiteData:
         probabilities: bin (lower edge, width 0.05), found_by, rows.
         gaps: bin (lower edge, 10 days), kind, rows.
         cases: The likeliest matches.
+        groups: month, size, groups, users, ties, pairs, triangles, ties_out, seeds.
+        members: month, size, has_left, users; members of groups by what became of them in the month after.
+        spread: left (neighbours known to have left), has_left, users; every month whose outcome is known.
         leavings: month, kind, brand, users, returned (matched as old user of a joiner).
         fits: Rows of churn.models, newest first.
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
@@ -109,6 +112,9 @@ class SiteData:
     probabilities: pd.DataFrame | None = None
     gaps: pd.DataFrame | None = None
     cases: pd.DataFrame | None = None
+    groups: pd.DataFrame | None = None
+    members: pd.DataFrame | None = None
+    spread: pd.DataFrame | None = None
     leavings: pd.DataFrame | None = None
     fits: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
@@ -147,7 +153,7 @@ def aggregates(
         reveal: From an encrypted line to the line; without it the shapes of broken lines are not shown.
         least: Rows that no shape of a line is shown of when there are fewer.
     """
-    found: dict[str, DataFrame] = joining.aggregates(frames)
+    found: dict[str, DataFrame] = {**joining.aggregates(frames), **circles.aggregates(frames)}
     if FILES in frames:
         found["files"] = files_by_feed(frames[FILES])
     ledgers = {table: frames[table] for table in RECORDS if table in frames}

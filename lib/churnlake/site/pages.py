@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from churnlake.core.contract import sql_type
 from churnlake.site import charts, wording
+from churnlake.site.circles import circles
 from churnlake.site.contents import LAYERS, Context, churn, dictionary, lineage, overview, quality, reentry, rules_of
 from churnlake.site.data import SiteData
 from churnlake.site.indicators import indicators
@@ -20,6 +21,7 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "index.html": ("Overview", "What came in, who left, who came back."),
     "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
     "joining.html": ("Joining check", "Who of those at the counter is a customer already, and how often that was right."),
+    "circles.html": ("Circles", "Groups of friends, their seed customers, and whether leaving spreads."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
@@ -40,6 +42,9 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "joining_outcomes": ("reentry.joining_follow_ups",),
     "joining_reminders": ("reentry.counter_reminders",),
     "joining_bonuses": ("reentry.bonus_reviews",),
+    "groups": ("circles.groups",),
+    "members": ("churn.labels", "circles.members"),
+    "spread": ("churn.labels", "circles.neighbours"),
     "leavings": ("churn.leavings",),
     "fits": ("churn.models",),
     "scores": ("churn.scores",),
@@ -63,6 +68,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "index.html": overview,
         "reentry.html": reentry,
         "joining.html": joining,
+        "circles.html": lambda data: circles(data.groups, data.members, data.spread, data.least),
         "churn.html": churn,
         "indicators.html": indicators,
         "quality.html": quality,

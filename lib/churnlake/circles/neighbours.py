@@ -1,0 +1,63 @@
+"""Who of a user's neighbours has left, as known at a month's end."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.circles.settings import GroupSettings
+
+WINDOWS = {"1m": 0, "3m": 2}
+"""By end of a column's name: months before the month in which a leaving may have become known."""
+
+
+def first_month_needed(months: list[dt.date], settings: GroupSettings) -> dt.date:
+    """The earliest month whose signatures neighbours of these months are taken from."""
+    number = min(months).year * 12 + min(months).month - 1 - settings.neighbour_months
+    return dt.date(number // 12, number % 12 + 1, 1)
+
+
+def neighbours(circles: DataFrame, leavings: DataFrame, months: list[dt.date], settings: GroupSettings) -> DataFrame:
+    """One row per month and user active in it with neighbours: how many there are, how many are known to have left, their shares.
+
+    A neighbour is a peer of the user's circle at the month's end or at one of the ``neighbour_months`` month ends before it, with
+    the greatest strength it had at any of them: who is known to have left has been silent for two months or three, and is hardly
+    in the newest circle any more. It is one of ours if it had a circle itself at one of these or is known to have left.
+    Nothing that became known after the month's end counts.
+
+    Args:
+        circles: signatures without hubs, from ``first_month_needed`` on (``ties.close``).
+        leavings: churn.leavings.
+        months: first days of the months to make.
+        settings: months looked back on.
+    """
+    of = F.array(*[F.lit(month) for month in months])
+    near = F.expr(f"month <= of AND month >= add_months(of, -{settings.neighbour_months})")
+    seen = circles.select("month", "user_id", "peer_id", "strength", F.explode(of).alias("of")).where(near)
+    circle = seen.groupBy("of", "user_id", "peer_id").agg(F.max("strength").alias("strength"))
+    active = circles.where(F.col("month").isin(months)).select(F.col("month").alias("of"), "user_id").distinct()
+    told = leavings.select("user_id", "known_on", F.explode(of).alias("of")).where("known_on <= last_day(of)")
+    since = [F.max(F.expr(f"known_on >= add_months(of, -{back})")).alias(f"left_{window}") for window, back in WINDOWS.items()]
+    left = told.groupBy("of", "user_id").agg(*since)
+    # one of ours: with the flags of who left
+    ours = (
+        seen.select("of", "user_id")
+        .distinct()
+        .join(left, on=["of", "user_id"], how="full")
+        .withColumnRenamed("user_id", "peer_id")
+    )
+    known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
+    counted = known.groupBy(F.col("of").alias("month"), "user_id").agg(
+        F.count("*").alias("neighbours"),
+        F.sum("strength").alias("strength"),
+        *[F.count_if(f"left_{window}").alias(f"neighbours_left_{window}") for window in WINDOWS],
+        *[F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{window}), 0)").alias(f"strength_{window}") for window in WINDOWS],
+    )
+    return counted.select(
+        "month", "user_id", "neighbours",
+        *[f"neighbours_left_{window}" for window in WINDOWS],
+        *[F.expr(f"neighbours_left_{window} / neighbours").alias(f"neighbours_left_share_{window}") for window in WINDOWS],
+        *[F.expr(f"strength_{window} / strength").alias(f"neighbours_left_strength_share_{window}") for window in WINDOWS],
+    )  # fmt: skip
