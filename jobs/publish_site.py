@@ -19,12 +19,13 @@ from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
+from churnlake.tables.motives import MOTIVE_SHARES
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
 
-FOUND = (JOINERS, MATCHES, GROUPS, MEMBERS, NEIGHBOURS)
+FOUND = (JOINERS, MATCHES, MOTIVE_SHARES, GROUPS, MEMBERS, NEIGHBOURS)
 FORESEEN = (LEAVINGS, LABELS, MODELS, CHURN_SCORES, LISTS)
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
 AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)

@@ -16,6 +16,7 @@ from churnlake.core.console import Console
 from churnlake.core.contract import sql_type
 from churnlake.core.errors import ContractError, MissingInputError, SettingsError
 from churnlake.core.job import argument_parser, guarded, log_to
+from churnlake.core.lake import Lake, Scope
 from churnlake.core.lineage import Lineage
 from churnlake.core.release import release
 from churnlake.core.runner import run_chain
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         "indicators": (_indicators, "count the indicators by view; with a view, list them"),
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
+        "explain": (_explain, "explain why a joiner is, or is not, taken for an old user"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
@@ -124,6 +126,31 @@ def _content(argv: list[str]) -> int:
         _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
 
     return guarded("content", parser, argv, body)
+
+
+def _explain(argv: list[str]) -> int:
+    from churnlake import explain as explaining
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake explain",
+        description="Explain one pair of re-entry, stage by stage: each evidence with its weight and what it adds, who else either of "
+        "the two could be, and the verdict. Numbers are never printed.",
+    )
+    explaining.arguments(parser)
+    parser.add_argument("--env", default="local")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        with session(settings.spark, logs) as spark:
+            scope = Scope("explain", EVER, explaining.READS, (), explaining.MAY_READ, makers=Lineage.of_package().makers)
+            explaining.explain(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
+
+    return guarded("explain", parser, argv, body)
 
 
 def _release(argv: list[str]) -> int:

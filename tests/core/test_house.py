@@ -76,6 +76,8 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["tables", "--help"], 0, ""),
         (["ddl", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
         (["dictionary", "--wright"], 2, "unrecognized arguments: --wright"),
+        (["explain"], 2, "one of the arguments --user --user-id is required"),
+        (["explain", "--user", "1", "--user-id", "2"], 2, "not allowed with argument --user"),
         (["lineage"], 0, ""),
         (["tables"], 0, ""),
         (["ddl"], 0, ""),

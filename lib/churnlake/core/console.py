@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
@@ -49,4 +49,18 @@ class Console:
         for name, value in lines:
             table.add_row(name, value)
         self._rich.print()
+        self._rich.print(table)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: int) -> None:
+        """A table with a header; its last ``numeric`` columns are figures."""
+        table = RichTable()
+        for place, name in enumerate(columns):
+            is_figure = place >= len(columns) - numeric
+            table.add_column(
+                name, style="cyan" if place == 0 else "", justify="right" if is_figure else "left", no_wrap=is_figure
+            )
+        for row in rows:
+            table.add_row(*row)
+        # above the table: in it a title would be folded to its width
+        self._rich.print(f"\n{title}", style="bold")
         self._rich.print(table)

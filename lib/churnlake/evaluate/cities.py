@@ -19,7 +19,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines, difficulty, probe
+from churnlake.evaluate import baselines, difficulty, motives, probe
 from churnlake.evaluate.ceilings import TARGETS, ceilings
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.shape import Shape, shape, span_to
@@ -33,7 +33,7 @@ from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import SUBSCRIBERS
 from churnlake.usage import daily
 
-JUDGED = ("detect_reentry", "train_model")
+JUDGED = ("describe_reentry", "train_model")
 """What is judged; jobs that neither of these needs are left out."""
 FIGURES = "evaluation.json"
 
@@ -70,6 +70,7 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
             "city": city.name,
             "seed": settings.city.seed,
             **_reentry(spark, settings, days),
+            **_motives(spark, settings, days),
             **_churn(spark, settings, days),
             "shape": _shape(spark, settings, days),
             "ceilings": _ceilings(spark, settings, city, days),
@@ -176,6 +177,16 @@ def _reentry(spark: SparkSession, settings: Settings, days: Days) -> dict[str, A
     }  # fmt: skip
 
 
+def _motives(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+    found = motives.judged(spark, settings, days)
+    return {
+        "motives": str(found),
+        "motive_confusion": found.confusion,
+        "preventable": found.preventable,
+        "unaware_planted": found.unaware,
+    }
+
+
 def _share_of(planted: Any, column: str) -> float | None:
     row = planted.agg(F.avg(F.col(column).cast("double")).alias("share")).first()
     return None if row is None else row["share"]
@@ -197,7 +208,7 @@ def _ceilings(spark: SparkSession, settings: Settings, city: CityScenario, days:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    lines = [("re-entry", found["reentry"])]
+    lines = [("re-entry", found["reentry"]), ("motives", found["motives"])]
     for way in found["ways"]:
         lines.append(
             (

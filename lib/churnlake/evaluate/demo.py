@@ -18,6 +18,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import peak_memory_mb, session
+from churnlake.evaluate import motives
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
 from churnlake.settings import Settings
@@ -44,11 +45,13 @@ def demo(settings: Settings, console: Console) -> None:
         jobs = [job for job in (*lineage.chain(only=FIRST), *lineage.chain()) if job.name != LAST]
         reports = run_chain(spark, settings, jobs, days, console, makers=makers, budgets=budgets)
         found, models = _evaluate(spark, settings, days)
+        why = motives.judged(spark, settings, days)
         work.mkdir(parents=True, exist_ok=True)
         (work / EVALUATION).write_text(json.dumps(_figures(found, models), indent=2) + "\n", encoding="utf-8")
         reports += run_chain(spark, settings, lineage.chain(only=LAST), days, console, makers=makers, budgets=budgets)
         console.summary(
-            "Summary", _summary(settings, reports, found, models, _accounting(spark, settings, days), time.monotonic() - began)
+            "Summary",
+            _summary(settings, reports, found, why, models, _accounting(spark, settings, days), time.monotonic() - began),
         )
 
 
@@ -89,6 +92,7 @@ def _summary(
     settings: Settings,
     reports: list[Report],
     found: Found,
+    why: motives.MotivesFound,
     models: list[dict[str, object]],
     accounting: tuple[int, dict[str, int]],
     seconds: float,
@@ -100,6 +104,7 @@ def _summary(
     lines = [
         ("rows", f"{rows:,} in {holds} {good:,} good + {bad:,} quarantined + {repeats:,} duplicates + {gone:,} suppressed"),
         ("re-entry", str(found)),
+        ("motives", str(why)),
     ]
     for model in models:
         serves = " (champion)" if model["is_champion"] else ""

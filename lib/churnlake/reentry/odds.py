@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -68,29 +68,47 @@ def check(weights: Weights, settings: ReentrySettings) -> None:
             raise SettingsError(f"reentry.start.{evidence} has no level '{min(wrong)}'")
 
 
+def terms(weights: Weights, settings: ReentrySettings) -> dict[str, str]:
+    """By kind of evidence, SQL of what it adds to a pair's log-odds, in the order in which they are added up."""
+    known = comparisons(settings)
+    found = {INTERCEPT: repr(float(weights.get(INTERCEPT, {}).get(EACH, 0.0)))}
+    found |= {name: f"{float(weights[name].get(EACH, 0.0))!r} * {sql}" for name, sql in MEASURES.items() if name in weights}
+    for name, outcome in known.items():
+        if weights.get(name):
+            cases = " ".join(f"WHEN '{level}' THEN {float(weight)!r}" for level, weight in sorted(weights[name].items()))
+            found[name] = f"CASE ({outcome}) {cases} ELSE 0.0D END"
+    return {name: f"cast({term} as double)" for name, term in found.items()}
+
+
 def log_odds(weights: Weights, settings: ReentrySettings) -> str:
     """SQL of a pair's log-odds by its evidence alone."""
-    known = comparisons(settings)
-    terms = [repr(float(weights.get(INTERCEPT, {}).get(EACH, 0.0)))]
-    terms += [f"{float(weights[name].get(EACH, 0.0))!r} * {sql}" for name, sql in MEASURES.items() if name in weights]
-    for name, levels in weights.items():
-        if name in known and levels:
-            cases = " ".join(f"WHEN '{level}' THEN {float(weight)!r}" for level, weight in sorted(levels.items()))
-            terms.append(f"CASE ({known[name]}) {cases} ELSE 0.0D END")
-    return " + ".join(f"cast({term} as double)" for term in terms)
+    return " + ".join(terms(weights, settings).values())
+
+
+def of_evidence(log_odds: str) -> str:
+    """SQL of a pair's odds from its log-odds; none where the old number is kept."""
+    # what decides a rank is rounded once, so that the order of summation cannot
+    return f"if(kind = 'kept', 0D, round(least(exp(least({log_odds}, 30D)), {MOST!r}), 9))"
 
 
 def with_odds(pairs: DataFrame, weights: Mapping[int, Weights], settings: ReentrySettings) -> DataFrame:
     """The pairs with ``odds``, by the weights of their stage; a stage without any by the setting. None where the old number is kept."""
     by_stage = {stage: log_odds(weights.get(stage, settings.start), settings) for stage in settings.stages}
     cases = " ".join(f"WHEN {stage} THEN {sql}" for stage, sql in by_stage.items())
-    # what decides a rank is rounded once, so that the order of summation cannot
-    told = f"if(kind = 'kept', 0D, round(least(exp(least(CASE stage_days {cases} END, 30D)), {MOST!r}), 9))"
-    return pairs.withColumn("odds", F.expr(told))
+    return pairs.withColumn("odds", F.expr(of_evidence(f"CASE stage_days {cases} END")))
 
 
 def with_odds_of_then(pairs: DataFrame, learnt: Iterable[Mapping[str, Any]], settings: ReentrySettings) -> DataFrame:
     """The pairs with ``odds`` by what was learnt by the end of the newest month before ``known_on``; ``learnt`` are rows of reentry.weights."""
+    return by_weights_of_then(pairs, learnt, lambda part, weights: with_odds(part, weights, settings))
+
+
+def by_weights_of_then(
+    pairs: DataFrame,
+    learnt: Iterable[Mapping[str, Any]],
+    made: Callable[[DataFrame, Mapping[int, Weights]], DataFrame],
+) -> DataFrame:
+    """What ``made`` makes of the pairs and, by stage, the weights learnt by the end of the newest month before ``known_on``."""
     by_month: dict[dt.date, dict[int, dict[str, dict[str, float]]]] = {}
     for row in learnt:
         stages = by_month.setdefault(row["month"], {})
@@ -100,7 +118,7 @@ def with_odds_of_then(pairs: DataFrame, learnt: Iterable[Mapping[str, Any]], set
     for month, following in zip([None, *months], [*months, None], strict=True):
         since = F.lit(True) if month is None else F.col("known_on") > F.last_day(F.lit(month))
         until = F.lit(True) if following is None else F.col("known_on") <= F.last_day(F.lit(following))
-        parts.append(with_odds(pairs.where(since & until), by_month[month] if month else {}, settings))
+        parts.append(made(pairs.where(since & until), by_month[month] if month else {}))
     return reduce(DataFrame.unionByName, parts)
 
 

@@ -6,6 +6,26 @@ from pydantic import Field
 
 from churnlake.core.settings import Model
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1)]
+
+
+class MotiveSettings(Model):
+    """What the rules of motives ask for, and how a survey is read."""
+
+    normal_days: Days
+    least_normal_days: Days
+    stop_days: Days
+    sudden_level: Annotated[float, Field(ge=0)]
+    hotline_days: Days
+    forward_slack_days: Annotated[int, Field(ge=0)]
+    least_saving: Share
+    window_months: Days
+    question: str
+    alternative_question: str
+    unaware_answer: str
+    deviations: Annotated[float, Field(gt=0)]
+
 
 class JoiningSettings(Model):
     """How activations are followed: so many seconds between micro-batches (0: take what is there, then end), so many files in one."""
@@ -41,3 +61,5 @@ class ReentrySettings(Model):
     start: dict[str, dict[str, float]]
     least_probability: Annotated[float, Field(ge=0, le=1)]
     joining: JoiningSettings
+    multiple_days: Days
+    motives: MotiveSettings

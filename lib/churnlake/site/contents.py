@@ -16,6 +16,7 @@ from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.indicators import selected
 from churnlake.site.joining import named
+from churnlake.site.motives import motives
 from churnlake.site.picture import picture
 
 FEEDS = ("voice", "sms", "mms", "wap")
@@ -119,7 +120,7 @@ def overview(data: SiteData) -> Context:
 
 
 def reentry(data: SiteData) -> Context:
-    """Re-entry: the three scopes of joiners, evidence and probability of matches, the likeliest cases."""
+    """Re-entry: the three scopes of joiners, evidence and probability of matches, motives, the likeliest cases."""
     figures: dict[str, charts.Figure] = {}
     square: dict[str, int] = {}
     ways: dict[str, int | None] = {}
@@ -172,7 +173,10 @@ def reentry(data: SiteData) -> Context:
         figures["gaps"] = charts.titled(
             bars, "days from the old number's last use to the new one's first", "matches", bargap=0.06, shapes=[line]
         )
-    return {"figures": figures, "square": ways, "final": final, "cases": _records(data.cases)}
+    why = motives(data)
+    if why["figure"]:
+        figures["motives"] = why["figure"]
+    return {"figures": figures, "square": ways, "final": final, "cases": _records(data.cases), "why": why}
 
 
 def churn(data: SiteData) -> Context:

@@ -22,6 +22,7 @@ from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
+from churnlake.tables.motives import MOTIVE_SHARES
 from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
 from churnlake.tables.raw import FILES
@@ -71,6 +72,7 @@ class SiteData:
         groups: month, size, groups, users, ties, pairs, triangles, ties_out, seeds.
         members: month, size, has_left, users; members of groups by what became of them in the month after.
         spread: left (neighbours known to have left), has_left, users; every month whose outcome is known.
+        motive_shares: Rows of reentry.motive_shares of the newest month.
         leavings: month, kind, brand, users, returned (matched as old user of a joiner).
         fits: Rows of churn.models, newest first.
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
@@ -115,6 +117,7 @@ class SiteData:
     groups: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
     spread: pd.DataFrame | None = None
+    motive_shares: pd.DataFrame | None = None
     leavings: pd.DataFrame | None = None
     fits: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
@@ -172,6 +175,8 @@ def aggregates(
         tens = F.expr("cast(floor(gap_days / 10) * 10 as int)").alias("bin")
         found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(_rows())
         found["cases"] = likeliest_matches(_willing(_willing(latest, frames, "user_id"), frames, "old_user_id"))
+    if MOTIVE_SHARES in frames:
+        found["motive_shares"] = _newest(frames[MOTIVE_SHARES], "month")
     if LEAVINGS in frames:
         matched = latest_matches(frames[MATCHES], frames.get(JOINERS)) if MATCHES in frames else None
         found["leavings"] = leavings_by_month(frames[LEAVINGS], matched)

@@ -45,6 +45,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "groups": ("circles.groups",),
     "members": ("churn.labels", "circles.members"),
     "spread": ("churn.labels", "circles.neighbours"),
+    "motive_shares": ("reentry.motive_shares",),
     "leavings": ("churn.leavings",),
     "fits": ("churn.models",),
     "scores": ("churn.scores",),
