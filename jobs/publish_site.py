@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry, joining check, circles, churn, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: overview, re-entry and its control, joining check, circles, churn, indicators, quality, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -16,6 +16,7 @@ from churnlake.tables.churn import LABELS, LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS
 from churnlake.tables.clean import RECORDS
+from churnlake.tables.control import CLAWBACKS, FUNNELS, GROSS_ADDS, NET_ADDS, PLAN_MOVES, STEPS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
@@ -29,7 +30,8 @@ FOUND = (JOINERS, MATCHES, MOTIVE_SHARES, GROUPS, MEMBERS, NEIGHBOURS)
 FORESEEN = (LEAVINGS, LABELS, MODELS, CHURN_SCORES, LISTS)
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
 AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)
-SHOWN = (*RECORDS, USAGE, *FOUND, *AT_THE_COUNTER, *FORESEEN, *UNDERSTOOD, OPT_OUTS, CHECKS, SCORES)
+CONTROL = (STEPS, GROSS_ADDS, NET_ADDS, PLAN_MOVES, FUNNELS, CLAWBACKS)
+SHOWN = (*RECORDS, USAGE, *FOUND, *CONTROL, *AT_THE_COUNTER, *FORESEEN, *UNDERSTOOD, OPT_OUTS, CHECKS, SCORES)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))

@@ -33,6 +33,7 @@ from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, SIGNATURES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
+from churnlake.tables.control import CALLBACKS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES, STEPS
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
@@ -140,6 +141,12 @@ def test_every_user_of_daily_tables_is_a_life_and_keys_are_unique(spark: SparkSe
         MATCHES,
         JOINERS,
         PERSONS,
+        PARTS,
+        GROSS_ADDS,
+        NET_ADDS,
+        PLAN_MOVES,
+        CALLBACKS,
+        STEPS,
         SCORES,
         LISTS,
         JOINING_CHECKS,
@@ -255,6 +262,30 @@ def test_every_activation_is_checked_once_and_the_counter_knows_customers_better
     assert not bonuses.where("state = 'to_review'").isEmpty()
 
 
+def test_gross_adds_taken_apart_are_all_joiners_of_the_months_told(spark: SparkSession, city: City) -> None:
+    lake, final = city.lake(spark), max(city.settings.reentry.stages)
+    told = {r.month: r.joiners for r in lake.read(NET_ADDS).collect()}
+    joined = lake.read(JOINERS).where(F.col("stage_days") == final).groupBy(F.trunc("joined_on", "MM").alias("month")).count()
+    assert told == {r.month: r["count"] for r in joined.collect() if r.month in told}
+    assert len(told) == 3, "what joined from April on is not told yet"
+    for row in (
+        lake.read(GROSS_ADDS)
+        .groupBy("month", "dimension")
+        .agg(F.sum("counted").alias("n"), F.sum("expected").alias("e"))
+        .collect()
+    ):
+        if row.dimension != "cell":
+            assert row.n == told[row.month]
+            assert row.e == pytest.approx(told[row.month])
+    steps = lake.read(STEPS).where("passed IS NOT NULL").collect()
+    assert {r.step for r in steps if r.month in told} >= {1, 2, 4, 5, 7}
+    assert all(r.passed for r in steps if r.measure in ("joiners", "matches", "gross_adds")), (
+        "sums and one to one hold on any city"
+    )
+    # who is called knows nothing of why
+    assert set(lake.read(CALLBACKS).columns) == {"known_on", "month", "user_id", "call_order"}
+
+
 def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, city: City) -> None:
     lake = city.lake(spark)
     listed = lake.read(LISTS).orderBy("place").collect()
@@ -330,7 +361,7 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
-    for name in ("index", "reentry", "joining", "circles", "churn", "indicators", "quality", "dictionary", "lineage"):
+    for name in ("index", "reentry", "control", "joining", "circles", "churn", "indicators", "quality", "dictionary", "lineage"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
         assert "Nothing to show yet" not in text, name

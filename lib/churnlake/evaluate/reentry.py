@@ -27,9 +27,9 @@ from churnlake.core.job import log_to
 from churnlake.core.lake import Lake
 from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
-from churnlake.core.runs import Days
+from churnlake.core.runs import EVER, Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines, difficulty, oracle, strains
+from churnlake.evaluate import baselines, control, difficulty, oracle, strains
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
@@ -39,7 +39,7 @@ from churnlake.reentry.weighing import weigh
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reference import LIVES
+from churnlake.tables.reference import LIVES, SUBSCRIBERS
 
 SCENARIOS, SEEDS = ("standard", "no_imei", "hard"), "2006,2007,2008,2009,2010"
 RECALLS = (0.9, 0.8)
@@ -96,7 +96,7 @@ def judge(settings: Settings, console: Console, *, strained: bool = False) -> Ju
 
 def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bool = False) -> Judged:
     """What is to be said of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
-    lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES)
+    lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES, SUBSCRIBERS)
     how, truth = settings.reentry, Path(settings.city.truth)
     tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE)))
@@ -112,13 +112,16 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     decoys = planted_decoys(spark, truth, lake.key).select("user_id", F.col("kind").alias("decoy"))
     pairs = lake.checkpoint(weighed.pairs)
 
-    def matched(found: DataFrame) -> pd.DataFrame:
-        named = settled(lake, found, days.last, how).select("user_id", "old_user_id", "probability", "gap_days")
+    def matched(assigned: DataFrame) -> pd.DataFrame:
+        named = assigned.select("user_id", "old_user_id", "probability", "gap_days")
         rows = named.join(right, on=["user_id", "old_user_id"], how="left").join(decoys, on="user_id", how="left")
         # one row per joiner
         return rows.withColumn("is_right", F.expr("coalesce(is_right, false)")).toPandas()
 
-    matches = matched(pairs)
+    named, learnt = likely(lake, pairs, days.last, how)
+    named = lake.checkpoint(named)
+    assigned = lake.checkpoint(assignment.assign(named, None, lake.checkpoint))
+    matches = matched(assigned)
     of_kind = {row["decoy"]: int(row["count"]) for row in decoys.join(asked, on="user_id").groupBy("decoy").count().collect()}
     total, evident, joined = true.count(), _evident(lake, asked, true), asked.count()
     kept = weighed.found.join(right, on=["user_id", "old_user_id"], how="left").agg(F.count("*"), F.count("is_right")).first()
@@ -132,9 +135,10 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
         "corrected_churn_error": churn_error(matches, total, _leavers(own, days)),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
+    told_of["control"] = control.judged(lake, due, pairs, named, assigned, learnt, true, decoys, how, days.last)
     if strained:
         again = {
-            name: matched(weigh(new, due, own, spoilt, how, lake.checkpoint, at_once).pairs)
+            name: matched(settled(lake, weigh(new, due, own, spoilt, how, lake.checkpoint, at_once).pairs, days.last, how))
             for name, spoilt in strains.spoilt(lake, due, tables).items()
         }
         far = true.where(f"gap_days BETWEEN {FAR[0]} AND {FAR[1]}").count()
@@ -154,10 +158,21 @@ def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> 
     Weights are learnt, without truth, from these very pairs, and everything counts as known on that one day: in the job a month's pairs
     are weighed by what the months before taught, and later rivals are not known yet.
     """
+    return assignment.assign(likely(lake, pairs, on, how)[0], None, lake.checkpoint)
+
+
+def likely(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> tuple[DataFrame, list[dict[str, Any]]]:
+    """The pairs of the final stage, judged at once, with ``probability``; and the weights learnt from them, as rows of reentry.weights."""
     at_once = lake.checkpoint(pairs.withColumn("known_on", F.lit(on)))
     learnt = {stage: found for stage, (found, _) in learning.learn(learning.told(at_once, how), how).items()}
     weighed = lake.checkpoint(odds.with_odds(at_once, learnt, how))
-    return assignment.assign(odds.with_probability(weighed, weighed, how).where("probability > 0"), None, lake.checkpoint)
+    rows = [
+        {"month": EVER.first, "stage_days": stage, "evidence": evidence, "level": level, "weight": weight}
+        for stage, found in learnt.items()
+        for evidence, levels in found.items()
+        for level, weight in levels.items()
+    ]
+    return odds.with_probability(weighed, weighed, how).where("probability > 0"), rows
 
 
 def _leavers(own: DataFrame, days: Days) -> int:
@@ -263,7 +278,12 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     decoys = [(f"decoy {kind}", text(one)) for kind, one in found["decoy_false_share"].items()]
     ways = [(f"PR-AUC, {way}", text(one["pr_auc"])) for way, one in found["baselines"].items()]
     strained = [(name.replace("_", " "), text(one)) for name, one in found.get("robustness", {}).items()]
-    return [*plain, *decoys, *ways, *strained]
+    parts = [
+        (f"{name} {measure}".replace("_", " "), text(one))
+        for name, of in found.get("control", {}).items()
+        for measure, one in of.items()
+    ]
+    return [*plain, *decoys, *ways, *strained, *parts]
 
 
 def ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, Any]:

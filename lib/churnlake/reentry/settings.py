@@ -1,12 +1,63 @@
 """Settings of re-entry."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from churnlake.core.settings import Model
+from churnlake.core.settings import Model, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
+
+class GateSettings(Model):
+    """What each of the seven steps must reach."""
+
+    least_window_share: Share
+    least_scored_share: Share
+    least_circle_probability: Share
+    least_handset_share: Share
+    most_handsets_left_out: Share
+    least_precision: Share
+    least_answers: Annotated[int, Field(ge=1)]
+    least_recall: Share
+
+
+class ControlSettings(Model):
+    """What an analyst asks for: when a month is told, how it is divided, what is looked at, and what its steps must reach."""
+
+    closes_days: Annotated[int, Field(ge=0)]
+    bills_days: Annotated[int, Field(ge=0)]
+    bills_months: Annotated[int, Field(ge=1)]
+    deviations: Annotated[float, Field(gt=0)]
+    calibration_spread: Annotated[float, Field(ge=0)]
+    tenure_months: list[int]
+    arpu_yuan: list[int]
+    least_cell_joiners: Annotated[int, Field(ge=1)]
+    bonus_grace_days: int
+    farm_cards: Annotated[int, Field(ge=2)]
+    farm_days: Annotated[int, Field(ge=0)]
+    farm_share: Share
+    farm_users_most: Annotated[int, Field(ge=2)]
+    farm_peers: Annotated[int, Field(ge=0)]
+    flea_days: Annotated[int, Field(ge=1)]
+    kept_days: list[int]
+    kept_within_days: Annotated[int, Field(ge=1)]
+    most_false_discoveries: Share
+    windows_days: list[int]
+    callbacks: Annotated[int, Field(ge=1)]
+    callback_strata: list[float]
+    callback_days: Annotated[int, Field(ge=0)]
+    callback_seed: int
+    held_before: str
+    gates: GateSettings
+
+    @model_validator(mode="after")
+    def _in_turn(self) -> ControlSettings:
+        if self.bills_days < self.closes_days:
+            raise ValueError("bills_days must not be fewer than closes_days: what a joiner is, is told first")
+        return self
+
+
 Days = Annotated[int, Field(ge=1)]
 
 
@@ -63,3 +114,4 @@ class ReentrySettings(Model):
     joining: JoiningSettings
     multiple_days: Days
     motives: MotiveSettings
+    control: ControlSettings

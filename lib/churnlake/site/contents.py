@@ -7,34 +7,18 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from churnlake.core.contract import STATES as LINE_STATES
-from churnlake.core.contract import Column, Table
 from churnlake.site import charts, health, samples, wording
+from churnlake.site.control import headline
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.indicators import selected
 from churnlake.site.joining import named
 from churnlake.site.motives import motives
-from churnlake.site.picture import picture
 
 FEEDS = ("voice", "sms", "mms", "wap")
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy")
-LAYERS: Mapping[str, str] = {
-    "raw": "#8fa3b5",
-    "clean": "#28557f",
-    "reference": "#6a5d9e",
-    "daily": "#2f9e97",
-    "features": "#5b8c3e",
-    "circles": "#1d7a74",
-    "reentry": "#b4527b",
-    "churn": "#cf4a5a",
-    "campaigns": "#e2a33a",
-    "quality": "#7a6a52",
-    "privacy": "#4d5a66",
-    "vault": "#2b3640",
-}
 Context = dict[str, Any]
 
 
@@ -43,7 +27,9 @@ def overview(data: SiteData) -> Context:
     cards: list[tuple[str, str, str]] = []
     figures: dict[str, charts.Figure] = {}
     since, least = data.last, data.least
-    links = dict.fromkeys(("reentry.html", "joining.html", "circles.html", "churn.html", "indicators.html", "quality.html"), "")
+    links = dict.fromkeys(
+        ("reentry.html", "control.html", "joining.html", "circles.html", "churn.html", "indicators.html", "quality.html"), ""
+    )
     if _has(data.records):
         records = data.records
         good = records[records["state"] == "good"]
@@ -99,6 +85,7 @@ def overview(data: SiteData) -> Context:
                 ("Leavers in the top tenth", lift, f"of chance, {best['learner']} model, {wording.month(best['test_month'])}")
             )
     links["indicators.html"], links["joining.html"] = selected(data), named(data)
+    links["control.html"] = headline(data)
     checks = _records(data.checks)
     if checks:
         failed = sum(not check["has_passed"] for check in checks)
@@ -305,20 +292,6 @@ def quality(data: SiteData) -> Context:
     }
 
 
-def dictionary(data: SiteData) -> Context:
-    """The dictionary: tables by layer with columns and rules, indicators by view with formulas."""
-    layers: dict[str, list[Table]] = {}
-    for table in data.tables:
-        layers.setdefault(table.name.partition(".")[0], []).append(table)
-    makers = {table: step.job for step in data.steps for table in step.writes}
-    return {"by_layer": layers, "views": data.views or {}, "makers": makers}
-
-
-def lineage(data: SiteData) -> Context:
-    """Lineage: the picture, and the same as a table."""
-    return {"picture": Markup(picture(data.steps, LAYERS)), "steps": data.steps}
-
-
 FATES = {"gone": "gone", "returned": "back under a new number"}
 SCOPES = {"scored": "scored", "too_little": "too little evidence", "excluded": "excluded"}
 KINDS = {"full": "full replacement", "partial": "partial", "open": "open: before day 60"}
@@ -334,14 +307,6 @@ EVALUATED = {
     "pr_auc": "PR-AUC of the churn model",
     "base_rate": "base rate of leaving",
 }
-
-
-def rules_of(column: Column) -> str:
-    """What the contract demands of a value, in words."""
-    bounds = [f"≥ {column.least:g}" if column.least is not None else "", f"≤ {column.most:g}" if column.most is not None else ""]
-    codes = "one of " + ", ".join(column.one_of) if column.one_of else ""
-    said = [part for part in (*bounds, codes, column.rule) if part]
-    return "; ".join(said) + (" (warns)" if said and column.severity == "warn" else "")
 
 
 def _headline(data: SiteData) -> str:

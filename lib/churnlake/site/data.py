@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
-from churnlake.site import circles, joining
+from churnlake.site import circles, control, joining
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS
@@ -95,6 +95,7 @@ class SiteData:
         joining_reminders: reminder, users.
         joining_bonuses: state, users, yuan.
         joining_delays: seconds (half and 19 in 20 of rows, from their file's arrival until they are seen), files; one row.
+        steps_told, gross_adds, net_adds, plan_moves, funnels, clawbacks: As made in site/control.py.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
@@ -140,6 +141,12 @@ class SiteData:
     joining_reminders: pd.DataFrame | None = None
     joining_bonuses: pd.DataFrame | None = None
     joining_delays: pd.DataFrame | None = None
+    steps_told: pd.DataFrame | None = None
+    gross_adds: pd.DataFrame | None = None
+    net_adds: pd.DataFrame | None = None
+    plan_moves: pd.DataFrame | None = None
+    funnels: pd.DataFrame | None = None
+    clawbacks: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
     held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -215,7 +222,8 @@ def aggregates(
         scores = frames[QUALITY_SCORES]
         found["quality"] = _newest(scores, "day")
         found["trend"] = _recent(scores, scores, DAYS_SHOWN).groupBy("day", "dimension").agg(F.avg("score").alias("score"))
-    return found
+    shown_singly = partial(_willing, frames=frames, user="user_id")
+    return {**found, **control.aggregates(frames, SHORT_NAME, shown_singly)}
 
 
 def collect(

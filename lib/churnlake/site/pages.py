@@ -12,8 +12,10 @@ from markupsafe import Markup
 from churnlake.core.contract import sql_type
 from churnlake.site import charts, wording
 from churnlake.site.circles import circles
-from churnlake.site.contents import LAYERS, Context, churn, dictionary, lineage, overview, quality, reentry, rules_of
+from churnlake.site.contents import Context, churn, overview, quality, reentry
+from churnlake.site.control import FILLED, control
 from churnlake.site.data import SiteData
+from churnlake.site.declared import LAYERS, dictionary, lineage, rules_of
 from churnlake.site.indicators import indicators
 from churnlake.site.joining import joining
 
@@ -22,6 +24,7 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "reentry.html": ("Re-entry", "Who left and is back under a new number, and how we know."),
     "joining.html": ("Joining check", "Who of those at the counter is a customer already, and how often that was right."),
     "circles.html": ("Circles", "Groups of friends, their seed customers, and whether leaving spreads."),
+    "control.html": ("Control", "Seven steps and their gates, what coming back costs, and which dealers stand out."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
@@ -60,6 +63,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "states": ("quality.checks",),
     "trend": ("quality.scores",),
     "by_file": ("quality.checks",),
+    **{field: (table.name,) for field, table in FILLED.items()},
 }
 
 
@@ -70,6 +74,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "reentry.html": reentry,
         "joining.html": joining,
         "circles.html": lambda data: circles(data.groups, data.members, data.spread, data.least),
+        "control.html": control,
         "churn.html": churn,
         "indicators.html": indicators,
         "quality.html": quality,
