@@ -17,7 +17,7 @@ from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, SIGNATURES
 
 FEBRUARY, MARCH, APRIL, MAY = (dt.date(2005, month, 1) for month in (2, 3, 4, 5))
-SETTINGS = load(Settings, "local").circles.groups
+SETTINGS = load(Settings, "local").circles.groups.model_copy(update={"rounds": 4, "rank_rounds": 6})
 OFF_NET = 900
 
 
