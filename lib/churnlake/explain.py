@@ -124,7 +124,7 @@ def _old_user(
         met = f"it had met {last['peers']} by day {last['stage_days']}"
         why = {
             "too_little": f"too little evidence: {met}, and fewer than {settings.least_peers} tell nothing",
-            "excluded": f"excluded from scoring; {met}",
+            "excluded": _excluded(last["excluded_by"]),
         }.get(last["scope"], f"{met}, and no old user shares a person, handset or document with it in the time of a re-entry")
         raise MissingInputError(f"joiner {last['user_id']} has no candidates: {why}")
     if asked.old is not None or asked.old_id is not None:
@@ -162,7 +162,7 @@ def _say(
         learnt += f": by the end of {stage.learnt_in:%B %Y} there was too little to learn from"
     title = f"Day {stage.stage_days}, known on {stage.known_on} ({learnt})"
     if stage.odds is None:
-        about = {"too_little": "too little evidence", "excluded": "excluded from scoring"}.get(
+        about = {"too_little": "too little evidence", "excluded": _excluded(stage.excluded_by)}.get(
             stage.scope, "not weighed with this old user"
         )
         console.say(f"\n{title}\nVerdict: {about}; people met so far: {stage.peers}")
@@ -179,6 +179,13 @@ def _say(
     console.say(f"Verdict: {_verdict(stage, old, match, taken_by, settings)}")
     if stage.reason:
         console.say(f"In words: {stage.reason}")
+
+
+def _excluded(by: str | None) -> str:
+    why = {
+        "together": ": it moved to another number on one day with people of its circle, as where a firm's numbers are all changed"
+    }
+    return f"excluded from re-entry{why.get(by or '', '')}"
 
 
 def _rivals(console: Console, what: str, rivals: tuple[Rival, ...], name: Any) -> None:

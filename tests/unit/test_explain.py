@@ -93,7 +93,7 @@ def tables(spark: SparkSession) -> dict[Table, DataFrame]:
     ]  # fmt: skip
     of_joiner[0] |= {"scope": "too_little", "peers": 2, "candidates": 0}
     few = {**of_joiner[3], "user_id": 60, "scope": "too_little", "peers": 3}
-    out = {**of_joiner[3], "user_id": 61, "scope": "excluded", "peers": 300}
+    out = {**of_joiner[3], "user_id": 61, "scope": "excluded", "excluded_by": "together", "peers": 300}
     alone = {**of_joiner[3], "user_id": 62, "peers": 12}
     probable = odds.with_probability(pairs, pairs, SETTINGS)
     match = probable.where(f"user_id = {USER} AND old_user_id = {OLD} AND stage_days = 60")
@@ -216,7 +216,7 @@ def test_users_are_named_by_pseudonym_page_name_or_operators_id(spark: SparkSess
         (["--user", "9"], MissingInputError, "user 9 is known, but no joiner"),
         (["--user", str(OLD)], MissingInputError, f"user {OLD} is an old user that joiners could be, no joiner"),
         (["--user", "60"], MissingInputError, "too little evidence: it had met 3 by day 60, and fewer than 5 tell nothing"),
-        (["--user", "61"], MissingInputError, "joiner 61 has no candidates: excluded from scoring"),
+        (["--user", "61"], MissingInputError, "joiner 61 has no candidates: excluded from re-entry: it moved to another number on one day"),
         (["--user", "62"], MissingInputError, "it had met 12 by day 60, and no old user shares a person, handset or document"),
         (["--user", str(USER), "--old", "5"], MissingInputError, f"old user 5 was never weighed for joiner {USER}.* 3 were, at day 60 most likely {OLD}, {OTHER}, 79"),
         (["--user", "13901234567x"], SettingsError, "--user 13901234567x: write a user_id of the lake"),

@@ -106,6 +106,8 @@ def test_a_month_told_is_told_the_same_later(spark: SparkSession) -> None:
         ({"shared_peers": 1, "new_found": 1.0}, "1 person it is in touch with, 100 % of all, was in touch with the old number; "),
         ({"place_overlap": 0.8, "shared_peers": 0}, "80 % of its calls are made where the old number was used; the old number has fallen silent."),
         ({"shared_peers": 0, "level_share": 0.9}, "No single evidence stands out."),
+        # a number elsewhere speaks against the pair and takes nothing from what its circle says
+        ({"new_elsewhere": 0.9, "old_elsewhere": 0.8}, "7 people it is in touch with"),
         ({"level_share": 0.08}, "7 people it is in touch with, 64 % of all, were in touch with the old number; the old number fell to 8 % of its use."),
     ],
 )  # fmt: skip

@@ -57,6 +57,7 @@ class Stage:
     known_on: dt.date
     scope: str
     peers: int
+    excluded_by: str | None
     learnt_in: dt.date | None
     learnt_from: int
     parts: tuple[Part, ...] = ()
@@ -155,13 +156,13 @@ def stages(
     found = []
     for row in sorted(joined, key=lambda one: int(one["stage_days"])):
         stage, known_on = row["stage_days"], row["known_on"]
-        about = Stage(stage, known_on, row["scope"], row["peers"], *in_force(known_on, rows, stage))
+        about = Stage(stage, known_on, row["scope"], row["peers"], row["excluded_by"], *in_force(known_on, rows, stage))
         pairs = {pair["old_user_id"]: pair for pair in of_joiner if pair["stage_days"] == stage}
         pair = pairs.pop(old_user_id, None)
         if pair is not None:
             claims = [_rival(one) for one in of_old if one["user_id"] != row["user_id"] and _holds(one, known_on, settings)]
             about = Stage(
-                stage, known_on, about.scope, about.peers, about.learnt_in, about.learnt_from,
+                stage, known_on, about.scope, about.peers, about.excluded_by, about.learnt_in, about.learnt_from,
                 parts=tuple(Part(*(part[name] for name in ("evidence", "value", "weight", "adds"))) for part in pair["parts"]),
                 kind=pair["kind"], level_share=pair["level_share"], log_odds=pair["log_odds"], odds=pair["odds"], odds_now=pair["odds_now"],
                 others=_strongest(_rival(one) for one in pairs.values()), claims=_strongest(claims), reason=pair["reason"],

@@ -17,6 +17,8 @@ from churnlake.tables.motives import FEED
 
 NAMED = 3
 """Kinds of evidence that a reason names."""
+ELSEWHERE = ("new_elsewhere", "old_elsewhere")
+"""Measures of other numbers' circles, which speak against a pair."""
 WORDS = {
     "circle": "concat(shared_peers, if(shared_peers = 1, ' person', ' people'), ' it is in touch with, ', cast(round(100 * new_found) as int), "
     "' % of all, ', if(shared_peers = 1, 'was', 'were'), ' in touch with the old number')",
@@ -79,7 +81,7 @@ def with_reason(pairs: DataFrame, learnt: Iterable[Mapping[str, Any]], settings:
 
 def _reason(weights: Weights, settings: ReentrySettings) -> str:
     terms = odds.terms(weights, settings)
-    circle = " + ".join(sql for name, sql in terms.items() if name in MEASURES) or "0D"
+    circle = " + ".join(sql for name, sql in terms.items() if name in MEASURES and name not in ELSEWHERE) or "0D"
     adds = {"circle": f"if(shared_peers > 0, {circle}, 0D)"}
     adds |= {name: sql for name, sql in terms.items() if name in WORDS and name != INTERCEPT}
     # of equal ones the first named
