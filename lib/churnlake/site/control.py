@@ -101,10 +101,9 @@ def control(data: Any) -> Context:
     least = data.least
     if _has(data.gross_adds):
         whole = data.gross_adds[data.gross_adds["dimension"] == "all"]
-        parts = charts.stacked(
-            shown(whole, ["month", "part"], "expected", least), "month", "expected", "part", PARTS_OF_ADDS, PARTS
-        )
-        figures["parts"] = charts.titled(parts, y="joiners, expected")
+        parts = charts.stacked(_expected(whole, ["month", "part"], least), "month", "expected", "part", PARTS_OF_ADDS, PARTS)
+        if parts["data"]:
+            figures["parts"] = charts.titled(parts, y="joiners, expected")
         figures |= {
             name: bars
             for name in ("brand", "channel", "old_tenure", "old_arpu")
@@ -217,7 +216,7 @@ def _shares(gross: pd.DataFrame, dimension: str, least: int) -> charts.Figure | 
         rows = rows[(rows["part"] == "reentry") & ~rows["value"].isin(["none"])]
     if rows.empty:
         return None
-    cells = shown(rows, ["value", "part"], "expected", least)
+    cells = _expected(rows, ["value", "part"], least)
     if cells.empty:
         return None
     order = {value: place for place, value in enumerate(sorted(set(cells["value"]), key=_first_number))}
@@ -229,6 +228,16 @@ def _shares(gross: pd.DataFrame, dimension: str, least: int) -> charts.Figure | 
         "categoryarray": sorted(order, key=lambda value: order[value]),
     }
     return charts.titled(figure, y="joiners, expected")
+
+
+def _expected(rows: pd.DataFrame, by: Sequence[str], least: int) -> pd.DataFrame:
+    """One row per cell of joiners that may be shown, with how many are ``expected``: neither those nor the ones counted are too few."""
+    cells = rows.groupby(list(by), as_index=False)[["counted", "expected"]].sum()
+    few = cells[["counted", "expected"]].min(axis=1).where(cells["counted"] > 0, cells["expected"])
+    kept = shown(cells.assign(persons=few), by, "persons", least)
+    found = kept.merge(cells[[*by, "expected"]], on=list(by))
+    # a part that nobody is says nothing, and is in the way
+    return found[found["expected"] > 0].reset_index(drop=True)
 
 
 def _first_number(value: str) -> tuple[int, str]:
