@@ -167,9 +167,9 @@ def test_fleas_and_near_misses(spark: SparkSession) -> None:
             }
         )
         paid.append({"user_id": first, "day": on(3, 1), "amount_yuan": Decimal("999")})  # whoever has the number now
-    papers += [{"user_id": 900 + i, "delivered_on": on(1, 1), "joined_on": on(1, 1), "brand": "easyown"} for i in range(9)]
+    papers += [{"user_id": 900 + i, "delivered_on": on(1, 1), "joined_on": on(1, 1), "brand": "easyown"} for i in range(40)]
     paid += [
-        {"user_id": 900 + i, "day": on(4, 1), "amount_yuan": Decimal("148")} for i in range(9)
+        {"user_id": 900 + i, "day": on(4, 1), "amount_yuan": Decimal("148")} for i in range(40)
     ]  # 148 days: 30 yuan in 30 days
     came = joined(spark, *parts)
     recharges = rows(spark, RECHARGES, *paid)
