@@ -221,7 +221,7 @@ def test_users_are_named_by_pseudonym_page_name_or_operators_id(spark: SparkSess
         (["--user", str(USER), "--old", "5"], MissingInputError, f"old user 5 was never weighed for joiner {USER}.* 3 were, at day 60 most likely {OLD}, {OTHER}, 79"),
         (["--user", "13901234567x"], SettingsError, "--user 13901234567x: write a user_id of the lake"),
         (["--user", "abcdef01"], SettingsError, "a name of the pages"),
-        (["--user", str(USER), "--stage", "45"], SettingsError, "--stage 45: the stages are 0, 7, 30, 60"),
+        (["--user", str(USER), "--stage", "45"], SettingsError, "--stage 45: the stages are 0, 3, 7, 30, 60"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_explained_is_said(
