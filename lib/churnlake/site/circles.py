@@ -81,7 +81,8 @@ def circles(groups: pd.DataFrame | None, members: pd.DataFrame | None, spread: p
     if left:
         figures["left"] = _bars([(f"groups of {size_words(at)}", share) for at, share in left])
     after = _shares(spread, "left", least)
-    if after:
+    # one bar alone compares nothing
+    if len(after) > 1:
         figures["spread"] = _bars([(_left_words(at), share) for at, share in after])
     return {"figures": figures, "cards": cards, "rows": rows, "month": month}
 
@@ -144,5 +145,5 @@ def _bars(values: list[tuple[str, float]]) -> charts.Figure:
     for bar in figure["data"]:
         bar["x"] = [name for name, _ in values]
     return charts.titled(
-        figure, y="left in the month after", showlegend=False, xaxis={"type": "category"}, yaxis={"tickformat": ".0%"}
+        figure, y="left in the month after", showlegend=False, xaxis={"type": "category"}, yaxis={"tickformat": ".1%"}
     )
