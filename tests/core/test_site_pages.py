@@ -448,3 +448,11 @@ def test_lineage_runs_from_left_to_right() -> None:
             table for (table, column), y in layout.lanes.items() if column == one.column and one.y <= y <= one.y + one.height
         ]
         assert crossing == [], f"lines of {crossing} run over {one.step.job}"
+
+
+def test_the_joining_page_stands_where_all_that_was_found_is_too_few() -> None:
+    few = pd.DataFrame(
+        [{"stage_days": s, "verdict": "known", "named_by": "document", "outcome": "same", "users": 2} for s in (0, 60)]
+    )
+    page = pages(replace(made_up(), joining_outcomes=few))["joining.html"]
+    assert "nan" not in page.lower().replace("finance", "")

@@ -84,7 +84,8 @@ def joining(data: SiteData) -> Context:
         figures["joining_verdicts"] = charts.titled(bars, y="activations")
     ways, stages, by_stage = _results(data.joining_outcomes, least)
     if by_stage is not None:
-        named_days = by_stage[~by_stage["is_hidden"]].assign(day=by_stage["stage_days"].map("day {:02d}".format))
+        # of an empty frame pandas would make one of the new column's rows
+        named_days = by_stage.assign(day=by_stage["stage_days"].map("day {:02d}".format))[~by_stage["is_hidden"]]
         bars = charts.stacked(named_days, "day", "users", "result", tuple(RESULTS), RESULTS)
         figures["joining_stages"] = charts.titled(
             bars, "days after the first own call or message", "activations that named one user"
