@@ -31,8 +31,8 @@ def communities(ties: DataFrame, rounds: int, checkpoint: Callable[[DataFrame], 
         votes = ties.where(_moves("src", at)).join(told, on="dst", how="inner").select("src", "label", "strength")
         # a vote of nothing is the vertex's own: who does not move has no other, and among equals it keeps its label
         own = labels.select(F.col("id").alias("src"), "label", F.lit(0).cast("bigint").alias("strength"))
-        cast = votes.unionByName(own).groupBy("src", "label")
-        counted = cast.agg(F.sum("strength").alias("strength"), (F.min("strength") == 0).alias("is_own"))
+        sums = (F.sum("strength").alias("strength"), (F.min("strength") == 0).alias("is_own"))
+        counted = votes.unionByName(own).groupBy("src", "label").agg(*sums)
         best = F.struct("strength", "is_own", F.bitwise_not("label"))
         labels = checkpoint(counted.groupBy(F.col("src").alias("id")).agg(F.max_by("label", best).alias("label")))
     return labels

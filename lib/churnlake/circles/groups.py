@@ -97,9 +97,11 @@ def _components(graph: GraphFrame, checkpoint: Checkpoint) -> DataFrame:
 
 
 def _both_ways(edges: DataFrame) -> DataFrame:
+    """One row per edge and direction; from one reading of the edges, so that both lie side by side and tasks are alike."""
     others = [name for name in edges.columns if name not in ("src", "dst")]
-    back = edges.select(F.col("dst").alias("src"), F.col("src").alias("dst"), *others)
-    return edges.unionByName(back)
+    there = F.struct("src", "dst", *others)
+    back = F.struct(F.col("dst").alias("src"), F.col("src").alias("dst"), *others)
+    return edges.select(F.inline(F.array(there, back)))
 
 
 def _named(pairs: DataFrame, labels: DataFrame, name: str) -> DataFrame:
