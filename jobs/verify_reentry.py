@@ -40,7 +40,7 @@ def verify_reentry(lake: Lake, run: Run) -> None:
     due = due.select("user_id", "stage_days", "joined_on", "known_on")
     is_wider = max(how.windows_days) > settings.gap_most_days
     further = windows.beyond(due, tables, learnt, settings, lake.checkpoint) if is_wider else None
-    wide = windows.with_windows(joined, lake.read(MATCHES).where(final), further)
+    wide = windows.with_windows(joined, lake.read(MATCHES).where(final), further, settings)
     circle, handset = verification.by_circle(pairs, learnt, settings), verification.by_handset(pairs)
     gross, net, paid, funnel = (lake.read(table, run.days.first) for table in (GROSS_ADDS, NET_ADDS, BONUSES, FUNNELS))
     hoppers = lake.read(FLEAS, run.days.first) if lake.has(FLEAS) else None

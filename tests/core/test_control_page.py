@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from churnlake.site.control import _wilson
 from churnlake.site.data import SiteData, Step
 from churnlake.site.pages import pages
+from churnlake.stats.proportions import wilson_of
 from churnlake.tables.control import PARTS_OF_ADDS
 
 MONTHS = [dt.date(2005, month, 1) for month in (1, 2, 3)]
@@ -140,7 +140,7 @@ def test_wilson_on_the_page_is_that_of_scipy() -> None:
 
     for found, of in ((0, 12), (48, 90), (12, 12)):
         told = binomtest(found, of).proportion_ci(0.95, method="wilson")
-        assert _wilson(found, of) == pytest.approx((told.low, told.high), abs=1e-4)
+        assert wilson_of(found, of) == pytest.approx((told.low, told.high), abs=1e-4)
 
 
 def test_parts_named_on_the_page_are_those_of_the_table() -> None:

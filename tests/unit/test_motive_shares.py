@@ -12,7 +12,7 @@ from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.reentry import survey
 from churnlake.settings import Settings
-from churnlake.stats.intervals import wilson
+from churnlake.stats.proportions import wilson
 from churnlake.tables.motives import MOTIVES, SAID
 from churnlake.tables.reference import ANSWERS
 
@@ -41,7 +41,7 @@ def shares(found: DataFrame) -> dict[str, Row]:
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 7), (3, 10), (7, 7), (41, 600)])
 def test_the_interval_is_that_of_scipy(spark: SparkSession, hits: int, of: int) -> None:
-    low, high = spark.range(1).select(*[F.expr(sql) for sql in wilson(f"({hits} / {of}D)", f"{of}D", 1.959964)]).collect()[0]
+    low, high = spark.range(1).select(*[F.expr(sql) for sql in wilson(f"{hits}D", f"{of}D", 1.959964)]).collect()[0]
     told = binomtest(hits, of).proportion_ci(method="wilson")
     assert (low, high) == (pytest.approx(told.low, abs=1e-6), pytest.approx(told.high, abs=1e-6))
 
@@ -59,9 +59,13 @@ def test_answers_stand_for_all_matches_of_their_motive_by_rule(spark: SparkSessi
     assert (brand.share, plan.share) == (pytest.approx(0.3), pytest.approx(0.7))
     assert (brand.unaware_share, brand.preventable_share) == (1.0, pytest.approx(0.3))
     effective = (3 + 3 + 2 + 2) ** 2 / (9 + 9 + 4 + 4)
-    told = spark.range(1).select(*[F.expr(sql) for sql in wilson("0.3D", f"{effective!r}D", SETTINGS.deviations)]).collect()[0]
-    assert (brand.share_low, brand.share_high) == pytest.approx(tuple(told))
-    assert (brand.preventable_low, brand.preventable_high) == pytest.approx(tuple(told))
+    told = (
+        spark.range(1)
+        .select(*[F.expr(sql) for sql in wilson(f"{0.3 * effective!r}D", f"{effective!r}D", SETTINGS.deviations)])
+        .collect()[0]
+    )
+    assert (brand.share_low, brand.share_high) == pytest.approx(tuple(told), abs=1e-6)
+    assert (brand.preventable_low, brand.preventable_high) == pytest.approx(tuple(told), abs=1e-6)
     assert (every.matches, every.answers, every.share) == (10, 4, 1.0)
     # one of three, who counts for three of eight, did not know
     assert every.preventable_share == pytest.approx(3 / 8)

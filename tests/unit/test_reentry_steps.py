@@ -137,13 +137,15 @@ def test_windows_count_matches_and_who_would_be_one_beyond(spark: SparkSession) 
     )  # fmt: skip
     further = frame_of(spark, StructType.fromDDL("user_id bigint, gap_days int, kind string"),
                        [{"user_id": 3, "gap_days": 150, "kind": "full"}, {"user_id": 4, "gap_days": 150, "kind": "full"}])  # fmt: skip
-    found = by_measure(steps.definition(windows.with_windows(came, matches, further), SETTINGS))
+    found = by_measure(steps.definition(windows.with_windows(came, matches, further, SETTINGS), SETTINGS))
     assert [found[f"back_within_{d}_days"].value for d in (60, 120, 180)] == [2, 3, 4]
     assert (found["full_replacement"].value, found["partial_replacement"].value, found["multiple"].value) == (3, 1, 1)
     share = found["window_share"]
     assert (share.value, share.passed, share.why) == (0.75, False, "75.0 %")
     assert found["rule_gap_most_days"].value == SETTINGS.gap_most_days
-    none = by_measure(steps.definition(windows.with_windows(came, matches.where("false"), None), SETTINGS))["window_share"]
+    none = by_measure(steps.definition(windows.with_windows(came, matches.where("false"), None, SETTINGS), SETTINGS))[
+        "window_share"
+    ]
     assert (none.value, none.passed, none.why) == (None, None, "there is nothing to judge by")
 
 

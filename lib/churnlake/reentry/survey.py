@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from churnlake.reentry.motives import UNKNOWN
 from churnlake.reentry.settings import MotiveSettings
-from churnlake.stats.intervals import wilson
+from churnlake.stats.proportions import wilson
 from churnlake.tables.motives import MOTIVE_SHARES, SAID
 
 OTHER, ALL = "other", "all"
@@ -102,7 +102,7 @@ def _told(rows: DataFrame, settings: MotiveSettings) -> DataFrame:
     rows = rows.withColumn("said_share", F.expr("coalesce(said_weight, 0D) / nullif(covered, 0D)"))
     silent = f"if(motive IN ('{UNKNOWN}', '{ALL}'), 1 - {reach}, 0D)"
     share = f"round(said_share * {reach} + {silent}, 6)"
-    low, high = wilson("said_share", "effective", settings.deviations)
+    low, high = wilson("said_share * effective", "effective", settings.deviations)
     rows = rows.withColumns(
         {
             "rule_share": F.expr("round(matches / all_matches, 6)"),
@@ -111,16 +111,16 @@ def _told(rows: DataFrame, settings: MotiveSettings) -> DataFrame:
             "share_high": F.expr(f"if(motive = '{ALL}', {share}, round({high} * {reach} + {silent}, 6))"),
         }
     )
-    low, high = wilson("unaware", "unaware_of", settings.deviations)
+    low, high = wilson("unaware * unaware_of", "unaware_of", settings.deviations)
     rows = rows.withColumns(
         {
             "unaware_share": F.expr("round(unaware, 6)"),
-            "unaware_low": F.expr(low),
-            "unaware_high": F.expr(high),
+            "unaware_low": F.expr(f"round({low}, 6)"),
+            "unaware_high": F.expr(f"round({high}, 6)"),
             "preventable": F.expr("if(said_share = 0, 0D, said_share * unaware)"),
         }
     )
-    low, high = wilson("preventable", "effective", settings.deviations)
+    low, high = wilson("preventable * effective", "effective", settings.deviations)
     return rows.withColumns(
         {
             "preventable_share": F.expr(f"round(preventable * {reach}, 6)"),

@@ -15,9 +15,6 @@ from churnlake.reentry.settings import ReentrySettings
 from churnlake.reentry.weighing import weigh
 from churnlake.tables.daily import USAGE
 
-MULTIPLE_DAYS = 182
-"""Half a year, in which two re-entries of one customer are multiple ones (mission)."""
-
 
 def reach_days(settings: ReentrySettings) -> int:
     """Days before the joiners that the widest window looks back: as the detector does, and by so much more as it is wider."""
@@ -58,7 +55,7 @@ def beyond(
     return first.select("user_id", "gap_days", "kind")
 
 
-def with_windows(joined: DataFrame, matches: DataFrame, further: DataFrame | None) -> DataFrame:
+def with_windows(joined: DataFrame, matches: DataFrame, further: DataFrame | None, settings: ReentrySettings) -> DataFrame:
     """The joiners with gap_days and kind of who is back, and ``is_multiple``: the old number was a re-entry itself, within half a year.
 
     ``matches``: of the final stage (reentry.matches); ``further``: what ``beyond`` found, which counts for those not matched.
@@ -67,7 +64,7 @@ def with_windows(joined: DataFrame, matches: DataFrame, further: DataFrame | Non
     before = matches.select(F.col("user_id").alias("old_user_id"), F.col("joined_on").alias("before_on"))
     rows = joined.join(own, on="user_id", how="left").join(before, on="old_user_id", how="left")
     rows = rows.withColumn(
-        "is_multiple", F.expr(f"coalesce(datediff(joined_on, before_on) BETWEEN 0 AND {MULTIPLE_DAYS}, false)")
+        "is_multiple", F.expr(f"coalesce(datediff(joined_on, before_on) BETWEEN 0 AND {settings.multiple_days}, false)")
     )
     if further is None:
         return rows

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, is_small, shown, told
+from churnlake.stats.proportions import wilson_of
 from churnlake.tables.control import CLAWBACKS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS_OF_ADDS, PLAN_MOVES, STEPS
 
 Context = dict[str, Any]
@@ -282,7 +283,7 @@ def _dealers(funnels: pd.DataFrame, least: int) -> charts.Figure:
     if rows.empty:
         return {}
     rows = rows.assign(share=rows["found"] / rows["joiners"]).sort_values(["share", "value"])
-    low, high = zip(*(_wilson(row["found"], row["joiners"]) for row in _rows(rows)), strict=True)
+    low, high = zip(*(wilson_of(row["found"], row["joiners"]) for row in _rows(rows)), strict=True)
     share = list(rows["share"])
     dots = {
         "type": "scatter", "mode": "markers", "x": share, "y": list(rows["value"]),
@@ -295,14 +296,6 @@ def _dealers(funnels: pd.DataFrame, least: int) -> charts.Figure:
     figure["layout"]["xaxis"] |= {"tickformat": ".0%", "showgrid": True, "rangemode": "tozero"}
     figure["layout"]["yaxis"] |= {"type": "category"}
     return charts.titled(figure, "share of joiners matched to an old number")
-
-
-def _wilson(found: float, of: float, deviations: float = 1.96) -> tuple[float, float]:
-    """Both ends of the score interval (Wilson 1927)."""
-    share, z2 = found / of, deviations**2
-    middle, whole = share + z2 / (2 * of), 1 + z2 / of
-    half = deviations * (share * (1 - share) / of + z2 / (4 * of**2)) ** 0.5
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
 def _flagged(funnels: pd.DataFrame, least: int) -> list[Context]:

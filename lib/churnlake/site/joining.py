@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, is_small, told
+from churnlake.stats.proportions import wilson_of
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
 from churnlake.tables.raw import FILES, RAW_ACTIVATIONS
 
@@ -36,7 +36,6 @@ REMINDERS = {
     "none": "no reminder",
 }
 STATES = {"to_review": "waiting for a person", "withheld": "withheld by a person", "paid": "paid by a person"}
-DEVIATIONS = 1.96
 """Of a normal on either side of 95 %."""
 
 
@@ -129,17 +128,6 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def wilson(found: int, of: int) -> tuple[float, float]:
-    """Both ends of the 95 % score interval of a share (Wilson 1927).
-
-    >>> [round(end, 3) for end in wilson(8, 10)]
-    [0.49, 0.943]
-    """
-    z2, share = DEVIATIONS**2, found / of
-    middle, half = share + z2 / (2 * of), DEVIATIONS * math.sqrt(share * (1 - share) / of + z2 / (4 * of * of))
-    return max((middle - half) / (1 + z2 / of), 0.0), min((middle + half) / (1 + z2 / of), 1.0)
-
-
 def _results(outcomes: pd.DataFrame | None, least: int) -> tuple[list[Context], list[Context], pd.DataFrame | None]:
     """Of activations that named one user: rows by way named, at the last stage; rows by stage, and their cells. A small figure hides its row's share."""
     if outcomes is None or not len(outcomes):
@@ -169,7 +157,7 @@ def _row(cells: pd.DataFrame, least: int) -> Context:
     (right, hides_right), (wrong, hides_wrong) = (counts.get(result, (0, False)) for result in ("confirmed", "not_confirmed"))
     if hides_right or hides_wrong or right + wrong < max(least, 1):
         return {**shown, "share": None, "interval": ""}
-    low, high = wilson(right, right + wrong)
+    low, high = wilson_of(right, right + wrong)
     return {
         **shown,
         "share": wording.share(right / (right + wrong)),

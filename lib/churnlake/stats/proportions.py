@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 def wilson(found: str, of: str, deviations: float) -> tuple[str, str]:
     """SQL of both ends of the score interval of ``found`` of ``of`` (Wilson 1927); null where there are none to ask.
 
-    ``deviations``: half its width in standard deviations, 1.96 for 95 %. Both may be SQL of any number: an effective sample too.
+    ``deviations``: half its width in standard deviations, 1.96 for 95 %. Both may be SQL of any number: an effective sample too, for weighted
+    answers (sum of weights)^2 / sum of squared weights (Kish 1965, "Survey sampling").
     """
     z2 = deviations * deviations
     n = f"nullif(cast({of} as double), 0D)"
@@ -20,7 +21,20 @@ def wilson(found: str, of: str, deviations: float) -> tuple[str, str]:
     half = f"{deviations!r} * sqrt(greatest({share} * (1 - {share}), 0D) / {n} + {z2 / 4!r} / ({n} * {n}))"
     whole = f"(1 + {z2!r} / {n})"
     low, high = f"greatest(({middle} - {half}) / {whole}, 0D)", f"least(({middle} + {half}) / {whole}, 1D)"
-    return f"if({of} > 0, {low}, null)", f"if({of} > 0, {high}, null)"
+    known = f"({found}) IS NOT NULL AND {of} > 0"  # greatest and least take no notice of nulls
+    return f"if({known}, {low}, null)", f"if({known}, {high}, null)"
+
+
+def wilson_of(found: float, of: float, deviations: float = 1.96) -> tuple[float, float]:
+    """Both ends of the score interval of ``found`` of ``of``, as ``wilson`` gives them in SQL.
+
+    >>> [round(end, 3) for end in wilson_of(8, 10)]
+    [0.49, 0.943]
+    """
+    share, z2 = found / of, deviations**2
+    middle, whole = share + z2 / (2 * of), 1 + z2 / of
+    half = deviations * (share * (1 - share) / of + z2 / (4 * of**2)) ** 0.5
+    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
 def upper_tail(found: str, of: str, all_found: str, all_of: str) -> str:
