@@ -9,13 +9,13 @@ from churnlake.reentry import dealers, economics, farming, fleas, joiners, odds,
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.control import BONUSES, CLAWBACKS, FLEAS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES
 from churnlake.tables.daily import DEVICES, PLACES, USAGE
-from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, WEIGHTS
+from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS
 from churnlake.tables.reference import BILLS, RECHARGES, SUBSCRIBERS
 from jobs import job
 
 
 @job(
-    reads=(USAGE, PLACES, DEVICES, LEAVINGS, JOINERS, PAIRS, WEIGHTS, MATCHES),
+    reads=(USAGE, PLACES, DEVICES, LEAVINGS, JOINERS, PAIRS, MATCHES),
     may_read=(SUBSCRIBERS, BILLS, RECHARGES),
     writes=(PARTS, GROSS_ADDS, NET_ADDS, PLAN_MOVES, BONUSES, FUNNELS, CLAWBACKS, FLEAS),
 )
@@ -35,7 +35,7 @@ def control_reentry(lake: Lake, run: Run) -> None:
     came = lake.read(JOINERS, since)
     asked = economics.told(came.where(final), how.closes_days, run.days)
     asked = lake.checkpoint(parts.joined_as(asked, subscribers))
-    second = parts.seconds(lake.read(PAIRS, since).where(final), [row.asDict() for row in lake.read(WEIGHTS).collect()], settings)
+    second = parts.seconds(lake.read(PAIRS, since).where(final), settings)
     farmed = None
     if subscribers is not None:
         seen = (lake.read(DEVICES, since), lake.read(PLACES, since))

@@ -8,6 +8,7 @@ from churnlake.reentry import economics, steps, verification, windows
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.control import BONUSES, CALLBACKS, FLEAS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES, STEPS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.motives import MOTIVES
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, WEIGHTS
 from churnlake.tables.reference import ANSWERS, LIVES, OPT_OUTS, SUBSCRIBERS
 from jobs import job
@@ -18,7 +19,7 @@ FOUND = (JOINERS, PAIRS, WEIGHTS, MATCHES, PARTS, GROSS_ADDS, NET_ADDS, PLAN_MOV
 
 @job(
     reads=(*DAILY, SIGNATURES, PEERS, *FOUND),
-    may_read=(SUBSCRIBERS, LIVES, ANSWERS, OPT_OUTS, FLEAS),
+    may_read=(SUBSCRIBERS, LIVES, ANSWERS, OPT_OUTS, FLEAS, MOTIVES),
     writes=(CALLBACKS, STEPS),
 )
 def verify_reentry(lake: Lake, run: Run) -> None:
@@ -50,6 +51,7 @@ def verify_reentry(lake: Lake, run: Run) -> None:
         steps.circle_alone(joined, circle, settings),
         steps.handset_alone(joined, handset, tables[DEVICES], settings),
         steps.combined(joined, matches, circle, handset, lake.read(CALLBACKS, run.days.first), settings),
+        *([steps.motives(joined, lake.read(MOTIVES, since), settings)] if lake.has(MOTIVES) else []),
         steps.use(gross, net, paid, funnel, parts, hoppers),
         steps.value(lake.read(PLAN_MOVES, run.days.first)),
     ]

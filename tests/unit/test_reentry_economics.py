@@ -17,7 +17,7 @@ from churnlake.core.testing import rows
 from churnlake.reentry import economics, farming, parts
 from churnlake.settings import Settings
 from churnlake.tables.churn import LEAVINGS
-from churnlake.tables.control import BONUSES, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES
+from churnlake.tables.control import BONUSES, GROSS_ADDS, NET_ADDS, PARTS, PARTS_OF_ADDS, PLAN_MOVES
 from churnlake.tables.daily import DEVICES, PLACES
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS
 from churnlake.tables.reference import BILLS, SUBSCRIBERS
@@ -62,7 +62,8 @@ def test_a_month_is_told_once_and_on_one_day(spark: SparkSession) -> None:
 
 def test_a_joiner_is_one_part_and_its_shares_are_one(spark: SparkSession) -> None:
     came = rows(spark, JOINERS, *[
-        {"user_id": u, "scope": "too_little" if u in (5, 6) else "scored", "joined_on": on(2, 10), "stage_days": 60} for u in range(1, 8)
+        {"user_id": u, "scope": "too_little" if u in (5, 6) else "excluded" if u == 8 else "scored", "joined_on": on(2, 10), "stage_days": 60}
+        for u in range(1, 9)
     ])  # fmt: skip
     came = economics.told(came, HOW.closes_days, Days(TOLD, TOLD))
     likely = rows(spark, PAIRS, {"user_id": 1, "old_user_id": 11}, {"user_id": 1, "old_user_id": 12}, {"user_id": 2, "old_user_id": 13},
@@ -82,14 +83,15 @@ def test_a_joiner_is_one_part_and_its_shares_are_one(spark: SparkSession) -> Non
     found = conform(PARTS, parts.parts(parts.joined_as(came, subscribers), likely, second, matches, farmed, SETTINGS))
     told = {r.user_id: r for r in found.collect()}
     assert {u: r.part for u, r in told.items()} == {
-        1: "reentry", 2: "second_number", 3: "second_number", 4: "new", 5: "unknown", 6: "farmed", 7: "farmed",
+        1: "reentry", 2: "second_number", 3: "second_number", 4: "new", 5: "unknown", 6: "farmed", 7: "farmed", 8: "moved",
     }  # fmt: skip
     assert [(told[u].plan_id, told[u].dealer_id) for u in (1, 2)] == [("A", "D1"), (None, None)]
     assert (told[1].reentry_probability, told[2].reentry_probability, told[4].reentry_probability) == (0.9, 0.4, 0.0)
     shares = {r.user_id: r for r in parts.shares(found).collect()}
     for row in shares.values():
-        assert row.is_back + row.is_second + row.is_own + row.is_new + row.is_unknown == pytest.approx(1)
+        assert row.is_back + row.is_second + row.is_own + row.is_new + row.is_moved + row.is_unknown == pytest.approx(1)
     assert (shares[2].is_back, shares[2].is_second, shares[2].is_new) == pytest.approx((0.4, 0.3, 0.3))
+    assert (shares[8].is_moved, shares[8].is_new) == (1, 0)
     assert (shares[5].is_unknown, shares[7].is_own, shares[7].is_back) == (1, 1, 0)
     # without subscribers nobody knows where they joined, and no card is a dealer's own
     plain = parts.parts(parts.joined_as(came, None), likely, second, matches, None, SETTINGS)
@@ -105,11 +107,9 @@ def test_one_more_number_is_told_by_what_says_nothing_of_silence(spark: SparkSes
         {**alike, "user_id": 3, "old_user_id": 12, "kind": "full"},
         {**alike, "user_id": 4, "old_user_id": 13, "kind": "kept", "talked": True, "has_same_imei": False, "imei_users": None},
     )  # fmt: skip
-    learnt = [{"month": on(1, 1), "stage_days": 60, "evidence": "level", "level": "high", "weight": -9.0}]
-    found = {r.user_id: r.second_probability for r in parts.seconds(pairs, [], SETTINGS).collect()}
+    found = {r.user_id: r.second_probability for r in parts.seconds(pairs, SETTINGS).collect()}
     assert set(found) == {1, 2, 4}
     assert found[1] == found[2] > 0.3 > 0.05 > found[4]
-    assert {r.user_id for r in parts.seconds(pairs, learnt, SETTINGS).collect()} == {1, 2, 4}
 
 
 def test_gross_adds_by_hand_and_their_parts_are_all_joiners(spark: SparkSession) -> None:
@@ -132,7 +132,7 @@ def test_gross_adds_by_hand_and_their_parts_are_all_joiners(spark: SparkSession)
     told = conform(GROSS_ADDS, economics.gross_adds(came, old, settings)).collect()
     found = {(r.dimension, r.value, r.part): r for r in told}
     assert len(found) == len(told)
-    whole = {part: found[("all", "all", part)] for part in ("new", "reentry", "second_number", "farmed", "unknown")}
+    whole = {part: found[("all", "all", part)] for part in PARTS_OF_ADDS}
     assert {part: r.counted for part, r in whole.items()} == {
         "new": 2,
         "reentry": 1,
@@ -142,10 +142,10 @@ def test_gross_adds_by_hand_and_their_parts_are_all_joiners(spark: SparkSession)
     }
     # 1: 0.9 back; 2: 0.4 back, half of the rest one more number
     assert {part: r.expected for part, r in whole.items()} == pytest.approx(
-        {"new": 0.1 + 0.3 + 1, "reentry": 1.3, "second_number": 0.3, "farmed": 1, "unknown": 1}
+        {"new": 0.1 + 0.3 + 1, "reentry": 1.3, "second_number": 0.3, "moved": 0, "farmed": 1, "unknown": 1}
     )
     variance = 0.9 * 0.1 + 0.4 * 0.6
-    half = HOW.deviations * (variance + HOW.calibration_spread**2 * variance**2) ** 0.5
+    half = HOW.deviations * (variance + (HOW.count_spread * 1.3) ** 2) ** 0.5
     assert (whole["reentry"].low, whole["reentry"].high) == pytest.approx((max(0, 1.3 - half), min(5, 1.3 + half)), abs=1e-6)
     # the parts of every dimension are the joiners, counted and expected
     for dimension in {r.dimension for r in told} - {"cell"}:
@@ -198,7 +198,7 @@ def test_net_adds_by_hand(spark: SparkSession) -> None:
     assert (row.net_adds, row.true_net_adds) == pytest.approx((0, 1.2 - 3 + 1.3))
     assert (row.churn_rate, row.true_churn_rate) == pytest.approx((1.0, 1.7 / 3), abs=1e-6)
     variance = 0.8 * 0.2 + 0.5 * 0.5
-    half = HOW.deviations * (variance + HOW.calibration_spread**2 * variance**2) ** 0.5
+    half = HOW.deviations * (variance + (HOW.count_spread * 1.3) ** 2) ** 0.5
     assert row.true_churn_rate_low == pytest.approx((1.7 - half) / 3, abs=1e-6)
     assert row.true_churn_rate_high == pytest.approx(min(1.7 + half, 3) / 3, abs=1e-6)
     assert row.true_net_adds_low < row.true_net_adds < row.true_net_adds_high

@@ -16,6 +16,7 @@ from churnlake.reentry import economics, steps, verification, windows
 from churnlake.settings import Settings
 from churnlake.tables.control import BONUSES, CALLBACKS, FLEAS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES, STEPS
 from churnlake.tables.daily import DEVICES
+from churnlake.tables.motives import MOTIVES
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS
 from churnlake.tables.reference import ANSWERS, LIVES, OPT_OUTS
 
@@ -207,6 +208,15 @@ def test_two_lists_are_those_of_the_matches(spark: SparkSession) -> None:
     assert by_measure(steps.combined(came, twice, circle, handset, drawn, SETTINGS))["matches"].why == "30 and 29"
     bare = by_measure(steps.combined(came, matches, circle, handset.where("false"), drawn, SETTINGS))["recall_by_two_lists"]
     assert (bare.value, bare.passed) == (None, None)
+
+
+def test_motives_are_those_known_by_then(spark: SparkSession) -> None:
+    came = joiners(spark, *[{"user_id": u} for u in range(1, 6)])
+    told = rows(spark, MOTIVES, *[{"user_id": u, "motive": m, "known_on": k} for u, m, k in
+                                  [(1, "bonus", on(4, 11)), (2, "unknown", on(4, 11)), (3, "unknown", on(4, 11)), (4, "plan", TOLD + dt.timedelta(days=1)), (9, "plan", on(4, 11))]])  # fmt: skip
+    found = by_measure(steps.motives(came, told, SETTINGS))
+    assert (found["motive_bonus"].value, found["motive_unknown"].value, found["motive_plan"].value) == (1, 2, 0)
+    assert (found["unknown_share"].value, found["unknown_share"].passed) == (pytest.approx(2 / 3, abs=1e-6), False)
 
 
 def test_the_last_step_adds_up(spark: SparkSession) -> None:

@@ -55,7 +55,7 @@ def judged(
     idle = due.select("user_id", "joined_on", "known_on", F.lit(settings.control.farm_peers + 1).alias("peers"))
     own = farming.farmed(came, idle, subscribers, lake.read(DEVICES), lake.read(PLACES), settings)
     named = matches.where(F.col("probability") >= settings.least_probability).select("user_id", "old_user_id")
-    told = lake.checkpoint(parts.parts(joined, likely, parts.seconds(pairs, learnt, settings), named, own, settings))
+    told = lake.checkpoint(parts.parts(joined, likely, parts.seconds(pairs, settings), named, own, settings))
     olds = economics.old_numbers(
         likely.select("user_id", "old_user_id", "joined_on", "known_on", "old_last_on", "probability"), None, None, settings
     )

@@ -16,7 +16,14 @@ BILL = "monthly_fee_yuan + local_yuan + long_distance_yuan + roaming_yuan + mess
 JOINED = {"all": "'all'", "brand": "brand", "plan": "plan_id", "channel": "channel", "dealer": "dealer_id", "branch": "branch"}
 """By dimension of a joiner, SQL of its value."""
 CELL = "concat_ws(' / ', coalesce(brand, 'unknown'), coalesce(plan_id, 'unknown'), dealer_id)"
-EXPECTED = {"new": "is_new", "reentry": "is_back", "second_number": "is_second", "farmed": "is_own", "unknown": "is_unknown"}
+EXPECTED = {
+    "new": "is_new",
+    "reentry": "is_back",
+    "second_number": "is_second",
+    "moved": "is_moved",
+    "farmed": "is_own",
+    "unknown": "is_unknown",
+}
 """By part of gross adds, the share of a joiner that is expected to be it."""
 
 
@@ -99,7 +106,7 @@ def gross_adds(joined: DataFrame, olds: DataFrame, settings: ReentrySettings) ->
         settings: bands, and by how much probabilities may be off.
 
     Of what each joiner is expected to be, its number among many is a Poisson-binomial: the variance is the sum of p (1 - p). All
-    probabilities may be off together too, by ``calibration_spread`` in log-odds, which moves the sum by that same variance times it.
+    probabilities of a city may be off together too: by ``count_spread`` of the number, one standard deviation.
     """
     how = settings.control
     each = parts.shares(joined)
@@ -142,7 +149,7 @@ def gross_adds(joined: DataFrame, olds: DataFrame, settings: ReentrySettings) ->
         F.expr("sum(greatest(expected * (1 - expected), 0D))").alias("variance"),
         F.count("*").alias("asked"),
     )
-    half = spread("variance", settings)
+    half = spread("variance", "expected", settings)
     return summed.withColumns(
         {
             "low": F.expr(f"round(greatest(expected - {half}, 0D), 6)"),
@@ -152,10 +159,10 @@ def gross_adds(joined: DataFrame, olds: DataFrame, settings: ReentrySettings) ->
     ).drop("variance", "asked")
 
 
-def spread(variance: str, settings: ReentrySettings) -> str:
-    """SQL of half the width of the interval of a sum of probabilities, from the sum of p (1 - p)."""
+def spread(variance: str, expected: str, settings: ReentrySettings) -> str:
+    """SQL of half the width of the interval of a sum of probabilities, from the sum of p (1 - p) and the sum itself."""
     how = settings.control
-    return f"{how.deviations!r} * sqrt({variance} + {how.calibration_spread**2!r} * {variance} * {variance})"
+    return f"{how.deviations!r} * sqrt({variance} + pow({how.count_spread!r} * {expected}, 2))"
 
 
 def net_adds(
@@ -206,7 +213,8 @@ def net_adds(
     rows = rows.na.fill(0, subset=["active", "leavers", "back", "back_variance"])
     true_net, rest = "(new_customers - leavers + back)", "(leavers - back)"
     # as if who is back and who is new were told apart: the interval is rather too wide
-    half, half_back = spread("(new_variance + back_variance)", settings), spread("back_variance", settings)
+    half = spread("(new_variance + back_variance)", "(joiners - new_customers + back)", settings)
+    half_back = spread("back_variance", "back", settings)
     rate = "round({0} / nullif(active, 0), 6)"
     return rows.selectExpr(
         "known_on", "month", "active", "joiners", "leavers", "round(new_customers, 6) as new_customers", "round(back, 6) as back",

@@ -1,9 +1,6 @@
-"""Which part of gross adds each joiner is: new, back, one more number, a dealer's own card, or not to be told."""
+"""Which part of gross adds each joiner is: new, back, one more number, moved, a dealer's own card, or not to be told."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,16 +14,16 @@ JOINED_AS = ("brand", "plan_id", "channel", "dealer_id", "branch", "bonus_yuan",
 """What is told of a user at its joining."""
 
 
-def seconds(pairs: DataFrame, learnt: Iterable[Mapping[str, Any]], settings: ReentrySettings) -> DataFrame:
+def seconds(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner of the final stage with an old user who stays: ``second_probability``, that both are one person's numbers.
 
-    The odds of pairs ``kept`` by all evidence but that of silence, of which a person with two numbers gives none. Of each joiner the likeliest
-    pair alone: friends and family stay as well, and many a little likely are no sign of any. ``learnt`` are rows of reentry.weights.
+    The odds of pairs ``kept`` by all evidence but that of silence, of which a person with two numbers gives none, under the weights of
+    ``start``: what is learnt is learnt from such pairs as known to be no match, and would see none. Of each joiner the likeliest pair
+    alone: friends and family stay as well, and many a little likely are no sign of any.
     """
     start = {name: levels for name, levels in settings.start.items() if name not in SILENCE}
-    told = [row for row in learnt if row["evidence"] not in SILENCE]
     kept = pairs.where("kind = 'kept'").drop("odds").withColumn("kind", F.lit("open"))
-    weighed = odds.with_odds_of_then(kept, told, settings.model_copy(update={"start": start}))
+    weighed = odds.with_odds(kept, {}, settings.model_copy(update={"start": start}))
     return weighed.groupBy("user_id").agg(F.expr("round(max(odds) / (1 + max(odds)), 6)").alias("second_probability"))
 
 
@@ -70,7 +67,7 @@ def parts(
         rows = rows.join(own, on="user_id", how="left").withColumn("is_farmed", F.expr("coalesce(is_own, false)")).drop("is_own")
     rows = rows.na.fill(0.0, subset=["reentry_probability", "second_probability"])
     part = (
-        "CASE WHEN is_farmed THEN 'farmed' WHEN old_user_id IS NOT NULL THEN 'reentry' "
+        "CASE WHEN is_farmed THEN 'farmed' WHEN scope = 'excluded' THEN 'moved' WHEN old_user_id IS NOT NULL THEN 'reentry' "
         f"WHEN second_probability >= {settings.least_probability} THEN 'second_number' "
         "WHEN scope = 'too_little' THEN 'unknown' ELSE 'new' END"
     )
@@ -78,7 +75,7 @@ def parts(
 
 
 def shares(rows: DataFrame) -> DataFrame:
-    """The rows of reentry.parts with what each is expected to be: ``is_back``, ``is_second``, ``is_own``, ``is_new``, ``is_unknown``; their sum is 1."""
+    """The rows of reentry.parts with what each is expected to be, in sum 1: ``is_back``, ``is_second``, ``is_own``, ``is_new``, ``is_moved``, ``is_unknown``."""
     told = rows.withColumn("is_own", F.expr("if(is_farmed, 1D, 0D)"))
     told = told.withColumn("is_back", F.expr("(1 - is_own) * reentry_probability"))
     told = told.withColumn("is_second", F.expr("(1 - is_own - is_back) * second_probability"))
@@ -86,6 +83,7 @@ def shares(rows: DataFrame) -> DataFrame:
     return told.withColumns(
         {
             "is_unknown": F.expr(f"if(part = 'unknown', {rest}, 0D)"),
-            "is_new": F.expr(f"if(part = 'unknown', 0D, {rest})"),
+            "is_moved": F.expr(f"if(part = 'moved', {rest}, 0D)"),
+            "is_new": F.expr(f"if(part IN ('unknown', 'moved'), 0D, {rest})"),
         }
     )

@@ -20,6 +20,7 @@ class GateSettings(Model):
     least_precision: Share
     least_answers: Annotated[int, Field(ge=1)]
     least_recall: Share
+    most_unknown_motives: Share
 
 
 class ControlSettings(Model):
@@ -29,7 +30,7 @@ class ControlSettings(Model):
     bills_days: Annotated[int, Field(ge=0)]
     bills_months: Annotated[int, Field(ge=1)]
     deviations: Annotated[float, Field(gt=0)]
-    calibration_spread: Annotated[float, Field(ge=0)]
+    count_spread: Share
     tenure_months: list[int]
     arpu_yuan: list[int]
     least_cell_joiners: Annotated[int, Field(ge=1)]

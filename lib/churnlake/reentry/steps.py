@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.stats import proportions
 from churnlake.tables.control import PARTS_OF_ADDS
+from churnlake.tables.motives import RULED
 
 MONTH = ["known_on", "month"]
 
@@ -190,6 +191,19 @@ def called_back(verdicts: DataFrame, settings: ReentrySettings) -> DataFrame:
     return _rows(found, 5, [
         Measure("callbacks_answered", "answered", persons="answered"), Measure("callbacks_right", "coalesce(right, 0)", persons="coalesce(right, 0)"),
         Measure("precision_by_callbacks", "precision", "low", "high", persons="answered", gate=gate),
+    ])  # fmt: skip
+
+
+def motives(joined: DataFrame, told: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """Step 6: why they came back, by rule. ``joined``: joiners of the final stage; ``told``: reentry.motives."""
+    why = told.select("user_id", "motive", F.col("known_on").alias("told_on"))
+    rows = joined.join(why, on="user_id", how="left").withColumn("motive", F.expr("if(told_on <= known_on, motive, null)"))
+    counts = [F.expr(f"count_if(motive = '{name}')").alias(name) for name in RULED]
+    found = rows.groupBy(*MONTH).agg(F.count("motive").alias("matches"), *counts)
+    share = "(unknown / nullif(matches, 0))"
+    return _rows(found, 6, [
+        *(Measure(f"motive_{name}", name, persons=name) for name in RULED),
+        Measure("unknown_share", share, gate=at_most(share, settings.control.gates.most_unknown_motives, "of matches without a motive")),
     ])  # fmt: skip
 
 

@@ -41,6 +41,7 @@ COLOURS: Mapping[str, str] = {
     "new": "#28557f",
     "reentry": "#2f9e97",
     "second_number": "#9db3c8",
+    "moved": "#6a5d9e",
     "farmed": "#cf4a5a",
     "logistic": "#28557f",
     "boosted": "#2f9e97",

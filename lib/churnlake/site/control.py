@@ -14,6 +14,7 @@ from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.stats.proportions import wilson_of
 from churnlake.tables.control import CLAWBACKS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS_OF_ADDS, PLAN_MOVES, STEPS
+from churnlake.tables.motives import RULED
 
 Context = dict[str, Any]
 DEALERS_SHOWN = 16
@@ -39,16 +40,19 @@ STEP_NAMES: Mapping[int, tuple[str, str]] = {
 GROUPS: Mapping[int, tuple[tuple[str, ...], ...]] = {
     2: (("scored", "too_little", "excluded"),),
     5: (("by_both", "by_circle_alone", "by_handset_alone", "by_their_sum_alone"),),
+    6: (tuple(f"motive_{name}" for name in RULED),),
     7: (PARTS_OF_ADDS,),
 }
 """By step, measures whose sum is told: where one is small, another goes with it."""
 OF_PART: Mapping[str, str] = {
     "scored_share": "too_little", "window_share": "back_within_180_days", "left_out_share": "left_out", "recall_by_two_lists": "by_both",
     "circle_mean_probability": "named_by_circle", "handset_known_share": "handset_unknown", "monthly_value_lost_yuan": "monthly_value_lost_yuan",
+    "unknown_share": "motive_unknown",
 }  # fmt: skip
 """By share, the measure that it could be told from: hidden together."""
 PARTS = {
-    "new": "new customers", "reentry": "back under a new number", "second_number": "one more number", "farmed": "dealers' own cards",
+    "new": "new customers", "reentry": "back under a new number", "second_number": "one more number",
+    "moved": "moved with their circle", "farmed": "dealers' own cards",
     "unknown": "too little to say",
 }  # fmt: skip
 LABELS: Mapping[str, str] = {
@@ -120,7 +124,6 @@ def control(data: Any) -> Context:
         "figures": {name: figure for name, figure in figures.items() if figure}, "steps": steps, "month": month,
         "cards": _cards(data, month, least), "matrix": _matrix(data.plan_moves, least) if _has(data.plan_moves) else None,
         "flagged": _flagged(data.funnels, least) if _has(data.funnels) else [], "clawbacks": _rows(data.clawbacks),
-        "motives": [],
     }  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from churnlake.tables.reentry import USER_ID
 
 TOLD_ON = Column("known_on", DATE, "Day on which the month was told: later news does not change it.")
 MONTH = Column("month", DATE, "First day of the month of joining.")
-PARTS_OF_ADDS = ("new", "reentry", "second_number", "farmed", "unknown")
-"""What a joiner can be; unknown: too little evidence to say."""
+PARTS_OF_ADDS = ("new", "reentry", "second_number", "moved", "farmed", "unknown")
+"""What a joiner can be; moved: its number was changed together with its circle; unknown: too little evidence to say."""
 
 
 def _share(name: str, meaning: str, optional: bool = True) -> Column:
