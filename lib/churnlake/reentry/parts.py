@@ -75,7 +75,7 @@ def parts(
 
 
 def shares(rows: DataFrame) -> DataFrame:
-    """The rows of reentry.parts with what each is expected to be, in sum 1: ``is_back``, ``is_second``, ``is_own``, ``is_new``, ``is_moved``, ``is_unknown``."""
+    """The rows of reentry.parts with what each is expected to be, in sum 1: ``is_back``, ``is_second``, ``is_own``, ``is_new``, ``is_moved`` and so on."""
     told = rows.withColumn("is_own", F.expr("if(is_farmed, 1D, 0D)"))
     told = told.withColumn("is_back", F.expr("(1 - is_own) * reentry_probability"))
     told = told.withColumn("is_second", F.expr("(1 - is_own - is_back) * second_probability"))
