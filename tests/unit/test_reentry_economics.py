@@ -137,6 +137,7 @@ def test_gross_adds_by_hand_and_their_parts_are_all_joiners(spark: SparkSession)
         "new": 2,
         "reentry": 1,
         "second_number": 0,
+        "moved": 0,
         "farmed": 1,
         "unknown": 1,
     }
