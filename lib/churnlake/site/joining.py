@@ -36,7 +36,6 @@ REMINDERS = {
     "none": "no reminder",
 }
 STATES = {"to_review": "waiting for a person", "withheld": "withheld by a person", "paid": "paid by a person"}
-"""Of a normal on either side of 95 %."""
 
 
 def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
