@@ -78,7 +78,7 @@ ADVICE = {
 
 @dataclass
 class Taken:
-    """The village after both jobs: the lake, what the jobs told, and every row of the ledgers by the file it came in."""
+    """The village after the jobs that take files in: the lake, what the jobs told, and every row of the ledgers by the file it came in."""
 
     lake: Lake
     reports: list[Report]
@@ -106,7 +106,7 @@ def taken(spark: SparkSession, noisy: NoisyCity, tmp_path_factory: pytest.TempPa
         ],
     )
     days = Days(noisy.scenario.first_day, noisy.scenario.last_day)
-    jobs = [*LINEAGE.chain(only="ingest_usage"), *LINEAGE.chain(only="ingest_reference")]
+    jobs = [job for name in ("ingest_usage", "ingest_reference", "check_joining") for job in LINEAGE.chain(only=name)]
     reports = run_chain(spark, settings, jobs, days, Console(), makers=LINEAGE.makers)
     lake = Lake(spark, settings.store, Scope("test", days, TABLES, ()))
     key = Key.load(spark, settings.store.key_file, True)
