@@ -14,13 +14,13 @@ from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
 from churnlake.tables.reentry import JOINERS, LINKS, MATCHES, PAIRS, PERSONS, WEIGHTS
-from churnlake.tables.reference import LIVES, SUBSCRIBERS
+from churnlake.tables.reference import ANSWERS, LIVES, SUBSCRIBERS
 from jobs import job
 
 
 @job(
     reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS),
-    may_read=(LIVES, SUBSCRIBERS),
+    may_read=(LIVES, SUBSCRIBERS, ANSWERS),
     writes=(JOINERS, LINKS, PAIRS, WEIGHTS, MATCHES, PERSONS),
 )
 def detect_reentry(lake: Lake, run: Run) -> None:
@@ -47,7 +47,8 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     pairs = lake.checkpoint(weighed.pairs)
     earlier = lake.read(PAIRS, joiners.first_pair_needed(run.days, settings), before) if lake.has(PAIRS) else None
     known = pairs if earlier is None else pairs.unionByName(earlier.drop("odds"))
-    learnt = learning.weights(known, run.days.months(), settings)
+    answers = lake.read(ANSWERS) if lake.has(ANSWERS) else None
+    learnt = learning.weights(known, run.days.months(), settings, answers, lives)
     told = lake.read(WEIGHTS, last=before).collect() if lake.has(WEIGHTS) else []
     pairs = lake.checkpoint(odds.with_odds_of_then(pairs, [*(row.asDict() for row in told), *learnt], settings))
     known = pairs if earlier is None else pairs.unionByName(earlier)

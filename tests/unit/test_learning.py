@@ -32,6 +32,7 @@ def drawn(joiners: int = JOINERS, seed: int = 3) -> tuple[pd.DataFrame, Array]:
         **dict.fromkeys(set(MEASURES) - set(LEARNT), 0.0),
         user_id=users,
         stage_days=60,
+        is_drawn=True,
         old_user_id=rng.permutation(len(users)),
         start=measures[:, 0] * 1.5 - 5.0,
     )

@@ -142,7 +142,8 @@ def _edges(
         _dealt(met, scenario, "USER_ID", "month").write.partitionBy("month").parquet(str(landing / "edges"))
     used = edges.lifecycle(lives, persons, scenario, dice)
     _dealt(used, scenario, "USER_ID").write.parquet(str(landing / "lifecycle"))
-    counts = _register_files(_known(spark, persons, lives, scenario, dice), scenario, landing)
+    due = _known(spark, persons, lives, scenario, dice)
+    counts = _register_files(due, scenario, landing)
     return {name: spark.read.parquet(str(landing / name)).count() for name in ("edges", "lifecycle")} | counts
 
 
@@ -212,7 +213,9 @@ def _known(spark: SparkSession, persons: DataFrame, lives: DataFrame, scenario: 
     """The registers that nothing anybody does can change."""
     start, days = str(scenario.first_day), [str(day) for day in scenario.deliveries]
     once = F.lit(start)
+    asked = {"answers": (survey.answers(lives, scenario, dice), survey.deliveries(scenario))} if survey.held(scenario) else {}
     return {
+        **asked,
         "subscribers": (registers.subscribers(persons, lives, scenario, dice), list(dict.fromkeys([start, *days]))),
         "opt_outs": (registers.opt_outs(lives, scenario, dice), days),
         "plans": (money.plans(spark, scenario), money.plan_deliveries(scenario)),
@@ -244,8 +247,6 @@ def _registers(
     if scenario.counter is not None:
         due["activations"] = (counter.activations(lives, scenario, scenario.counter, dice), days)
         due["joining_reviews"] = (counter.reviews(lives, scenario, scenario.counter, dice), days)
-    if survey.held(scenario):
-        due["answers"] = (survey.answers(lives, scenario, dice), survey.deliveries(scenario))
     return _register_files(due, scenario, landing), market
 
 

@@ -33,13 +33,13 @@ from churnlake.evaluate import baselines, control, difficulty, oracle, strains
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
-from churnlake.reentry import assignment, joiners, learning, odds
+from churnlake.reentry import assignment, confirming, joiners, learning, odds
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.reentry.weighing import weigh
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reference import LIVES, SUBSCRIBERS
+from churnlake.tables.reference import ANSWERS, LIVES, SUBSCRIBERS
 
 SCENARIOS, SEEDS = ("standard", "no_imei", "hard"), "2006,2007,2008,2009,2010"
 RECALLS = (0.9, 0.8)
@@ -96,7 +96,7 @@ def judge(settings: Settings, console: Console, *, strained: bool = False) -> Ju
 
 def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bool = False) -> Judged:
     """What is to be said of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
-    lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES, SUBSCRIBERS)
+    lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES, SUBSCRIBERS, ANSWERS)
     how, truth = settings.reentry, Path(settings.city.truth)
     tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE)))
@@ -123,7 +123,9 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     assigned = lake.checkpoint(assignment.assign(named, None, lake.checkpoint))
     matches = matched(assigned)
     of_kind = {row["decoy"]: int(row["count"]) for row in decoys.join(asked, on="user_id").groupBy("decoy").count().collect()}
-    total, evident, joined = true.count(), _evident(lake, asked, true), asked.count()
+    # one row per planted pair
+    planted, left = (frame.select("user_id").toPandas()["user_id"] for frame in (true, _evident(lake, asked, true)))
+    total, evident, joined = len(planted), len(left), asked.count()
     kept = weighed.found.join(right, on=["user_id", "old_user_id"], how="left").agg(F.count("*"), F.count("is_right")).first()
     found, complete = (kept[0], kept[1]) if kept else (0, 0)
     possible = pairs.where("kind <> 'kept'").count()
@@ -135,6 +137,10 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
         "corrected_churn_error": churn_error(matches, total, _leavers(own, days)),
         "baselines": _baselines(lake, asked, true, total, evident, settings),
     }  # fmt: skip
+    if lake.has(ANSWERS):
+        said = confirming.told(pairs.where("kind <> 'kept'"), lake.read(ANSWERS), lake.read(LIVES), how)
+        heeded = matched(assignment.assign(lake.checkpoint(likely(lake, pairs, days.last, how, said)[0]), None, lake.checkpoint))
+        told_of["with_answers"] = unasked(said, matches, heeded, planted, left)
     told_of["control"] = control.judged(lake, due, pairs, named, assigned, learnt, true, decoys, how, days.last)
     if strained:
         again = {
@@ -152,6 +158,28 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     )
 
 
+def unasked(
+    said: pd.DataFrame, matches: pd.DataFrame, heeded: pd.DataFrame, planted: pd.Series[int], left: pd.Series[int]
+) -> dict[str, float | None]:
+    """Of joiners who did not answer: the figures by weights that heed what others answered, and the same without.
+
+    Args:
+        said: what was answered (confirming.told).
+        matches: one row per joiner matched without answers, as for ``told``, with user_id.
+        heeded: the same by weights that heed them.
+        planted: the joiners of the true pairs.
+        left: those of them whose pair left evidence.
+    """
+    answered = set(said["user_id"])
+    total, evident = (int((~users.isin(answered)).sum()) for users in (planted, left))
+    found: dict[str, float | None] = {"answered": len(answered), "named": int(said[said["has_named"]]["user_id"].nunique())}
+    for suffix, rows in (("", heeded), ("_without", matches)):
+        figures = told(rows[~rows["user_id"].isin(answered)], total, evident, {})
+        names = ("pr_auc", *(f"precision_at_recall_{recall * 100:.0f}" for recall in RECALLS), "ece", "count_error")
+        found |= {name + suffix: figures[name] for name in names}
+    return found
+
+
 def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> DataFrame:
     """One row per joiner under the old user it most probably is, all pairs of the final stage judged at once.
 
@@ -161,10 +189,15 @@ def settled(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> 
     return assignment.assign(likely(lake, pairs, on, how)[0], None, lake.checkpoint)
 
 
-def likely(lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings) -> tuple[DataFrame, list[dict[str, Any]]]:
-    """The pairs of the final stage, judged at once, with ``probability``; and the weights learnt from them, as rows of reentry.weights."""
+def likely(
+    lake: Lake, pairs: DataFrame, on: dt.date, how: ReentrySettings, said: pd.DataFrame | None = None
+) -> tuple[DataFrame, list[dict[str, Any]]]:
+    """The pairs of the final stage, judged at once, with ``probability``; and the weights learnt from them, as rows of reentry.weights.
+
+    ``said``: what joiners answered (confirming.told), if that is to be learnt from.
+    """
     at_once = lake.checkpoint(pairs.withColumn("known_on", F.lit(on)))
-    learnt = {stage: found for stage, (found, _) in learning.learn(learning.told(at_once, how), how).items()}
+    learnt = {stage: found for stage, (found, _) in learning.learn(learning.told(at_once, how), how, said).items()}
     weighed = lake.checkpoint(odds.with_odds(at_once, learnt, how))
     rows = [
         {"month": EVER.first, "stage_days": stage, "evidence": evidence, "level": level, "weight": weight}
@@ -278,12 +311,13 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     decoys = [(f"decoy {kind}", text(one)) for kind, one in found["decoy_false_share"].items()]
     ways = [(f"PR-AUC, {way}", text(one["pr_auc"])) for way, one in found["baselines"].items()]
     strained = [(name.replace("_", " "), text(one)) for name, one in found.get("robustness", {}).items()]
+    heeded = [(f"with answers, {name.replace('_', ' ')}", text(one)) for name, one in found.get("with_answers", {}).items()]
     parts = [
         (f"{name} {measure}".replace("_", " "), text(one))
         for name, of in found.get("control", {}).items()
         for measure, one in of.items()
     ]
-    return [*plain, *decoys, *ways, *strained, *parts]
+    return [*plain, *decoys, *ways, *heeded, *strained, *parts]
 
 
 def ranked(steps: pd.DataFrame, total: int, evident: int) -> dict[str, Any]:
@@ -304,14 +338,14 @@ def _threshold(steps: pd.DataFrame, recall: float, total: int) -> float:
     return float(steps["score"].min() if enough.empty else enough.iloc[0]) if len(steps) else 0.0
 
 
-def _evident(lake: Lake, asked: DataFrame, true: DataFrame) -> int:
-    """How many true pairs left any evidence: a peer in both circles, or a handset both were seen on."""
+def _evident(lake: Lake, asked: DataFrame, true: DataFrame) -> DataFrame:
+    """One row per true pair that left any evidence: a peer in both circles, or a handset both were seen on."""
     pairs = true.join(asked, on="user_id", how="inner").withColumn("kind", F.lit(difficulty.TRUE))
     shared = difficulty.overlaps(pairs, lake.read(USAGE), lake.read(EDGES)).where("shared > 0")
     seen = lake.read(DEVICES).select("user_id", "imei_key").distinct()
     old = seen.select(F.col("user_id").alias("old_user_id"), "imei_key")
     both = true.join(seen, on="user_id", how="inner").join(old, on=["old_user_id", "imei_key"], how="inner")
-    return shared.select("user_id", "old_user_id").union(both.select("user_id", "old_user_id")).distinct().count()
+    return shared.select("user_id", "old_user_id").union(both.select("user_id", "old_user_id")).distinct()
 
 
 def _baselines(

@@ -5,7 +5,8 @@ covariance, so that each adds to the log-odds by the unit (linear discriminant),
 expectation a joiner's candidates and an old user's joiners exclude each other, as in odds.with_probability: without that, a city
 of families and friends looks full of people who came back. Then logistic regressions on what was found, in which the pairs of old
 numbers that are used on as before stand beside as what is known to be no match: how like each other the circles of two people are.
-What early stages say is worth what it tells of the final one: their weights are a regression of its probabilities.
+Where joiners were asked, what they said moves these weights (confirming). What early stages say is worth what it tells of the final one:
+their weights are a regression of its probabilities.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.reentry import confirming
 from churnlake.reentry.odds import EACH, INTERCEPT, MEASURES, Weights, comparisons, log_odds
 from churnlake.reentry.settings import ReentrySettings
 
 ROUNDS, SETTLED = 300, 1e-5
-REGRESSIONS = 1
-"""Of the final stage, before that which gives the weights. They mend what normal measures get wrong; many would believe more and more of
-what they said themselves."""
+REGRESSIONS = 2
+"""Of the final stage. They mend what normal measures get wrong; many would believe more and more of what they said themselves."""
 RIDGE = 0.02
 """Added to the variance of standardised measures: two that say the same do not cancel out."""
 ONE = 1.0
@@ -46,11 +47,26 @@ LEARNT = tuple(name for name in MEASURES if name not in GIVEN)
 Array = npt.NDArray[np.float64]
 
 
-def weights(pairs: DataFrame, months: Sequence[dt.date], settings: ReentrySettings) -> list[dict[str, Any]]:
-    """Rows of reentry.weights of these months, each learnt from the joiners whose final stage came in it or the ``learnt_months`` - 1 before."""
+def weights(
+    pairs: DataFrame,
+    months: Sequence[dt.date],
+    settings: ReentrySettings,
+    answers: DataFrame | None = None,
+    numbers: DataFrame | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of reentry.weights of these months, each learnt from the joiners whose final stage came in it or the ``learnt_months`` - 1 before.
+
+    ``answers`` (rows of reference.answers) and ``numbers`` (one row per user: user_id, number_key): what joiners said, where they were asked.
+    """
     found = []
     for month in months:
-        for stage, (learnt, joiners) in learn(sample(pairs, month, settings), settings).items():
+        by_then = pairs.where(F.col("known_on") <= F.last_day(F.lit(month)))
+        done = by_then.where((F.col("known_on") >= since(month, settings)) & (F.col("stage_days") == max(settings.stages)))
+        said = None
+        if answers is not None and numbers is not None:
+            heard = answers.where(F.col("delivered_on") <= F.last_day(F.lit(month)))
+            said = confirming.told(done.where("kind <> 'kept'"), heard, numbers, settings)
+        for stage, (learnt, joiners) in learn(sample(by_then, done, said, settings), settings, said).items():
             about = {"month": month, "stage_days": stage, "joiners": joiners}
             found += [
                 {**about, "evidence": evidence, "level": level, "weight": weight}
@@ -60,51 +76,67 @@ def weights(pairs: DataFrame, months: Sequence[dt.date], settings: ReentrySettin
     return found
 
 
-def sample(pairs: DataFrame, month: dt.date, settings: ReentrySettings) -> pd.DataFrame:
-    """One row per pair, of every stage, of at most ``learnt_joiners_most`` joiners: what ``learn`` needs of it.
+def since(month: dt.date, settings: ReentrySettings) -> Column:
+    """First day of the months whose joiners this month's weights are learnt from."""
+    return F.add_months(F.lit(month), 1 - settings.learnt_months)
 
-    Joiners are taken by the smallest of their pseudonyms' hashes: the same whatever the order of rows.
+
+def sample(pairs: DataFrame, done: DataFrame, said: pd.DataFrame | None, settings: ReentrySettings) -> pd.DataFrame:
+    """One row per pair, of every stage, of at most ``learnt_joiners_most`` joiners ``is_drawn`` and of all who answered: what ``learn`` needs of it.
+
+    Joiners of the pairs ``done`` are taken by the smallest of their pseudonyms' hashes: the same whatever the order of rows.
     """
-    since = F.add_months(F.lit(month), 1 - settings.learnt_months)
-    done = pairs.where(F.col("known_on").between(since, F.last_day(F.lit(month))) & (F.col("stage_days") == max(settings.stages)))
-    chosen = done.select("user_id").distinct().orderBy(F.xxhash64("user_id"), "user_id").limit(settings.learnt_joiners_most)
-    return told(pairs.where(F.col("known_on") <= F.last_day(F.lit(month))).join(chosen, on="user_id", how="left_semi"), settings)
+    drawn = done.select("user_id").distinct().orderBy(F.xxhash64("user_id"), "user_id").limit(settings.learnt_joiners_most)
+    chosen = drawn.withColumn("is_drawn", F.lit(True))
+    if said is not None and len(said):
+        asked = pairs.sparkSession.createDataFrame([(int(user),) for user in said["user_id"].unique()], "user_id long")
+        chosen = chosen.join(asked, on="user_id", how="full_outer").na.fill(False, subset=["is_drawn"])
+    return told(pairs.join(chosen, on="user_id", how="inner"), settings)
 
 
 def told(pairs: DataFrame, settings: ReentrySettings) -> pd.DataFrame:
-    """One row per pair: what ``learn`` needs of it."""
+    """One row per pair: what ``learn`` needs of it. Without ``is_drawn`` every joiner is."""
     measures = [F.expr(sql).alias(name) for name, sql in MEASURES.items()]
     levels = [F.expr(sql).alias(name) for name, sql in comparisons(settings).items()]
     start = F.expr(log_odds(settings.start, settings)).alias("start")
     # one row per pair of a bounded number of joiners
-    rows = pairs.select("user_id", "stage_days", "old_user_id", "kind", *measures, *levels, start).toPandas()
+    drawn = F.col("is_drawn") if "is_drawn" in pairs.columns else F.lit(True).alias("is_drawn")
+    rows = pairs.select("user_id", "stage_days", "old_user_id", "kind", drawn, *measures, *levels, start).toPandas()
     return rows.sort_values(["user_id", "stage_days", "old_user_id"], ignore_index=True)
 
 
-def learn(pairs: pd.DataFrame, settings: ReentrySettings) -> dict[int, tuple[Weights, int]]:
+def learn(pairs: pd.DataFrame, settings: ReentrySettings, said: pd.DataFrame | None = None) -> dict[int, tuple[Weights, int]]:
     """By stage, the weights and how many joiners they were learnt from: 0 where there is too little to learn from.
 
-    ``pairs`` as ``told`` gives them; stages without pairs are left out. Begins with the odds by the weights of ``start``.
+    ``pairs`` as ``told`` gives them, ``said`` as confirming.told; stages without pairs are left out. Begins with the odds by the weights
+    of ``start``.
     """
     stages = sorted(pairs["stage_days"].unique())
     final = pairs[pairs["stage_days"] == max(settings.stages)]
-    joiners = int(final["user_id"].nunique())
+    drawn = final[final["is_drawn"]]
+    joiners = int(drawn["user_id"].nunique())
     none: dict[int, tuple[Weights, int]] = {int(stage): (settings.start, 0) for stage in stages}
     if joiners < settings.learnt_joiners:
         return none
-    match = _matches(final, settings)
-    if match is None:
+    learnt = _learnt(drawn, settings)
+    if learnt is None:
         return none
-    settled = final.loc[final["kind"] != "kept", ["user_id", "old_user_id"]].assign(match=match)
-    found = {}
-    for stage in stages:
-        then = pairs[pairs["stage_days"] == stage].merge(settled, on=["user_id", "old_user_id"], how="left")
-        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), settings), joiners)
+    possible = final[final["kind"] != "kept"].reset_index(drop=True)
+    match = exclusive(score_of(possible, learnt), possible["user_id"], possible["old_user_id"])
+    if said is not None:
+        learnt, match = confirming.confirmed(learnt, match, possible, said)
+    given = {name: learnt[name] for name in GIVEN if name in learnt}
+    then_given = settings.model_copy(update={"start": {**settings.start, **given}})
+    settled = possible[["user_id", "old_user_id"]].assign(match=match)
+    found = {max(settings.stages): (learnt, joiners)}
+    for stage in stages[:-1]:
+        then = pairs[(pairs["stage_days"] == stage) & pairs["is_drawn"]].merge(settled, on=["user_id", "old_user_id"], how="left")
+        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), then_given), joiners)
     return found
 
 
-def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
-    """Probability of each pair of the final stage whose old number is not kept; None where no class of matches stands out."""
+def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
+    """Weights of the final stage from its pairs alone; None where no class of matches stands out."""
     pairs = final[final["kind"] != "kept"]
     given = _given(pairs, settings)
     measures, _, _ = _standardised(pairs)
@@ -130,7 +162,7 @@ def _matches(final: pd.DataFrame, settings: ReentrySettings) -> Array | None:
         labels[known] = match
         learnt = _regression(final, labels, settings)
         match = _exclusive(score_of(pairs, learnt), users, old_users)
-    return match
+    return learnt
 
 
 def score_of(pairs: pd.DataFrame, learnt: Weights) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from churnlake.reentry import odds
+from churnlake.reentry import confirming, odds
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.stats import proportions
 from churnlake.tables.reference import OPTED_OUT
@@ -89,11 +89,8 @@ def verdicts(drawn: DataFrame, joined: DataFrame, answers: DataFrame, numbers: D
     )
     matched = rows.where("part = 'reentry'")
     sizes = matched.groupBy("month", "stratum").agg(F.count("*").alias("matches"))
-    said = drawn.select("user_id", "closes_on").join(answers, on="user_id", how="inner").where("asked_on <= closes_on")
-    said = said.groupBy("user_id").agg(
-        F.expr(f"max_by(answer, asked_on) FILTER (WHERE question = '{how.held_before}' AND answer IS NOT NULL)").alias("held"),
-        F.expr("max_by(old_number_key, asked_on) FILTER (WHERE old_number_key IS NOT NULL)").alias("named_key"),
-    )
+    heard = drawn.select("user_id", "closes_on").join(answers, on="user_id", how="inner").where("asked_on <= closes_on")
+    said = confirming.said(heard, settings)
     old = numbers.select(F.col("user_id").alias("old_user_id"), "number_key")
     called = drawn.select("user_id", "closes_on").join(matched, on="user_id", how="inner")
     called = called.join(said, on="user_id", how="left").join(old, on="old_user_id", how="left")
