@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from test_learning import CANDIDATES, JOINERS, SETTINGS, drawn
+from test_learning import JOINERS, SETTINGS, drawn
 
 from churnlake.evaluate.reentry import calibration_error
 from churnlake.reentry import confirming, learning

@@ -29,7 +29,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import EVER, Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines, control, difficulty, oracle, strains
+from churnlake.evaluate import baselines, control, difficulty, oracle, strains, successors
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
@@ -142,6 +142,7 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
         heeded = matched(assignment.assign(lake.checkpoint(likely(lake, pairs, days.last, how, said)[0]), None, lake.checkpoint))
         told_of["with_answers"] = unasked(said, matches, heeded, planted, left)
     told_of["control"] = control.judged(lake, due, pairs, named, assigned, learnt, true, decoys, how, days.last)
+    told_of["successors"] = successors.judged(lake, own, truth, days, how)
     if strained:
         again = {
             name: matched(settled(lake, weigh(new, due, own, spoilt, how, lake.checkpoint, at_once).pairs, days.last, how))
@@ -314,7 +315,7 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     heeded = [(f"with answers, {name.replace('_', ' ')}", text(one)) for name, one in found.get("with_answers", {}).items()]
     parts = [
         (f"{name} {measure}".replace("_", " "), text(one))
-        for name, of in found.get("control", {}).items()
+        for name, of in {**found.get("control", {}), "successors": found.get("successors", {})}.items()
         for measure, one in of.items()
     ]
     return [*plain, *decoys, *ways, *heeded, *strained, *parts]

@@ -61,6 +61,12 @@ def planted_decoys(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
     )  # fmt: skip
 
 
+def planted_destinations(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
+    """One row per user: user_id and ``destination``, where the person went; null for who stayed."""
+    rows = spark.read.parquet(str(truth / "users"))
+    return rows.select(key.pseudonym(F.col("user_id"), "user").alias("user_id"), "destination")
+
+
 def reentry_found(joiners: DataFrame, matches: DataFrame, planted: DataFrame, stage_days: int) -> Found:
     """Matches of one stage against the planted pairs of the joiners that were asked at that stage."""
     asked = joiners.where(F.col("stage_days") == stage_days)

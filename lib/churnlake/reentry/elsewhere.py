@@ -6,9 +6,12 @@ owner went over to another network, and is no joiner of ours; where it falls sil
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.runs import Days
 from churnlake.reentry import candidates
 from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
@@ -33,16 +36,53 @@ def with_elsewhere(pairs: DataFrame, met: DataFrame, old: DataFrame, edges: Data
         edges: daily edges of the days looked at.
         settings: limits.
     """
-    away = edges.where("peer_network <> 'own'").select(F.col("user_id").alias("met_by"), "day", F.col("peer_id").alias("number"))
+    away = _away(edges)
     new = _new_elsewhere(pairs, met, away, settings)
     known = pairs.withColumn("as_of", F.expr(candidates.AS_OF))
     gone = _old_elsewhere(known.where("kind <> 'kept'").select(*HELD).distinct(), old, away, settings)
-    found = known.join(new, on=UNIT, how="left").join(gone, on=HELD, how="left").drop("as_of")
+    found = known.join(new.select(*UNIT, F.col("likeness").alias("new_elsewhere")), on=UNIT, how="left")
+    found = found.join(gone.select(*HELD, F.col("likeness").alias("old_elsewhere")), on=HELD, how="left").drop("as_of")
     return found.na.fill(0.0, ["new_elsewhere", "old_elsewhere"])
 
 
+def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
+    """First day of edges that ``successors`` of leavings confirmed in these days looks at."""
+    return days.first - dt.timedelta(days=settings.looks_back_days + settings.circle_days)
+
+
+def successors(left: DataFrame, signatures: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per leaver whose circle a number of another network is in touch with since (reentry.successors): likely the leaver's new one.
+
+    Args:
+        left: one row per leaver: user_id, leave_on, and ``known_on``, the day by which all is told.
+        signatures: circles by month.
+        edges: daily edges from ``circle_days`` before the leavings on.
+        settings: limits.
+    """
+    held = left.select(
+        F.col("user_id").alias("old_user_id"),
+        F.date_sub("leave_on", 1).alias("old_last_on"),
+        "known_on",
+        F.expr(candidates.AS_OF).alias("as_of"),
+    )
+    found = _old_elsewhere(held, candidates.newest(signatures, held, settings), _away(edges), settings)
+    told = found.where(f"likeness >= {settings.successor_least}")
+    return told.select(
+        "known_on", F.col("old_user_id").alias("user_id"), F.date_add("old_last_on", 1).alias("leave_on"), F.col("number").alias("peer_id"),
+        F.col("network").alias("peer_network"), "likeness", F.col("members").alias("shared_peers"), F.col("users").alias("peer_users"),
+    )  # fmt: skip
+
+
+def _away(edges: DataFrame) -> DataFrame:
+    """One row per day and pair of a user of ours (``met_by``) and a ``number`` of another network."""
+    of_others = edges.where("peer_network <> 'own'")
+    return of_others.select(
+        F.col("user_id").alias("met_by"), "day", F.col("peer_id").alias("number"), F.col("peer_network").alias("network")
+    )
+
+
 def _new_elsewhere(pairs: DataFrame, met: DataFrame, away: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner and stage with such a number: new_elsewhere."""
+    """One row per joiner and stage with such a number, as ``_best`` tells it."""
     asked = pairs.select(*UNIT).distinct()
     whole = met.groupBy(*UNIT).agg(F.sum("contacts").alias("whole"))
     circle = met.join(asked, on=UNIT, how="left_semi").join(whole, on=UNIT, how="inner")
@@ -50,17 +90,17 @@ def _new_elsewhere(pairs: DataFrame, met: DataFrame, away: DataFrame, settings: 
     near = f"day >= date_sub(joined_on, {settings.circle_days}) AND day <= date_add(joined_on, {settings.elsewhere_days}) AND day <= known_on"
     numbers = _numbers(circle, away, UNIT, near)
     later = f"day > date_add(joined_on, {settings.elsewhere_days})"
-    return _best(numbers, away, UNIT, f"day >= date_sub(joined_on, {settings.circle_days})", near, later, "new_elsewhere")
+    return _best(numbers, away, UNIT, f"day >= date_sub(joined_on, {settings.circle_days})", near, later)
 
 
 def _old_elsewhere(held: DataFrame, old: DataFrame, away: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per old user, as known then, with such a number: old_elsewhere."""
+    """One row per old user, as known then, with such a number, as ``_best`` tells it."""
     circle = held.join(old.select("as_of", "old_user_id", "peer_id", "share"), on=["as_of", "old_user_id"], how="inner")
     since = f"date_sub(old_last_on, {settings.elsewhere_days})"
     numbers = _numbers(circle, away, HELD, f"day > {since} AND day <= known_on")
     before = f"day <= {since}"
     looks_back = f"day >= date_sub(old_last_on, {settings.circle_days})"
-    return _best(numbers, away, HELD, looks_back, f"day > {since}", before, "old_elsewhere")
+    return _best(numbers, away, HELD, looks_back, f"day > {since}", before)
 
 
 def _numbers(circle: DataFrame, away: DataFrame, who: list[str], when: str) -> DataFrame:
@@ -71,14 +111,16 @@ def _numbers(circle: DataFrame, away: DataFrame, who: list[str], when: str) -> D
     return told.where(f"members >= {LEAST}")
 
 
-def _best(numbers: DataFrame, away: DataFrame, who: list[str], looks: str, when: str, otherwise: str, name: str) -> DataFrame:
-    """One row per circle with a number that was in use only then: how like it the best is."""
+def _best(numbers: DataFrame, away: DataFrame, who: list[str], looks: str, when: str, otherwise: str) -> DataFrame:
+    """One row per circle with a number that was in use only then: ``likeness``, number and network of the most like, its ``members`` and ``users``."""
     used = numbers.join(away, on="number", how="inner").where(f"({looks}) AND day <= known_on")
     told = used.groupBy(*who, "number").agg(
         F.any_value("share").alias("share"),
         F.any_value("members").alias("members"),
+        F.max("network").alias("network"),
         F.expr(f"count(DISTINCT if({when}, met_by, null))").alias("users"),
         F.expr(f"max({otherwise})").alias("is_otherwise"),
     )
-    alike = F.expr("round(max(least(share, 1D) * sqrt(members / users)), 6)").alias(name)
-    return told.where("NOT is_otherwise").groupBy(*who).agg(alike)
+    alike = told.where("NOT is_otherwise").withColumn("likeness", F.expr("round(least(share, 1D) * sqrt(members / users), 6)"))
+    best = F.max(F.struct("likeness", "number", "network", "members", "users")).alias("best")
+    return alike.groupBy(*who).agg(best).select(*who, "best.*")

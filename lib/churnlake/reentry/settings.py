@@ -109,6 +109,8 @@ class ReentrySettings(Model):
     learnt_joiners_most: Annotated[int, Field(ge=1)]
     circle_days: Annotated[int, Field(ge=1)]
     elsewhere_days: Annotated[int, Field(ge=0)]
+    successor_days: Annotated[int, Field(ge=0)]
+    successor_least: Share
     link_least: Annotated[float, Field(ge=0, le=1)]
     start: dict[str, dict[str, float]]
     least_probability: Annotated[float, Field(ge=0, le=1)]

@@ -1,6 +1,7 @@
 """Who came back under another number."""
 
 from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, INT, LONG, STRING, Column, Table
+from churnlake.tables.daily import PEER_ID
 
 KNOWN_ON = Column("known_on", DATE, "Day this could first be said: the join plus stage_days.")
 USER_ID = Column("user_id", LONG, "The joiner: the new user.", pseudonym="user")
@@ -165,5 +166,30 @@ PERSONS = Table(
         USER_ID,
         Column("person_id", LONG, "The person: smallest user_id among the numbers.", pseudonym="user"),
         Column("numbers", COUNT, "Numbers of the person.", least=2),
+    ),
+)
+SUCCESSORS = Table(
+    "reentry.successors",
+    "One row per leaver whose circle is in touch, since then, with a number of another network that was not there before: likely its new one.",
+    key=("user_id", "leave_on"),
+    slice="known_on",
+    at="known_on",
+    frozen=True,
+    sort=("user_id",),
+    columns=(
+        Column("known_on", DATE, "Day the leaving was confirmed and the new number could be seen in use for a while."),
+        Column("user_id", LONG, "The leaver.", pseudonym="user"),
+        Column("leave_on", DATE, "Leave date.", rule="leave_on <= known_on"),
+        PEER_ID,
+        Column("peer_network", STRING, "Its network."),
+        Column(
+            "likeness",
+            DOUBLE,
+            "Share of the circle in touch with it, by strength, x root of shared_peers over peer_users.",
+            least=0,
+            most=1,
+        ),
+        Column("shared_peers", COUNT, "People of the circle in touch with it.", least=1),
+        Column("peer_users", COUNT, "Users of ours in touch with it.", least=1),
     ),
 )
