@@ -142,7 +142,7 @@ def _with_decoys(lake: Lake, halves: Halves) -> Halves:
 
 
 def _circles(halves: Halves, settings: Settings) -> DataFrame:
-    return signatures.signatures(halves.edges, [SPLIT_MONTH], settings.circles)
+    return signatures.signatures(signatures.weeks(halves.edges), [SPLIT_MONTH], settings.circles)
 
 
 def _told(lake: Lake, halves: Halves, peers: DataFrame, settings: Settings) -> pd.DataFrame:

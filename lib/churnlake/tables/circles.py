@@ -4,6 +4,21 @@ from churnlake.core.contract import BOOLEAN, COUNT, DATE, DOUBLE, INT, LONG, SHA
 
 MONTH = Column("month", DATE, "First day of the month at whose end the signature stands.")
 
+WEEKS = Table(
+    "circles.weeks",
+    "One row per week, user and peer: how often the two met. Weeks are counted back from each month's end, so that none is of two months.",
+    key=("week_to", "user_id", "peer_id"),
+    slice="week_to",
+    at="week_to",
+    sort=("user_id",),
+    columns=(
+        Column("week_to", DATE, "Last day of the week; the first week of a month has the days that are left, three at most."),
+        Column("user_id", LONG, "User.", pseudonym="user"),
+        Column("peer_id", LONG, "Peer.", pseudonym="other"),
+        Column("contacts", COUNT, "Calls and messages of the two, either way.", least=0),
+        Column("contacts_out", COUNT, "Of these, made by the user.", least=0),
+    ),
+)
 SIGNATURES = Table(
     "circles.signatures",
     "One row per user active in the month and peer among its strongest: the decayed contact circle at the month's end.",
