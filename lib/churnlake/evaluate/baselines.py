@@ -28,6 +28,7 @@ LIKENESS = {
     "tf-idf cosine": "product / (length * old_length)",
 }
 HANDSET = "handset alone"
+SPLINK = "Splink"
 COMBINED = {
     "circle OR handset": "coalesce(cosine, 0D) + if(handset IS NULL, 0, 1)",
     "circle AND handset": "if(handset IS NULL, null, cosine)",
@@ -87,12 +88,10 @@ def steps(named: pd.DataFrame) -> pd.DataFrame:
     return counted.assign(precision=counted["right"] / counted["named"])
 
 
-def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """One row per joiner, old user with a shared peer and likeness: user_id, old_user_id, name, score.
+def sides(asked: DataFrame, usage: DataFrame, edges: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """One row per joiner and peer, one per user who is gone and peer of its last CIRCLE_DAYS, and one per user, day and peer.
 
-    ``asked`` has one row per joiner of the final stage (user_id, joined_on, known_on). Old users are those whose last own
-    event fits the gap. tf is 1 + ln of the number of calls and messages (Manning et al. 2008, 6.4.1: of raw counts one tie decides,
-    and they do worse), idf as in Salton and Buckley 1988, smoothed.
+    ``n`` and ``old_n``: calls and messages; ``tf`` and ``old_tf``: 1 + ln of it.
     """
     own = joiners.own_days(usage)
     ends = own.agg(F.max("day").alias("ends"))
@@ -111,6 +110,17 @@ def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: 
         .groupBy("user_id", "joined_on", "peer_id")
         .agg(F.expr("1 + ln(sum(n))").alias("tf"), F.sum("n").alias("n"))
     )
+    return new, old, contacts
+
+
+def by_likeness(asked: DataFrame, usage: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, old user with a shared peer and likeness: user_id, old_user_id, name, score.
+
+    ``asked`` has one row per joiner of the final stage (user_id, joined_on, known_on). Old users are those whose last own
+    event fits the gap. tf is 1 + ln of the number of calls and messages (Manning et al. 2008, 6.4.1: of raw counts one tie decides,
+    and they do worse), idf as in Salton and Buckley 1988, smoothed.
+    """
+    new, old, contacts = sides(asked, usage, edges)
     circles = contacts.select("user_id", "peer_id").distinct()
     users = circles.agg(F.count_distinct("user_id").alias("users"))
     rarity = circles.groupBy("peer_id").agg(F.count("*").alias("known")).join(F.broadcast(users), how="cross")
@@ -202,5 +212,5 @@ def best(named: DataFrame, planted: DataFrame) -> pd.DataFrame:
 def curves(named: DataFrame, planted: DataFrame, total: int) -> list[Curve]:
     """The curve of each way in ``named``, by ``best``, of ``total`` planted pairs."""
     rows = best(named, planted)
-    order: Callable[[str], int] = [*LIKENESS, HANDSET, *COMBINED, "document alone", "detector"].index
+    order: Callable[[str], int] = [*LIKENESS, HANDSET, *COMBINED, SPLINK, "document alone", "detector"].index
     return [curve(name, rows[rows["name"] == name], total) for name in sorted(set(rows["name"]), key=order)]

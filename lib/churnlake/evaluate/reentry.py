@@ -29,7 +29,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import EVER, Days
 from churnlake.core.session import session
-from churnlake.evaluate import baselines, control, difficulty, oracle, strains, successors
+from churnlake.evaluate import baselines, control, difficulty, oracle, splinked, strains, successors
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_decoys, planted_pairs
 from churnlake.evaluate.weekly import WEEKLY
@@ -356,5 +356,7 @@ def _baselines(
     named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry)
     named = lake.checkpoint(named.unionByName(baselines.by_handset(asked, lake.read(DEVICES))))
     named = named.unionByName(baselines.combined(named))
+    linked = splinked.by_splink(asked, lake.read(USAGE), lake.read(EDGES), lake.read(DEVICES), settings.reentry)
+    named = named.unionByName(lake.spark.createDataFrame(linked, splinked.COLUMNS))
     ways = baselines.best(named, true).groupby("name")
     return {str(name): ranked(baselines.steps(rows), total, evident) for name, rows in ways}
