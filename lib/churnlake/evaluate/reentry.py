@@ -139,8 +139,11 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     }  # fmt: skip
     if lake.has(ANSWERS):
         said = confirming.told(pairs.where("kind <> 'kept'"), lake.read(ANSWERS), lake.read(LIVES), how)
-        heeded = matched(assignment.assign(lake.checkpoint(likely(lake, pairs, days.last, how, said)[0]), None, lake.checkpoint))
-        told_of["with_answers"] = unasked(said, matches, heeded, planted, left)
+        named, learnt = likely(lake, pairs, days.last, how, said)
+        named = lake.checkpoint(named)
+        assigned = lake.checkpoint(assignment.assign(named, None, lake.checkpoint))
+        told_of["with_answers"] = unasked(said, matches, matched(assigned), planted, left)
+    # economics as the jobs tell them: heeding what was answered
     told_of["control"] = control.judged(lake, due, pairs, named, assigned, learnt, true, decoys, how, days.last)
     told_of["successors"] = successors.judged(lake, own, truth, days, how)
     if strained:
