@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.circles import groups
@@ -41,7 +42,10 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     due = lake.checkpoint(joiners.at_stages(new, run.days, settings))
     before = run.days.first - dt.timedelta(days=1)
     linked = lake.read(LINKS, last=before) if lake.has(LINKS) else None
-    known_links = lambda now: now if linked is None else now.unionByName(linked)  # noqa: E731
+
+    def known_links(now: DataFrame) -> DataFrame:
+        return now if linked is None else now.unionByName(linked)
+
     weighed = weigh(new, due, own, tables, settings, lake.checkpoint, known_links)
 
     pairs = lake.checkpoint(weighed.pairs)
