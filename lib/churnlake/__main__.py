@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
         "explain": (_explain, "explain why a joiner is, or is not, taken for an old user"),
+        "skew": (_skew, "tell which shared contacts, handsets and documents make most work of finding candidates"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
@@ -151,6 +152,29 @@ def _explain(argv: list[str]) -> int:
             explaining.explain(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
 
     return guarded("explain", parser, argv, body)
+
+
+def _skew(argv: list[str]) -> int:
+    from churnlake import skew as blocks
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake skew",
+        description="Tell how even the work of finding re-entrants' candidates is: by kind of what two users share (a contact, a handset, a "
+        "document) blocks and comparisons, those used and those that settings leave out, and the largest of each.",
+    )
+    blocks.arguments(parser)
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings, days = load(Settings, arguments.env, arguments.set), parse_days(arguments.dates)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        with session(settings.spark, logs) as spark:
+            scope = Scope("skew", days, blocks.READS, (), blocks.MAY_READ, makers=Lineage.of_package().makers)
+            blocks.skew(Lake(spark, settings.store, scope), settings.reentry, days, Console())
+
+    return guarded("skew", parser, argv, body)
 
 
 def _release(argv: list[str]) -> int:
