@@ -24,7 +24,7 @@ CONTACTS = pd.DataFrame(
 def told(scores: dict[tuple[int, int], float]) -> pd.DataFrame:
     rows = [{"user_id": u, "old_user_id": o, "circle_score": score} for (u, o), score in scores.items()]
     blank = {**dict.fromkeys(MEASURES, 0.0), **dict.fromkeys(comparisons(SETTINGS), "unknown")}
-    return pd.DataFrame([{**blank, "stage_days": 60, "kind": "full", "start": 0.0, **row} for row in rows])
+    return pd.DataFrame([{**blank, "stage_days": 60, "is_drawn": True, "kind": "full", "start": 0.0, **row} for row in rows])
 
 
 def test_likeness_is_that_of_scikit_learn() -> None:
