@@ -83,6 +83,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Delta remembers every table for an hour, with the plans of its snapshot, 2.5 MB each: the lakes of all tests are more than a heap holds."""
+    yield
+    session = SparkSession.getActiveSession()
+    if session is not None and session._jvm is not None:
+        session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
 LINEAGE = Lineage.of_package()
 TABLES = tuple(t for t in (FILES, *LINEAGE.tables) if t.stored)
 
