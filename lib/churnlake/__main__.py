@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 
 from churnlake.core import dictionary, rules
 from churnlake.core import restore as going_back
@@ -28,6 +29,7 @@ from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, VIEWS
 from churnlake.indicators.items import ITEMS as ITEM_TYPES
 from churnlake.indicators.origins import tables_of
 from churnlake.landing.feed_help import FEED_HELP
+from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
 
@@ -130,14 +132,32 @@ def _content(argv: list[str]) -> int:
 
 
 def _explain(argv: list[str]) -> int:
-    from churnlake import explain as explaining
+    from churnlake import explain as asking
 
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake explain",
-        description="Explain one pair of re-entry, stage by stage: each evidence with its weight and what it adds, who else either of "
-        "the two could be, and the verdict. Numbers are never printed.",
+    text = (
+        "Explain one pair of re-entry, stage by stage: each evidence with its weight and what it adds, who else either of the two could be, "
+        "and the verdict. Numbers are never printed."
     )
-    explaining.arguments(parser)
+    return _of_lake(asking, asking.explain, text, argv)
+
+
+def _skew(argv: list[str]) -> int:
+    from churnlake import skew as asking
+
+    text = (
+        "Tell how even the work of finding re-entrants' candidates is: by kind of what two users share (a contact, a handset, a document) "
+        "blocks and comparisons, those used and those that settings leave out, and the largest of each."
+    )
+    return _of_lake(asking, asking.skew, text, argv)
+
+
+def _of_lake(
+    asking: ModuleType, tell: Callable[[Lake, ReentrySettings, argparse.Namespace, Console], None], text: str, argv: list[str]
+) -> int:
+    """A command that looks at the lake; ``asking`` says what it is asked by and what it reads."""
+    name = tell.__name__
+    parser = argparse.ArgumentParser(prog=f"python -m churnlake {name}", description=text)
+    asking.arguments(parser)
     parser.add_argument("--env", default="local")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
@@ -148,33 +168,10 @@ def _explain(argv: list[str]) -> int:
         logs = Path(settings.store.work).resolve() / "logs"
         log_to(logs)
         with session(settings.spark, logs) as spark:
-            scope = Scope("explain", EVER, explaining.READS, (), explaining.MAY_READ, makers=Lineage.of_package().makers)
-            explaining.explain(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
+            scope = Scope(name, EVER, asking.READS, (), asking.MAY_READ, makers=Lineage.of_package().makers)
+            tell(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
 
-    return guarded("explain", parser, argv, body)
-
-
-def _skew(argv: list[str]) -> int:
-    from churnlake import skew as blocks
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake skew",
-        description="Tell how even the work of finding re-entrants' candidates is: by kind of what two users share (a contact, a handset, a "
-        "document) blocks and comparisons, those used and those that settings leave out, and the largest of each.",
-    )
-    blocks.arguments(parser)
-    parser.add_argument("--env", default="local")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
-
-    def body(arguments: argparse.Namespace) -> None:
-        settings, days = load(Settings, arguments.env, arguments.set), parse_days(arguments.dates)
-        logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
-        with session(settings.spark, logs) as spark:
-            scope = Scope("skew", days, blocks.READS, (), blocks.MAY_READ, makers=Lineage.of_package().makers)
-            blocks.skew(Lake(spark, settings.store, scope), settings.reentry, days, Console())
-
-    return guarded("skew", parser, argv, body)
+    return guarded(name, parser, argv, body)
 
 
 def _release(argv: list[str]) -> int:

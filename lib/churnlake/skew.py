@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from churnlake.core.console import Console
 from churnlake.core.errors import MissingInputError
 from churnlake.core.lake import Lake
-from churnlake.core.runs import Days
+from churnlake.core.runs import parse_days
 from churnlake.reentry import blocks, joiners
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
@@ -26,8 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dates", required=True, metavar="A..B", help="joiners whose final stage falls due on these days")
 
 
-def skew(lake: Lake, settings: ReentrySettings, days: Days, console: Console) -> None:
+def skew(lake: Lake, settings: ReentrySettings, asked: argparse.Namespace, console: Console) -> None:
     """Print totals by kind of block and the worst blocks, of joiners at their final stage. Raises MissingInputError where there is no joiner."""
+    days = parse_days(asked.dates)
     since = joiners.first_day_needed(days, settings)
     tables = {table: lake.read(table, first=since) for table in (EDGES, DEVICES)}
     tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS)}
