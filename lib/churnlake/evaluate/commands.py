@@ -145,7 +145,10 @@ def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
             **{**vars(arguments), "city": reentry.weekly_city(city, arguments.users, home), "work": str(home)}
         )
         strained = Path(city).stem == reentry.SCENARIOS[0]
-        cities = [reentry.judge(given, console, strained=strained) for given in _cities(told)]
+        cities = []
+        for given in _cities(told):
+            cities.append(reentry.judge(given, console, strained=strained))
+            console.say(reentry.line(cities[-1].figures))
         found = reentry.over_seeds(reentry.with_oracle(cities))
         reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")
         console.summary(f"City {Path(city).stem}, {arguments.users:,} people, {len(cities)} seeds", reentry.lines(found))

@@ -302,6 +302,16 @@ def write(found: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
 
 
+def line(figures: Mapping[str, Any]) -> str:
+    """What the console says of one city, as soon as it is judged."""
+    at = [
+        f"precision at {recall:.0%} recall {figures[f'precision_at_recall_{recall * 100:.0f}'] or math.nan:.3f}"
+        for recall in RECALLS
+    ]
+    told = [f"PR-AUC {figures['pr_auc']:.3f}", *at, f"ECE {figures['ece']:.3f}", f"count {figures['count_error'] or 0:+.1%}"]
+    return f"  seed {figures['seed']}: {figures['pairs_true']:,} true pairs among {figures['candidates']:,} joiners; {', '.join(told)}"
+
+
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the console says of one scenario."""
 
