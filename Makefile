@@ -14,13 +14,17 @@ JARS ?= $(HOME)/.cache/churnlake/jars
 # a variable as an option, where it was given
 given = $(if $(filter command environment,$(firstword $(origin $(1)))),$(2) $($(1)))
 
-.PHONY: demo test lint docs clean java jars setup evaluate realism city bench privacy
+.PHONY: demo test test-heavy lint docs clean java jars setup evaluate realism city bench privacy
 
 demo: setup
 	@$(PY) -m churnlake demo
 
 test: setup
 	@$(PY) -m pytest
+
+# what takes minutes each: kills, the whole chain again, restores, erasures, a judged city
+test-heavy: setup
+	@$(PY) -m pytest -m heavy
 
 lint: setup
 	@$(PY) -m ruff check lib jobs tests

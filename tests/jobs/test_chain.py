@@ -369,6 +369,7 @@ def test_pages_open_from_disk_with_no_network(city: City) -> None:
     assert summary["checks"] >= 40
 
 
+@pytest.mark.heavy
 def test_a_month_and_a_day_again_change_nothing(spark: SparkSession, city: City) -> None:
     chain, console = LINEAGE.chain(), Console()
     quiet = [job for job in chain if job.name not in ("check_quality", "publish_site")]

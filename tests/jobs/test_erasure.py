@@ -178,6 +178,7 @@ def test_a_user_erased_leaves_no_trace_and_never_comes_back(
     assert hamlet.lake().read(USAGE).count() == usage + 1
 
 
+@pytest.mark.heavy
 def test_an_erasure_killed_anywhere_is_finished_by_the_next_run(
     spark: SparkSession, tmp_path: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +225,7 @@ def test_an_erasure_killed_anywhere_is_finished_by_the_next_run(
     assert found[ERASURES.name][0] == expected[ERASURES.name][0]
 
 
+@pytest.mark.heavy
 def test_a_number_is_erased_for_the_time_it_was_the_users(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
     hamlet, three = Hamlet(spark, tmp_path, keys[:1], [f"store.exports={tmp_path}/exports"]), NUMBERS["user-3"]
     handed = ("user-3", three, "2005-01-01 00:00:00", "2005-05-02 00:00:00"), ("user-9", three, "2005-05-03 00:00:00", "")
@@ -260,6 +262,7 @@ def test_a_number_is_erased_for_the_time_it_was_the_users(spark: SparkSession, t
     assert hamlet.lake().read(VAULT).count() == 0
 
 
+@pytest.mark.heavy
 def test_who_takes_the_number_later_is_not_erased_with_it(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
     hamlet = settled(spark, tmp_path, keys[:1])
     erase(hamlet, "user-2")

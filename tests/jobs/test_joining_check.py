@@ -245,6 +245,7 @@ def test_a_file_still_being_written_waits(hamlet: Hamlet, monkeypatch: pytest.Mo
     assert states(hamlet) == {"good": 2}
 
 
+@pytest.mark.heavy
 def test_a_backlog_is_taken_in_by_micro_batches(hamlet: Hamlet) -> None:
     for n in range(5):
         deliver(hamlet, f"{n}.csv", line(f"a{n}", document=document(n)))
@@ -254,6 +255,7 @@ def test_a_backlog_is_taken_in_by_micro_batches(hamlet: Hamlet) -> None:
     assert table(hamlet, FILES).where("feed = 'activations'").select("batch").distinct().count() == 1, "one partition a day"
 
 
+@pytest.mark.heavy
 def test_it_goes_on_until_it_is_told_to_end_and_holds_its_lease_meanwhile(hamlet: Hamlet) -> None:
     deliver(hamlet, "a.csv", line("a1"))
     hamlet.extra.append("reentry.joining.every_seconds=0.2")
@@ -307,6 +309,7 @@ def test_without_subscribers_or_activations_it_says_what_it_can_not_say(spark: S
     assert [row["reminder"] for row in table(hamlet, COUNTER_REMINDERS).collect()] == ["sim_replacement"]
 
 
+@pytest.mark.heavy
 def test_an_erased_users_activation_does_not_come_back(hamlet: Hamlet) -> None:
     hamlet.deliver(
         "subscribers",
@@ -354,6 +357,7 @@ def test_rows_that_do_not_add_up_stop_the_run(hamlet: Hamlet, monkeypatch: pytes
     assert states(hamlet) == {"good": 2}
 
 
+@pytest.mark.heavy
 def test_what_came_after_an_earlier_run_is_new_again_once_the_lake_went_back(hamlet: Hamlet) -> None:
     deliver(hamlet, "a.csv", line("a1"))
     check(hamlet)
@@ -368,6 +372,7 @@ def test_what_came_after_an_earlier_run_is_new_again_once_the_lake_went_back(ham
     assert table(hamlet, JOINING_CHECKS).where(F.col("verdict") == "known").count() == 1
 
 
+@pytest.mark.heavy
 def test_text_set_aside_goes_in_time_and_small_files_are_put_together(hamlet: Hamlet) -> None:
     for n in range(4):
         deliver(hamlet, f"{n}.csv", line(f"a{n}"), line("", document=str(n)))

@@ -37,6 +37,7 @@ def few(city: City, tmp_path: Path) -> list[str]:
     return [f"store.landing={tmp_path}/landing", f"store.feeds={feeds}", "spark.master=local[2]", "spark.shuffle_partitions=2"]
 
 
+@pytest.mark.heavy
 def test_a_lake_killed_three_times_ends_as_one_undisturbed(spark: SparkSession, few: list[str], tmp_path: Path) -> None:
     plain, place = settings_at("local", few, tmp_path / "plain"), tmp_path / "killed"
     run_jobs(spark, plain)

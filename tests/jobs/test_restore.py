@@ -27,6 +27,7 @@ def seen(hamlet: Hamlet) -> dict[str, tuple[int, int]]:
     return {name: told for name, told in found.items() if not name.startswith("privacy.")}
 
 
+@pytest.mark.heavy
 def test_tables_and_register_go_back_together_and_what_came_later_comes_in_again(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,6 +107,7 @@ def inn(spark: SparkSession, tmp_path: Path) -> Inn:
     return Inn(spark, tmp_path)
 
 
+@pytest.mark.heavy
 def test_a_daily_job_takes_exactly_the_days_that_changed(inn: Inn) -> None:
     inn.land("a.csv", day(3), {"a": (day(1), 1), "b": (day(2), 2), "c": (day(3), 3)})
     inn.run(inn.take_in)
@@ -192,6 +193,7 @@ def test_a_batch_delivered_again_with_one_row_more_passes_its_gate(inn: Inn) -> 
     assert inn.seen(STAYS) == {day(1): 6, day(2): 4}
 
 
+@pytest.mark.heavy
 def test_a_withdrawn_day_is_hidden_in_every_batch_until_released_or_its_data_change(inn: Inn) -> None:
     inn.land("a.csv", day(1), {"a": (day(1), 1), "b": (day(2), 2)})
     inn.run(inn.take_in)

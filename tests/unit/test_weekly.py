@@ -43,6 +43,7 @@ def _edges(spark: SparkSession, landing: str) -> DataFrame:
     return spark.read.parquet(f"{landing}/edges")
 
 
+@pytest.mark.heavy
 def test_weeks_add_up_to_the_month(
     spark: SparkSession, village: tuple[Settings, dict[str, Any]], tmp_path: Path
 ) -> None:  # fmt: skip
@@ -58,6 +59,7 @@ def test_weeks_add_up_to_the_month(
     assert weeks.exceptAll(months).isEmpty()
 
 
+@pytest.mark.heavy
 def test_daily_tables_hold_what_the_weeks_told(spark: SparkSession, village: tuple[Settings, dict[str, Any]]) -> None:
     settings, _ = village
     city = scenario(settings.city.scenario)
@@ -89,6 +91,7 @@ def test_daily_tables_hold_what_the_weeks_told(spark: SparkSession, village: tup
     assert lake.read(DEVICES).count() > 0
 
 
+@pytest.mark.heavy
 def test_who_came_back_is_judged_beside_baselines(village: tuple[Settings, dict[str, Any]]) -> None:
     _, found = village
     assert found["candidates"] >= found["pairs_true"] >= found["pairs_evident"] > 0
