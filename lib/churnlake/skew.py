@@ -50,20 +50,23 @@ def skew(lake: Lake, settings: ReentrySettings, asked: argparse.Namespace, conso
     ]
     console.table(
         f"Blocks of {due.count():,} joiners, {days}",
-        ("kind", "blocks", "comparisons", "median", "most of one", "its share"),
+        ("kind", "blocks", "pairs", "median", "most of one", "its share"),
         totals,
         5,
     )
-    rows = [
-        (
-            _kind(row),
-            str(row["block"]),
-            str(row["as_of"]),
-            *(f"{row[name]:,}" for name in ("joiners", "old_users", "comparisons")),
-        )
-        for row in blocks.worst(found).collect()
-    ]
-    console.table("The worst", ("kind", "pseudonym", "circles of", "joiners", "old users", "comparisons"), rows, 3)
+    largest = blocks.worst(found).collect()
+    for title, is_left_out in (("The largest compared", False), ("The largest left out", True)):
+        rows = [
+            (
+                row["kind"],
+                str(row["block"]),
+                f"{row['as_of']:%Y-%m}",
+                *(f"{row[name]:,}" for name in ("joiners", "old_users", "comparisons")),
+            )
+            for row in largest
+            if row["is_left_out"] == is_left_out
+        ]
+        console.table(title, ("kind", "pseudonym", "month", "joiners", "old users", "pairs"), rows, 3)
 
 
 def _kind(row: Any) -> str:

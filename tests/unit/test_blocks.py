@@ -53,7 +53,7 @@ def test_blocks_are_joiners_times_old_users_and_hubs_are_left_out(spark: SparkSe
     ]
 
 
-def test_the_worst_are_told_in_order_and_no_more_than_ten(spark: SparkSession) -> None:
+def test_the_worst_are_told_in_order_and_no_more_than_told(spark: SparkSession) -> None:
     each = [("peer", MONTH, block, block, 2, False, block * 2) for block in range(1, 31)]
     found = spark.createDataFrame(
         each, "kind string, as_of date, block long, joiners long, old_users long, is_left_out boolean, comparisons long"

@@ -19,7 +19,7 @@ from churnlake.tables.daily import DEVICES, EDGES
 from churnlake.tables.reference import SUBSCRIBERS
 
 EVERYBODY = 2**31 - 1
-TOLD = 10
+TOLD = 5
 """Blocks told of each kind, of those used and of those left out."""
 
 
