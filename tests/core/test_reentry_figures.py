@@ -70,12 +70,16 @@ def test_intervals_over_seeds_are_students() -> None:
     assert reentry.over_seeds(cities[:1])["pr_auc"] == {"mean": 0.8, "low": 0.8, "high": 0.8, "seeds": 1}
 
 
-def test_a_city_of_other_people_is_another_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_city_of_other_people_is_another_city(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[str] = []
 
     def judge(settings: Any, _: Any, *, strained: bool) -> reentry.Judged:
         asked.append(settings.store.landing)
-        return reentry.Judged({"city": "x", "seed": 1, "decoy_false_share": {}}, pd.DataFrame())
+        told = {"pairs_true": 8, "candidates": 40, "pr_auc": 0.5, "ece": 0.01, "count_error": -0.1}
+        at = {"precision_at_recall_90": None, "precision_at_recall_80": 0.75}
+        return reentry.Judged({"city": "x", "seed": 1, "decoy_false_share": {}, **told, **at}, pd.DataFrame())
 
     monkeypatch.setattr(reentry, "with_oracle", lambda cities: [{**each.figures, "baselines": {}} for each in cities])
 
@@ -85,3 +89,10 @@ def test_a_city_of_other_people_is_another_city(tmp_path: Path, monkeypatch: pyt
         given = ["--what", "reentry", "--city", "tiny", "--seeds", "1,2", "--users", users, "--work", str(tmp_path)]
         assert command(given) == 0
     assert len(set(asked)) == 4
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        told.count(
+            "seed 1: 8 true pairs among 40 joiners; PR-AUC 0.500, precision at 90% recall not reached, precision at 80% recall 0.750"
+        )
+        == 4
+    )

@@ -304,11 +304,11 @@ def write(found: Mapping[str, Any], path: Path) -> None:
 
 def line(figures: Mapping[str, Any]) -> str:
     """What the console says of one city, as soon as it is judged."""
-    at = [
-        f"precision at {recall:.0%} recall {figures[f'precision_at_recall_{recall * 100:.0f}'] or math.nan:.3f}"
-        for recall in RECALLS
-    ]
-    told = [f"PR-AUC {figures['pr_auc']:.3f}", *at, f"ECE {figures['ece']:.3f}", f"count {figures['count_error'] or 0:+.1%}"]
+    precise = {recall: figures[f"precision_at_recall_{recall * 100:.0f}"] for recall in RECALLS}
+    at = [f"precision at {recall:.0%} recall {'not reached' if p is None else f'{p:.3f}'}" for recall, p in precise.items()]
+    told = [f"PR-AUC {figures['pr_auc']:.3f}", *at, f"ECE {figures['ece']:.3f}"]
+    if figures["count_error"] is not None:
+        told.append(f"count {figures['count_error']:+.1%}")
     return f"  seed {figures['seed']}: {figures['pairs_true']:,} true pairs among {figures['candidates']:,} joiners; {', '.join(told)}"
 
 
