@@ -1,18 +1,18 @@
-"""Sum clean records into daily partials a user: use, contact edges, places, handsets."""
+"""Sum clean records into daily partials a user: use, contact edges, forwarded calls, places, handsets."""
 
 from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.tables.clean import RECORDS
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reference import LIVES
 from churnlake.usage import daily
 from jobs import job
 
 
-@job(may_read=(*RECORDS, LIVES), writes=(USAGE, EDGES, PLACES, DEVICES))
+@job(may_read=(*RECORDS, LIVES), writes=(USAGE, EDGES, FORWARDS, PLACES, DEVICES))
 def build_daily(lake: Lake, run: Run) -> None:
-    """One row per user and day (and peer, cell, handset) of the run."""
+    """One row per user and day (and peer, number sent on to, cell, handset) of the run."""
     lives = lake.read(LIVES) if lake.has(LIVES) else None
     if lives is None:
         run.leaves_out("lives of numbers (a number is one user for good)", LIVES)

@@ -13,7 +13,7 @@ from churnlake.reentry import assignment, joiners, learning, odds
 from churnlake.reentry.weighing import weigh
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import PEERS, SIGNATURES
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reentry import JOINERS, LINKS, MATCHES, PAIRS, PERSONS, WEIGHTS
 from churnlake.tables.reference import ANSWERS, LIVES, SUBSCRIBERS
 from jobs import job
@@ -21,7 +21,7 @@ from jobs import job
 
 @job(
     reads=(USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LEAVINGS),
-    may_read=(LIVES, SUBSCRIBERS, ANSWERS),
+    may_read=(FORWARDS, LIVES, SUBSCRIBERS, ANSWERS),
     writes=(JOINERS, LINKS, PAIRS, WEIGHTS, MATCHES, PERSONS),
 )
 def detect_reentry(lake: Lake, run: Run) -> None:
@@ -30,12 +30,14 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     odds.check(settings.start, settings)
     since = joiners.first_day_needed(run.days, settings)
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE, first=since)))
-    tables = {table: lake.read(table, first=since) for table in (EDGES, PLACES, DEVICES)}
+    tables = {table: lake.read(table, first=since) for table in (USAGE, EDGES, PLACES, DEVICES)}
     tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS)}
     if lake.has(SUBSCRIBERS):
         tables[SUBSCRIBERS] = lake.read(SUBSCRIBERS)
     else:
-        run.leaves_out("document evidence", SUBSCRIBERS)
+        run.leaves_out("documents, dealers and plans as evidence", SUBSCRIBERS)
+    if lake.has(FORWARDS):
+        tables[FORWARDS] = lake.read(FORWARDS, first=since)
     lives = lake.read(LIVES) if lake.has(LIVES) else None
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
     new = lake.checkpoint(joiners.began(own, lives, begins or run.days.first, settings))

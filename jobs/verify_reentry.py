@@ -7,7 +7,7 @@ from churnlake.core.lake import Lake
 from churnlake.reentry import economics, steps, verification, windows
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.control import BONUSES, CALLBACKS, FLEAS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES, STEPS
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.motives import MOTIVES
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, WEIGHTS
 from churnlake.tables.reference import ANSWERS, LIVES, OPT_OUTS, SUBSCRIBERS
@@ -19,7 +19,7 @@ FOUND = (JOINERS, PAIRS, WEIGHTS, MATCHES, PARTS, GROSS_ADDS, NET_ADDS, PLAN_MOV
 
 @job(
     reads=(*DAILY, SIGNATURES, PEERS, *FOUND),
-    may_read=(SUBSCRIBERS, LIVES, ANSWERS, OPT_OUTS, FLEAS, MOTIVES),
+    may_read=(FORWARDS, SUBSCRIBERS, LIVES, ANSWERS, OPT_OUTS, FLEAS, MOTIVES),
     writes=(CALLBACKS, STEPS),
 )
 def verify_reentry(lake: Lake, run: Run) -> None:
@@ -36,7 +36,7 @@ def verify_reentry(lake: Lake, run: Run) -> None:
     learnt = [row.asDict() for row in lake.read(WEIGHTS).collect()]
     matches = lake.read(MATCHES, since).where(final)
     tables = {table: lake.read(table, windows.first_day_needed(since, settings)) for table in DAILY}
-    tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS, SUBSCRIBERS) if lake.has(table)}
+    tables |= {table: lake.read(table) for table in (FORWARDS, SIGNATURES, PEERS, SUBSCRIBERS) if lake.has(table)}
     due = lake.checkpoint(came.join(joined.select("user_id"), on="user_id", how="left_semi"))
     due = due.select("user_id", "stage_days", "joined_on", "known_on")
     is_wider = max(how.windows_days) > settings.gap_most_days

@@ -26,7 +26,9 @@ def town() -> tuple[pd.DataFrame, pd.DataFrame]:
         handset = place if is_back and place % 2 else 50_000 + place
         row = {"unique_id": place, "day": pd.Timestamp("2005-03-05"), "peers": sorted(kept), "strongest": sorted(kept[:3])}
         new.append({**row, "handsets": [handset]})
-    return pd.DataFrame(new), pd.DataFrame(old)
+    # of the register nothing told of the joiners
+    told = {"dealer": "D1", "plan": "P1", "brand": "B1"}
+    return pd.DataFrame(new).assign(**dict.fromkeys(told, None)), pd.DataFrame(old).assign(**told)
 
 
 def test_plain_cases_are_found() -> None:
@@ -38,6 +40,21 @@ def test_plain_cases_are_found() -> None:
     right = best["old_user_id"] - 10_000 == best["user_id"]
     assert right.mean() > 0.9
     assert right.sum() >= 0.9 * JOINERS / 3
+
+
+def test_dealer_and_plan_help_where_circles_say_the_same() -> None:
+    new, old = town()
+    rng = np.random.default_rng(8)
+    for frame, first in ((new, 0), (old, 10_000)):
+        place = frame["unique_id"] - first
+        ours = (place < JOINERS // 3).to_numpy()
+        for name, kinds in (("dealer", 20), ("plan", 8)):
+            frame[name] = np.where(ours, place % kinds, rng.integers(0, kinds, len(frame))).astype(str)
+        frame["brand"] = (frame["plan"].astype(int) % 3).astype(str)
+    best = splinked.linked(new, old, SETTINGS).sort_values("score", ascending=False).drop_duplicates("user_id")
+    plain = splinked.linked(*town(), SETTINGS).sort_values("score", ascending=False).drop_duplicates("user_id")
+    right, before = (f[f["old_user_id"] - 10_000 == f["user_id"]]["score"] for f in (best, plain))
+    assert right.median() > before.median() + 1
 
 
 def test_without_handsets_circles_are_left() -> None:

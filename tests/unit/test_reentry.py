@@ -13,7 +13,7 @@ from churnlake.core.frames import frame_of
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.reentry import candidates, elsewhere, evidence, joiners, odds, renumbered
+from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, odds, renumbered
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
@@ -27,6 +27,9 @@ UNIT_SCHEMA = "user_id bigint, stage_days int, joined_on date, known_on date"
 
 def on(month: int, day: int) -> dt.date:
     return dt.date(2005, month, day)
+
+
+MET = ", peer_id bigint, contacts bigint, is_told boolean"
 
 
 def units(spark: SparkSession, extra: str = "", *more: dict[str, object]) -> DataFrame:
@@ -57,7 +60,7 @@ def test_joiners_are_new_on_paper_or_new_after_the_warm_up(spark: SparkSession) 
 
 def test_a_firm_that_changes_its_numbers_on_one_day_was_moved(spark: SparkSession) -> None:
     """50, 60 and 80 are 7, 8 and 6 under other numbers since 1 March; 55 and 65, who were 4 and 5, changed as a couple."""
-    met = units(spark, ", peer_id bigint, contacts bigint", *[{"user_id": u, "peer_id": p, "contacts": 1} for u, p in
+    met = units(spark, MET, *[{"user_id": u, "peer_id": p, "contacts": 1} for u, p in
         [(50, 60), (50, 90), (60, 50), (60, 80), (80, 60), (70, 50), (71, 50), (72, 90), (55, 65), (65, 55)]])  # fmt: skip
     new = frame_of(
         spark,
@@ -93,16 +96,21 @@ def test_a_circle_counts_up_to_the_stage_only(spark: SparkSession) -> None:
         EDGES,
         *[{"user_id": 50, "day": d, "peer_id": 1, "message_out": 1} for d in (on(3, 1), on(3, 8), on(3, 9), on(4, 30), on(5, 1))],
     )
-    assert {r.stage_days: r.contacts for r in joiners.circles(due, edges).collect()} == {7: 2, 60: 4}
+    assert {r.stage_days: (r.contacts, r.is_told) for r in joiners.circles(due, edges).collect()} == {7: (2, True), 60: (4, True)}
+    # a message after the first days, or none, tells nobody of a new number
+    late = edges.where(f"day > date'{on(3, 3)}'").unionByName(
+        rows(spark, EDGES, {"user_id": 50, "day": on(3, 1), "peer_id": 1, "voice_out_calls": 1})
+    )
+    assert {r.is_told for r in joiners.circles(due, late).collect()} == {False}
 
 
 def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None:
     met = units(
         spark,
-        ", peer_id bigint, contacts bigint",
-        {"peer_id": 1, "contacts": 4},
-        {"peer_id": 2, "contacts": 9},
-        {"peer_id": 3, "contacts": 1},
+        MET,
+        {"peer_id": 1, "contacts": 4, "is_told": True},
+        {"peer_id": 2, "contacts": 9, "is_told": False},
+        {"peer_id": 3, "contacts": 1, "is_told": True},
         {"peer_id": 9, "contacts": 16},
     )
     signatures = rows(
@@ -137,7 +145,7 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
     found = {r.old_user_id: r for r in evidence.with_likeness(pairs, told, old, SETTINGS).collect()}
     assert {u: found[u].circle_score for u in (7, 8)} == scores
     assert found[13].circle_score == found[13].hellinger == found[13].shared_peers == found[13].old_peers == 0
-    assert [(found[u].shared_peers, found[u].old_peers) for u in (7, 8)] == [(2, 3), (1, 1)]
+    assert [(found[u].shared_peers, found[u].announced, found[u].old_peers) for u in (7, 8)] == [(2, 1, 3), (1, 0, 1)]
     assert (found[7].new_found, found[7].old_found) == (pytest.approx(2 / 3, abs=1e-6), 0.75)
     assert (found[8].new_found, found[8].old_found) == (pytest.approx(1 / 3, abs=1e-6), 1.0)
     assert found[7].hellinger == pytest.approx(math.sqrt(0.5 * 4 / 14) + math.sqrt(0.25 * 9 / 14), abs=1e-6)
@@ -152,7 +160,7 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
 
 
 def test_where_nobody_was_active_rarity_is_that_of_the_newest_month_known(spark: SparkSession) -> None:
-    met = units(spark, ", peer_id bigint, contacts bigint", {"peer_id": 1, "contacts": 4}, {"peer_id": 2, "contacts": 4})
+    met = units(spark, MET, {"peer_id": 1, "contacts": 4}, {"peer_id": 2, "contacts": 4})
     told = [
         {"month": on(m, 1), "peer_id": p, "users": u, "strength": s}
         for m, p, u, s in [(1, 1, 5, 1), (2, 1, 2, 30), (2, 2, 3, 10), (5, 1, 9, 1)]
@@ -175,7 +183,7 @@ def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark:
         StructType.fromDDL("user_id bigint, stage_days int, old_user_id bigint, known_on date"),
         [dict(zip(renumbered.LINK, row, strict=True)) for row in told],
     )
-    met = units(spark, ", peer_id bigint, contacts bigint", *[{"peer_id": p, "contacts": 4} for p in (31, 91, 92, 93, 94, 95)])
+    met = units(spark, MET, *[{"peer_id": p, "contacts": 4} for p in (31, 91, 92, 93, 94, 95)])
     signatures = rows(spark, SIGNATURES, *[{"month": on(4, 1), "user_id": 7, "peer_id": p, "share": 0.25, "strength": s, "place": n} for p, s, n in
         [(92, 100, 4), (31, 900, 3), (33, 950, 2), (94, 970, 1)]])  # fmt: skip
     peers = rows(
@@ -197,9 +205,7 @@ def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark:
 
 def test_numbers_of_other_networks_that_the_two_could_be_instead(spark: SparkSession) -> None:
     """50 met 1 to 4 since 1 March; 7, silent since 20 February, had met 1, 2, 3 and 9."""
-    met = units(
-        spark, ", peer_id bigint, contacts bigint", *[{"peer_id": p, "contacts": c} for p, c in [(1, 4), (2, 3), (3, 2), (4, 1)]]
-    )
+    met = units(spark, MET, *[{"peer_id": p, "contacts": c} for p, c in [(1, 4), (2, 3), (3, 2), (4, 1)]])
     extra = ", old_user_id bigint, old_last_on date, kind string"
     pairs = units(
         spark,
@@ -298,7 +304,7 @@ def test_places_and_talk(spark: SparkSession) -> None:
     pairs = units(spark, ", old_user_id bigint", {"old_user_id": 7}, {"old_user_id": 8})
     places = rows(spark, PLACES, *[{"user_id": u, "day": d, "cell_id": c, "voice_calls": n} for u, d, c, n in [
         (50, on(3, 2), "a", 3), (50, on(3, 2), "b", 1), (7, on(2, 1), "a", 1), (7, on(3, 2), "b", 5)]])  # fmt: skip
-    assert {r.old_user_id: r.place_overlap for r in evidence.with_places(pairs, places).collect()} == {7: 0.75, 8: None}
+    assert {r.old_user_id: r.place_overlap for r in habits.with_places(pairs, places).collect()} == {7: 0.75, 8: None}
     edges = rows(spark, EDGES, *[{"user_id": u, "peer_id": p, "day": d} for u, p, d in [
         (50, 8, on(3, 5)), (50, 7, on(5, 5)),  # too late to be known
         (7, 1, on(3, 2)), (7, 1, on(3, 3)), (7, 2, on(3, 1)), (7, 3, on(4, 2)), (7, 4, on(5, 1)), (8, 1, on(2, 1))]])  # fmt: skip
@@ -311,7 +317,7 @@ def test_places_and_talk(spark: SparkSession) -> None:
 
 PAIR = {
     "known_on": on(4, 30), "user_id": 50, "stage_days": 60, "old_user_id": 7, "joined_on": on(3, 1), "gap_days": 3, "circle_score": 5.0,
-    "old_found": 0.4, "still_met": 0.3, "place_overlap": 0.5, "level_share": 0.05, "odds": 0.0, "kind": "full",
+    "old_found": 0.4, "still_met": 0.3, "place_overlap": 0.5, "night_overlap": 0.5, "level_share": 0.05, "odds": 0.0, "kind": "full",
 }  # fmt: skip
 
 
@@ -329,7 +335,7 @@ def test_every_evidence_moves_the_odds_its_way(spark: SparkSession) -> None:
         {"hellinger": 0.9},
         {"has_same_imei": True, "imei_users": 2},
         {"has_same_document": True},
-        {"place_overlap": 1.0},
+        {"night_overlap": 1.0},
         {"still_met": 0.0},
         {"talked": True},
         {"level_share": 0.9},

@@ -72,6 +72,7 @@ def told(spark: SparkSession) -> Told:
     months = [dt.date(2005, month, 1) for month in range(1, 6)]
     kept = signatures.signatures(signatures.weeks(edges), months, ALL.circles).localCheckpoint()
     tables = {
+        USAGE: usage,
         EDGES: edges,
         PLACES: rows(spark, PLACES),
         DEVICES: rows(spark, DEVICES),
@@ -103,5 +104,15 @@ def test_whom_everybody_calls_makes_nobody_a_candidate(told: Told) -> None:
 
 
 def test_what_no_feed_tells_is_left_open(told: Told) -> None:
-    rows = told.weighed.pairs.select("has_same_imei", "imei_users", "place_overlap", "has_same_document").distinct().collect()
-    assert [tuple(row) for row in rows] == [(False, None, None, False)]
+    untold = (
+        "imei_users",
+        "place_overlap",
+        "night_overlap",
+        "hours_score",
+        "same_dealer",
+        "plan_shared",
+        "same_model",
+        "sent_on",
+    )
+    rows = told.weighed.pairs.select("has_same_imei", "has_same_document", *untold).distinct().collect()
+    assert [tuple(row) for row in rows] == [(False, False, *[None] * len(untold))]

@@ -30,12 +30,12 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.sides import apart, logged, pin
 from churnlake.evaluate.weekly import WEEKLY
 from churnlake.settings import Settings
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS
 from churnlake.tables.reference import LIVES
 
 WHOLE, PEOPLE = 2_870_000, 20_000
-COPIED = (USAGE, EDGES, PLACES, DEVICES, LIVES)
+COPIED = (USAGE, EDGES, FORWARDS, PLACES, DEVICES, LIVES)
 OF_PEOPLE = ("user_id", "peer_id", "imei_key", "number_key")
 
 

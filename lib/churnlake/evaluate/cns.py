@@ -30,7 +30,7 @@ from churnlake.reentry import candidates, joiners
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.clean import SMS, VOICE
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reentry import MATCHES
 from churnlake.usage import daily
 from jobs.build_circles import build_circles
@@ -58,7 +58,7 @@ def split_daily(lake: Lake, run: Run) -> None:
     lake.write_all(daily.partials(events, run.settings.usage))
 
 
-SPLIT: Job = declare(Settings, may_read=(VOICE, SMS), writes=(USAGE, EDGES, PLACES, DEVICES))(split_daily)
+SPLIT: Job = declare(Settings, may_read=(VOICE, SMS), writes=(USAGE, EDGES, FORWARDS, PLACES, DEVICES))(split_daily)
 
 
 def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:

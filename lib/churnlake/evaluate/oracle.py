@@ -14,10 +14,14 @@ import pandas as pd
 
 from churnlake.reentry.learning import exclusive
 
-EVIDENCE = (
-    "circle_score", "hellinger", "new_found", "old_found", "top_found", "ties_apart", "still_met", "shared_peers", "old_peers", "gap_days",
-    "level_share", "has_same_imei", "imei_users", "talked", "new_elsewhere", "old_elsewhere",
-)  # fmt: skip
+EVIDENCE = {
+    name: name
+    for name in (
+        "circle_score", "hellinger", "new_found", "old_found", "top_found", "ties_apart", "still_met", "shared_peers", "old_peers", "gap_days",
+        "level_share", "has_same_imei", "imei_users", "talked", "new_elsewhere", "old_elsewhere", "announced", "same_dealer", "same_model",
+    )
+} | {"plan": "CASE plan_shared WHEN 'plan' THEN 2 WHEN 'brand' THEN 1 WHEN 'none' THEN 0 END"}  # fmt: skip
+"""By measure the trees see, its SQL over a pair."""
 RIVALS = ("circle_score", "hellinger")
 FOLDS, SEED = 5, 2005
 

@@ -45,6 +45,12 @@ STUDIES = {"cns": cns.FEEDS, "collegemsg": {"sms": "CollegeMsg.txt"}}
 SPLIT_MONTH = dt.date(2005, 1, 1)
 """The time line is moved so that its first half ends with this month: circles are told at a month's end."""
 DECOYS, DRAWS, RESAMPLES, SEED = 5, 20, 2000, 2005
+UNTOLD = {
+    **dict.fromkeys(("place_overlap", "night_overlap", "work_overlap", "weekend_overlap", "hours_score", "new_elsewhere", "old_elsewhere"), "double"),
+    **dict.fromkeys(("same_dealer", "same_model", "sent_on"), "boolean"),
+    "plan_shared": "string",
+}  # fmt: skip
+"""Evidence that a study does not tell, or not of decoys, and its type."""
 UNFOUND = 1_000_000
 """Rank of who shares nobody with the own first half."""
 Array = npt.NDArray[Any]
@@ -162,8 +168,7 @@ def _told(lake: Lake, halves: Halves, peers: DataFrame, settings: Settings) -> p
     )
     alike = evidence.with_likeness(pairs.drop("circle_score"), told, old, how)
     known = lake.checkpoint(alike.withColumn("known_on", F.lit(halves.last)))
-    # of places and of other networks the studies tell nothing
-    unknown = {name: F.lit(None).cast("double") for name in ("place_overlap", "new_elsewhere", "old_elsewhere")}
+    unknown = {name: F.lit(None).cast(kind) for name, kind in UNTOLD.items()}
     fit = evidence.with_old_use(known, halves.own, how).withColumns(unknown)
     return learning.told(evidence.with_talk(fit, told.withColumn("known_on", F.lit(halves.last)), halves.edges), how)
 

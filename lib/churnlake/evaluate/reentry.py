@@ -98,7 +98,9 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     """What is to be said of one lake beside its truth: the detector's own functions, every candidate judged, however unlikely."""
     lake = lake_of(spark, settings, days, USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS, LIVES, SUBSCRIBERS, ANSWERS)
     how, truth = settings.reentry, Path(settings.city.truth)
-    tables = {table: lake.read(table) for table in (EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
+    tables = {table: lake.read(table) for table in (USAGE, EDGES, PLACES, DEVICES, SIGNATURES, PEERS)}
+    # without the document: what is left of the register
+    tables[SUBSCRIBERS] = lake.read(SUBSCRIBERS).withColumn("document_key", F.lit(None).cast("long"))
     own = lake.checkpoint(joiners.own_days(lake.read(USAGE)))
     new = lake.checkpoint(joiners.began(own, lake.read(LIVES), days.first, how))
     due = joiners.at_stages(new, days, how)
@@ -157,7 +159,10 @@ def figures(spark: SparkSession, settings: Settings, days: Days, *, strained: bo
     return Judged(
         told_of,
         beside.select(
-            "user_id", "old_user_id", *oracle.EVIDENCE, F.expr("coalesce(is_right, false)").alias("is_right")
+            "user_id",
+            "old_user_id",
+            *[F.expr(sql).alias(name) for name, sql in oracle.EVIDENCE.items()],
+            F.expr("coalesce(is_right, false)").alias("is_right"),
         ).toPandas(),
     )
 
@@ -369,7 +374,8 @@ def _baselines(
     named = baselines.by_likeness(asked, lake.read(USAGE), lake.read(EDGES), settings.reentry)
     named = lake.checkpoint(named.unionByName(baselines.by_handset(asked, lake.read(DEVICES))))
     named = named.unionByName(baselines.combined(named))
-    linked = splinked.by_splink(asked, lake.read(USAGE), lake.read(EDGES), lake.read(DEVICES), settings.reentry)
+    tables = {table: lake.read(table) for table in (USAGE, EDGES, DEVICES, SUBSCRIBERS)}
+    linked = splinked.by_splink(asked, tables, settings.reentry)
     named = named.unionByName(lake.spark.createDataFrame(linked, splinked.COLUMNS))
     ways = baselines.best(named, true).groupby("name")
     return {str(name): ranked(baselines.steps(rows), total, evident) for name, rows in ways}

@@ -16,7 +16,7 @@ from churnlake.core.lake import Lake
 from churnlake.indicators import DAILY
 from churnlake.landing import clean, numbers
 from churnlake.settings import Settings
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reference import LIVES
 from churnlake.usage import daily
 
@@ -41,13 +41,14 @@ def weekly_daily(lake: Lake, run: Run) -> None:
         EDGES: daily.with_peer_ids(_edges(weeks, lake, run.settings), holders),
         DEVICES: _devices(lake, used, run),
     }
+    frames[FORWARDS] = frames[EDGES].where("false").selectExpr("day", "user_id", "peer_id", "0L as calls")
     frames[PLACES] = frames[DEVICES].where("false").selectExpr(
         "day", "user_id", "'' as cell_id", "0L as voice_calls", "0L as night_calls"
     )  # fmt: skip
     lake.write_all(frames)
 
 
-WEEKLY: Job = declare(Settings, reads=(LIVES,), writes=(USAGE, EDGES, PLACES, DEVICES))(weekly_daily)
+WEEKLY: Job = declare(Settings, reads=(LIVES,), writes=(USAGE, EDGES, FORWARDS, PLACES, DEVICES))(weekly_daily)
 """Stands in for ingest_usage and build_daily."""
 
 

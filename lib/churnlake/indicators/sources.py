@@ -9,7 +9,7 @@ RECORD = {
     "service": "string", "number_key": "bigint", "peer_key": "bigint", "started_at": "timestamp", "day": "date", "hour": "int", "direction": "string",
     "seconds": "int", "bytes": "bigint", "fee_yuan": "decimal(8,2)",
     "call_class": "string", "is_ip": "boolean", "peer_network": "string", "peer_area": "string",
-    "peer_service": "string", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
+    "peer_service": "string", "forwarded_key": "bigint", "forwarded_network": "string", "release_cause": "string", "cell_id": "string", "imei_key": "bigint", "tac": "string",
 }  # fmt: skip
 """Columns of a clean record of any service, and their types."""
 CLEAN = ("clean.voice", "clean.sms", "clean.mms", "clean.wap")

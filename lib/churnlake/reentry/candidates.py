@@ -30,7 +30,11 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings, linked:
     common = common.join(newest_known, on="month", how="inner").drop("month")
     if linked is not None:
         of_asked = [*UNIT, "as_of", "peer_id"]
-        asked = renumbered.as_one(asked, linked).groupBy(*of_asked).agg(F.sum("contacts").alias("contacts"))
+        asked = (
+            renumbered.as_one(asked, linked)
+            .groupBy(*of_asked)
+            .agg(F.sum("contacts").alias("contacts"), F.max("is_told").alias("is_told"))
+        )
         asked = asked.where("peer_id <> user_id")
         merged = renumbered.as_one(common, linked).groupBy("as_of", "peer_id")
         common = merged.agg(F.max("peer_users").alias("peer_users"), F.sum("city").alias("city"))

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 
 from churnlake.reentry import candidates, renumbered
 from churnlake.reentry.candidates import UNIT
+from churnlake.reentry.habits import PAIR
 from churnlake.reentry.settings import ReentrySettings
 
-PAIR = [*UNIT, "old_user_id"]
 ASKED = ["user_id", "stage_days"]
 TOP = 3
 """Strongest peers of a circle."""
@@ -32,7 +32,7 @@ def gather(circle: DataFrame, handset: DataFrame, document: DataFrame | None) ->
 
 
 def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: ReentrySettings) -> DataFrame:
-    """The pairs with how like their circles are: circle_score, hellinger, new_found, old_found, top_found, ties_apart, shared_peers, old_peers.
+    """The pairs with how like their circles are: circle_score, hellinger, new_found, old_found, top_found, ties_apart, shared_peers, announced, old_peers.
 
     ``told`` are the joiners' peers (candidates.telling), ``old`` the old circles (candidates.newest). ``hellinger`` is the sum of
     sqrt(p_new p_old) over the peers in both (Hill et al. 2006), ``new_found`` the share of the joiner's peers in the old circle,
@@ -59,6 +59,7 @@ def with_likeness(pairs: DataFrame, told: DataFrame, old: DataFrame, settings: R
         F.expr("round(least(sum(share), 1D), 6)").alias("old_found"),
         F.expr("round(greatest(sum(sure * apart * apart) - pow(sum(sure * apart), 2) / sum(sure), 0D), 6)").alias("ties_apart"),
         F.count("*").alias("shared_peers"),
+        F.expr("count_if(is_told)").alias("announced"),
         F.expr(f"count_if(new_place <= {TOP}) + count_if(place <= {TOP})").alias("tops"),
         F.expr(f"least(any_value(peers), {TOP})").alias("most_tops"),
     )
@@ -129,35 +130,6 @@ def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFr
     ties = met.join(moved, on=ASKED, how="left_semi").join(theirs, on=["peer_id", "stage_days"], how="left_semi")
     between = ties.groupBy(*ASKED).agg(F.collect_set("peer_id").alias("others")).where("size(others) >= 2")
     return between.select("stage_days", F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")).distinct()
-
-
-def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
-    """The pairs with place_overlap: the share of the joiner's calls so far that began in cells the old user used before the join; null without cells."""
-    calls = places.select("user_id", "day", "cell_id", F.col("voice_calls").alias("n"))
-    new = (
-        pairs.select(*PAIR)
-        .join(calls, on="user_id", how="inner")
-        .where("day BETWEEN joined_on AND known_on")
-        .groupBy(*PAIR, "cell_id")
-        .agg(F.sum("n").alias("n"))
-    )
-    theirs = (
-        pairs.select("old_user_id", "joined_on")
-        .distinct()
-        .join(calls.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
-    )
-    theirs = (
-        theirs.where("day < joined_on")
-        .select("old_user_id", "joined_on", "cell_id")
-        .distinct()
-        .withColumn("was_there", F.lit(True))
-    )
-    known = theirs.select("old_user_id", "joined_on").distinct().withColumn("has_places", F.lit(True))
-    met = new.join(theirs, on=["old_user_id", "joined_on", "cell_id"], how="left").join(
-        known, on=["old_user_id", "joined_on"], how="inner"
-    )
-    overlap = met.groupBy(*PAIR).agg(F.expr("sum(if(was_there, n, 0)) / sum(n)").alias("place_overlap"))
-    return pairs.join(overlap, on=PAIR, how="left")
 
 
 def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataFrame | None = None) -> DataFrame:

@@ -19,7 +19,7 @@ from churnlake.reentry.settings import ReentrySettings
 DETAILS = {
     "gap": "concat(' (', gap_days, ' days)')",
     "handset": "if(has_same_imei, concat(' (', imei_users, ' users)'), '')",
-    "place": "coalesce(concat(' (', cast(round(100 * place_overlap) as int), ' %)'), '')",
+    **{p: f"coalesce(concat(' (', cast(round(100 * {p}_overlap) as int), ' %)'), '')" for p in ("night", "work", "weekend")},
     "level": "coalesce(concat(' (', cast(round(100 * level_share) as int), ' %)'), '')",
 }
 """By comparison, SQL of what stands behind its outcome."""

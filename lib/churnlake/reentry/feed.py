@@ -28,7 +28,14 @@ WORDS = {
     "gap": "CASE WHEN gap_days < 0 THEN concat('the two were in use side by side for ', -gap_days, if(gap_days = -1, ' day', ' days')) "
     "WHEN gap_days = 0 THEN 'it began on the day the old number was last used' "
     "ELSE concat('it began ', gap_days, if(gap_days = 1, ' day', ' days'), ' after the old number was last used') END",
-    "place": "concat(cast(round(100 * place_overlap) as int), ' % of its calls are made where the old number was used')",
+    "forward": "if(sent_on, 'calls to the old number are sent on to it', null)",
+    "night": "concat(cast(round(100 * night_overlap) as int), ' % of its calls by night are made where the old number was by night')",
+    "work": "concat(cast(round(100 * work_overlap) as int), ' % of its calls in working hours are made where the old number was then')",
+    "weekend": "concat(cast(round(100 * weekend_overlap) as int), ' % of its calls at weekends are made where the old number was then')",
+    "hours": "'it is used at the hours the old number was'",
+    "dealer": "'both cards are of one dealer'",
+    "plan": "CASE plan_shared WHEN 'plan' THEN 'it is on the old number''s plan' WHEN 'brand' THEN 'it is of the old number''s brand' END",
+    "model": "'it runs on a model the old number ran on'",
     "level": "if(level_share = 0, 'the old number has fallen silent', "
     "concat('the old number fell to ', cast(round(100 * level_share) as int), ' % of its use'))",
     "talk": "if(talked, 'the two are in touch with each other', 'the two are never in touch with each other')",

@@ -12,6 +12,9 @@ from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.daily import CONTACTS
 from churnlake.tables.reentry import JOINERS
 
+TELLS = 3
+"""Days in which who has a new number tells its friends of it."""
+
 
 def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
     """First day of daily data that a run over these days looks at."""
@@ -54,10 +57,13 @@ def at_stages(new: DataFrame, days: Days, settings: ReentrySettings) -> DataFram
 
 
 def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
-    """One row per joiner, stage and peer met by then: the joiner's row and ``contacts``."""
-    counted = edges.select("user_id", "day", "peer_id", F.expr(CONTACTS).alias("n"))
+    """One row per joiner, stage and peer met by then: the joiner's row, ``contacts``, and ``is_told``: sent a message in the first TELLS days."""
+    counted = edges.select("user_id", "day", "peer_id", F.expr(CONTACTS).alias("n"), "message_out")
     met = due.join(counted, on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
-    return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(F.sum("n").alias("contacts"))
+    is_told = F.expr(f"max(message_out > 0 AND day < date_add(joined_on, {TELLS}))")
+    return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(
+        F.sum("n").alias("contacts"), is_told.alias("is_told")
+    )
 
 
 def scopes(due: DataFrame, met: DataFrame, candidates: DataFrame, together: DataFrame, settings: ReentrySettings) -> DataFrame:

@@ -38,7 +38,7 @@ LEAST_NONE = 0.01
 """Share of joiners who are nobody's successor, at least."""
 KEPT_TELLS_NOT = ("still_met",)
 """Measures that an old number used on as before has by being used."""
-GIVEN = ("talk", "handset", "new_elsewhere", "old_elsewhere")
+GIVEN = ("talk", "handset", "model", "forward", "new_elsewhere", "old_elsewhere")
 """What keeps the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
 in touch makes a match; so would friends who came from another network. What a handset tells is known beforehand, and holds what is learnt of
 circles to the truth."""

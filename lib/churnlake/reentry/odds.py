@@ -29,6 +29,8 @@ MEASURES = {
     "new_elsewhere": "coalesce(new_elsewhere, 0D)",
     "old_elsewhere": "coalesce(old_elsewhere, 0D)",
     "shared": "ln(1 + shared_peers)",
+    "announced": "ln(1 + coalesce(announced, 0L))",
+    "hours": "coalesce(hours_score, 0D)",
     "old_circle": "ln(1 + old_peers)",
 }
 """By measure of a pair, its SQL."""
@@ -43,10 +45,17 @@ def comparisons(settings: ReentrySettings) -> dict[str, str]:
         "WHEN gap_days < 0 THEN 'beside for 1 to 14 days' WHEN gap_days <= 7 THEN 'within a week' "
         "WHEN gap_days <= 30 THEN 'within a month' ELSE 'later' END",
         "handset": "CASE WHEN NOT has_same_imei THEN 'other' WHEN imei_users <= 2 THEN 'two users' ELSE 'few users' END",
+        "model": "CASE WHEN has_same_imei THEN 'same handset' WHEN same_model IS NULL THEN 'unknown' WHEN same_model THEN 'same' ELSE 'other' END",
         "document": "if(has_same_document, 'same', 'other')",
         "talk": "if(talked, 'in touch', 'none')",
-        "place": "CASE WHEN place_overlap IS NULL THEN 'unknown' WHEN place_overlap < 0.3 THEN 'few' "
-        "WHEN place_overlap < 0.7 THEN 'half' ELSE 'most' END",
+        **{
+            period: f"CASE WHEN {period}_overlap IS NULL THEN 'unknown' WHEN {period}_overlap < 0.3 THEN 'few' "
+            f"WHEN {period}_overlap < 0.7 THEN 'half' ELSE 'most' END"
+            for period in ("night", "work", "weekend")
+        },
+        "dealer": "CASE WHEN same_dealer IS NULL THEN 'unknown' WHEN same_dealer THEN 'same' ELSE 'other' END",
+        "plan": "CASE plan_shared WHEN 'plan' THEN 'same' WHEN 'brand' THEN 'same brand' WHEN 'none' THEN 'other brand' ELSE 'unknown' END",
+        "forward": "if(sent_on, 'sent on', 'none')",
         "level": f"CASE WHEN level_share IS NULL THEN 'unknown' WHEN level_share <= {settings.full_level} THEN 'silent' "
         f"WHEN level_share <= {settings.partial_level} THEN 'low' ELSE 'high' END",
     }

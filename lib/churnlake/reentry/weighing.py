@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.reentry import candidates, elsewhere, evidence, joiners, renumbered
+from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, renumbered
 from churnlake.reentry.evidence import ASKED
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
-from churnlake.tables.daily import DEVICES, EDGES, PLACES
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reference import SUBSCRIBERS
 
 
@@ -49,8 +49,8 @@ def weigh(
         new: one row per joiner (joiners.began).
         due: one row per joiner and stage (joiners.at_stages).
         own: one row per user and day with an own event (joiners.own_days).
-        tables: daily edges, places and devices from ``joiners.first_day_needed`` on, signatures and peers of circles; subscribers
-            where the operator delivers them: else documents are no evidence.
+        tables: daily usage, edges, places and devices from ``joiners.first_day_needed`` on, signatures and peers of circles; daily forwards
+            and subscribers where there are any: else calls sent on, documents, dealers and plans are no evidence.
         settings: definitions and limits.
         checkpoint: cuts a frame from the plan of its making.
         known_links: from the links of these days to all that are known, those of earlier runs among them.
@@ -104,4 +104,7 @@ def _evidence(
     """The candidates that fit with the evidence that is left to gather."""
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
     beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, tables[EDGES], settings))
-    return evidence.with_talk(evidence.with_places(beside, tables[PLACES]), told, tables[EDGES], linked)
+    pairs = checkpoint(evidence.with_talk(beside, told, tables[EDGES], linked))
+    pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES]), tables[USAGE]))
+    pairs = habits.with_register(pairs, habits.register(tables.get(SUBSCRIBERS), tables[DEVICES]))
+    return habits.with_forwards(pairs, tables.get(FORWARDS))

@@ -46,6 +46,20 @@ EDGES = Table(
         Column("message_in", COUNT, "SMS and MMS received.", least=0),
     ),
 )
+FORWARDS = Table(
+    "daily.forwards",
+    "One row per user, day and number that calls to the user were sent on to.",
+    key=("day", "user_id", "peer_id"),
+    slice="day",
+    at="day",
+    sort=("user_id",),
+    columns=(
+        DAY,
+        USER_ID,
+        Column(PEER_ID.name, LONG, "Whose number it is: its user_id, else the number's pseudonym.", pseudonym="other"),
+        Column("calls", COUNT, "Calls sent on.", least=1),
+    ),
+)
 PLACES = Table(
     "daily.places",
     "One row per user, day and cell.",

@@ -20,6 +20,7 @@ EVIDENCE = (
     Column("hellinger", DOUBLE, "Sum of sqrt(share in the new circle x share in the old) over the peers in both.", least=0),
     Column("shared_peers", COUNT, "Peers in both circles.", least=0),
     Column("old_peers", COUNT, "Peers in the old circle.", least=0),
+    Column("announced", COUNT, "Peers in both that the new number sent a message to in its first days.", optional=True, least=0),
     Column("new_found", DOUBLE, "Share of the new circle's peers that are in the old one.", least=0, most=1),
     Column("old_found", DOUBLE, "Share of the old circle, by strength, that is in the new one.", least=0, most=1),
     Column("top_found", DOUBLE, "Share of the three strongest peers of either circle found in the other.", least=0, most=1),
@@ -49,8 +50,31 @@ EVIDENCE = (
     Column("talked", BOOLEAN, "The two numbers were in touch with each other."),
     Column("has_same_imei", BOOLEAN, "The new number runs on a handset the old one used before."),
     Column("imei_users", COUNT, "Users seen on that handset.", optional=True),
+    Column("same_model", BOOLEAN, "On a handset of a model the old user had before (type allocation code).", optional=True),
     Column("has_same_document", BOOLEAN, "Joined with the same document."),
+    Column("sent_on", BOOLEAN, "Calls to the old number were sent on to the new one.", optional=True),
     Column("place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1),
+    Column(
+        "night_overlap", DOUBLE, "The same of calls by night, in cells the old one used by night.", optional=True, least=0, most=1
+    ),
+    Column(
+        "work_overlap", DOUBLE, "The same of working hours: outside night, Mondays to Fridays.", optional=True, least=0, most=1
+    ),
+    Column("weekend_overlap", DOUBLE, "The same of Saturdays and Sundays.", optional=True, least=0, most=1),
+    Column(
+        "hours_score",
+        DOUBLE,
+        "Log-likelihood ratio of the hours of the new user's calls and messages under the old one's against the city's, over the root of their number.",
+        optional=True,
+    ),
+    Column("same_dealer", BOOLEAN, "Both cards were sold by one dealer.", optional=True),
+    Column(
+        "plan_shared",
+        STRING,
+        "What the new plan has in common with the old user's last: the plan itself, its brand, or none.",
+        optional=True,
+        one_of=("plan", "brand", "none"),
+    ),
     Column(
         "level_share",
         DOUBLE,

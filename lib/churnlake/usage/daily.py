@@ -18,7 +18,7 @@ from churnlake.indicators.formulas import total
 from churnlake.indicators.hours import HOUR_UNIT
 from churnlake.indicators.sources import RECORD
 from churnlake.tables.clean import MMS, SMS, VOICE, WAP
-from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import CONTACTS, DEVICES, EDGES, FORWARDS, PLACES, USAGE
 from churnlake.usage.settings import UsageSettings
 from churnlake.usage.sql import by_kind, count_where, counted, least_peer_codes, with_peer_texts
 
@@ -114,6 +114,7 @@ def partials(all_events: DataFrame, settings: UsageSettings, holders: Holders | 
     return {
         USAGE: usage(all_events, holders),
         EDGES: edges(all_events, holders),
+        FORWARDS: forwards(all_events, holders),
         PLACES: places(all_events, settings, holders),
         DEVICES: devices(all_events, holders),
     }
@@ -146,6 +147,15 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     )
     found = _of_users(with_peer_texts(summed.where(f"{CONTACTS} > 0")), holders)
     return with_peer_ids(found, holders)
+
+
+def forwards(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
+    """One row per user, day and number that its calls were sent on to, its own left out; named as peers are."""
+    sent = all_events.where("direction = 'forwarded' AND forwarded_key IS NOT NULL AND forwarded_key <> number_key")
+    summed = (
+        sent.withColumn("peer_key", F.col("forwarded_key")).groupBy(*_per(holders, "peer_key")).agg(F.count("*").alias("calls"))
+    )
+    return with_peer_ids(_of_users(summed, holders), holders)
 
 
 def with_peer_ids(met: DataFrame, holders: Holders | None) -> DataFrame:
