@@ -33,7 +33,7 @@ def pair(user: int = USER, old: int = OLD, stage: int = 60, joined: dt.date = JO
     return {
         "user_id": user, "old_user_id": old, "stage_days": stage, "joined_on": joined, "known_on": joined + dt.timedelta(days=stage),
         "old_last_on": dt.date(2005, 2, 26), "gap_days": 3, "circle_score": 4.25, "hellinger": 0.61, "old_found": 0.4, "shared_peers": 7, "old_peers": 11,
-        "new_found": 0.64, "still_met": 0.3, "ties_apart": 0.7, "place_overlap": 0.8, "level_share": 0.02, "kind": "full" if stage == 60 else "open", **more,
+        "new_found": 0.64, "still_met": 0.3, "ties_apart": 0.7, "work_overlap": 0.8, "level_share": 0.02, "kind": "full" if stage == 60 else "open", **more,
     }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ LEARNT = [
     {"month": dt.date(2005, 3, 1), "stage_days": 60, "evidence": evidence, "level": level, "weight": weight, "joiners": 812}
     for evidence, level, weight in (
         ("intercept", "each", -4.37), ("circle_score", "each", 0.713), ("hellinger", "each", 1.9), ("old_circle", "each", -0.41), ("gap", "within a week", 0.77),
-        ("gap", "later", -1.3), ("level", "silent", 0.93), ("place", "most", 1.1), ("handset", "two users", 4.2), ("talk", "in touch", -4.0),
+        ("gap", "later", -1.3), ("level", "silent", 0.93), ("work", "most", 1.1), ("handset", "two users", 4.2), ("talk", "in touch", -4.0),
     )
 ]  # fmt: skip
 PAIRS_KNOWN = [
@@ -135,7 +135,7 @@ def test_parts_add_up_to_the_odds_of_the_pair(tables: dict[Table, DataFrame]) ->
     assert told["circle_score"] == ("4.25", 0.713)
     assert told["gap"] == ("within a week (3 days)", 0.77)
     assert told["level"] == ("silent (2 %)", 0.93)
-    assert told["place"] == ("most (80 %)", 1.1)
+    assert told["work"] == ("most (80 %)", 1.1)
     adds = {part.evidence: part.adds for part in final.parts}
     assert adds["circle_score"] == 0.713 * 4.25
     assert adds["old_circle"] == pytest.approx(-0.41 * math.log(12))

@@ -17,7 +17,7 @@ from churnlake.settings import Settings
 
 SETTINGS = load(Settings, "local").reentry
 JOINERS, CANDIDATES, BACK = 3000, 12, 0.3
-STEPS = np.array([2.5, 1.0, 0.0, -1.0, -1.5, 0.5, 0.0])
+STEPS = np.array([2.5, 1.0, 0.0, -1.0, -1.5, 0.5, 0.0, 0.5, 0.0])
 Array = npt.NDArray[Any]
 
 
@@ -39,7 +39,7 @@ def drawn(joiners: int = JOINERS, seed: int = 3) -> tuple[pd.DataFrame, Array]:
     pairs["kind"] = np.where(~is_right & (rng.random(len(users)) < 0.33), "kept", "full")
     for name in comparisons(SETTINGS):
         pairs[name] = "unknown"
-    return pairs.assign(place=np.where(same, "most", "few")), is_right
+    return pairs.assign(work=np.where(same, "most", "few")), is_right
 
 
 def probabilities(pairs: pd.DataFrame, weights: Any) -> Array:
@@ -54,13 +54,13 @@ def test_pairs_of_a_known_rule_are_found_again() -> None:
     assert joiners == JOINERS
     for name, slope in zip(LEARNT, STEPS, strict=True):
         assert weights[name]["each"] == pytest.approx(slope, abs=0.4), name
-    told = weights["place"]
+    told = weights["work"]
     assert told["most"] - told["few"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
     found = probabilities(pairs, weights)
     assert found.sum() == pytest.approx(is_right.sum(), rel=0.05)
     assert calibration_error(found, is_right) < 0.01
     # by the rule itself
-    best = pairs[list(LEARNT)].to_numpy() @ STEPS + np.where(pairs["place"] == "few", -4.5, 0.0)
+    best = pairs[list(LEARNT)].to_numpy() @ STEPS + np.where(pairs["work"] == "few", -4.5, 0.0)
     best[pairs["kind"] == "kept"] = -30
     assert average_precision_score(is_right, found) > average_precision_score(is_right, best) - 0.01
 
@@ -80,7 +80,7 @@ def test_an_early_stage_is_worth_what_it_tells_of_the_final_one() -> None:
     # a week in, the circle alone is known, and less well
     early[list(MEASURES)] = 0.0
     early["circle_score"] = rng.normal(size=len(early)) + 1.5 * is_right
-    early["place"] = "few"
+    early["work"] = "few"
     weights, joiners = learning.learn(pd.concat([early, final]), SETTINGS)[7]
     assert joiners == JOINERS
     # a little less, as the final stage is not sure either
@@ -89,12 +89,33 @@ def test_an_early_stage_is_worth_what_it_tells_of_the_final_one() -> None:
     assert found.sum() == pytest.approx(is_right.sum(), rel=0.2)
 
 
+def test_the_first_number_of_a_chain_does_not_speak_against_what_all_its_numbers_share() -> None:
+    """A, B and C are one person's numbers in turn, all of one plan: C looks like A, but is B's successor."""
+    pairs, is_right = drawn(1500)
+    pairs["plan"] = np.where(np.random.default_rng(11).random(len(pairs)) < np.where(is_right, 0.5, 0.1), "same", "other brand")
+    b = pairs[is_right].sample(frac=0.5, random_state=2).assign(plan="same")
+    c = b.assign(user_id=b["user_id"] + 10_000, old_user_id=b["user_id"] + 1_000_000)
+    told = pd.concat(
+        [pairs.drop(b.index), pairs[pairs.index.isin(b.index)].assign(plan="same"), c, c.assign(old_user_id=b["old_user_id"])]
+    )
+    told = told.reset_index(drop=True)
+    match = np.concatenate([is_right[~pairs.index.isin(b.index)], np.ones(2 * len(b)), np.zeros(len(b))]).astype(float)
+
+    def speaks_for(*, of_open: bool) -> float:
+        told_by = learning._regression(told, match, SETTINGS, of_open=of_open)["plan"]
+        return told_by["same"] - told_by["other brand"]
+
+    beside_nobody = speaks_for(of_open=True)
+    assert beside_nobody == pytest.approx(np.log(0.75 / 0.25) - np.log(0.1 / 0.9), abs=0.5)
+    assert speaks_for(of_open=False) < beside_nobody - 1
+
+
 def test_too_little_to_learn_from_leaves_the_start() -> None:
     pairs, _ = drawn(SETTINGS.learnt_joiners - 1)
     assert learning.learn(pairs, SETTINGS) == {60: (SETTINGS.start, 0)}
     none, _ = drawn()
     # nobody like anybody: no class of matches is made up
-    none = none.assign(start=-30.0, place="few", **dict.fromkeys(MEASURES, 0.0))
+    none = none.assign(start=-30.0, work="few", **dict.fromkeys(MEASURES, 0.0))
     assert learning.learn(none, SETTINGS) == {60: (SETTINGS.start, 0)}
 
 

@@ -104,7 +104,7 @@ def test_a_month_told_is_told_the_same_later(spark: SparkSession) -> None:
         ({"has_same_imei": True, "imei_users": 3}, "It runs on a handset the old number used, seen on 3 users; 7 people "),
         ({"has_same_document": True, "level_share": 0.3}, "Both were joined with one document; 7 people "),
         ({"shared_peers": 1, "new_found": 1.0}, "1 person it is in touch with, 100 % of all, was in touch with the old number; "),
-        ({"place_overlap": 0.8, "shared_peers": 0}, "80 % of its calls are made where the old number was used; the old number has fallen silent."),
+        ({"night_overlap": 0.8, "shared_peers": 0}, "80 % of its calls by night are made where the old number was by night; the old number has fallen silent."),
         ({"shared_peers": 0, "level_share": 0.9}, "No single evidence stands out."),
         # a number elsewhere speaks against the pair and takes nothing from what its circle says
         ({"new_elsewhere": 0.9, "old_elsewhere": 0.8}, "7 people it is in touch with"),

@@ -92,6 +92,21 @@ def test_a_recycled_number_is_two_users_and_two_peers(spark: SparkSession, lives
     assert edges == {(5, 1, 3), (25, 2, 3), (15, 10, 3), (5, 3, 1), (25, 3, 2), (25, 3, 99)}
 
 
+def test_whom_calls_are_sent_on_to_is_named_as_peers_are(spark: SparkSession, lives: DataFrame) -> None:
+    sent = {"direction": "forwarded", "seconds": 60, "peer_key": 99, "number_key": 30}
+    voice = rows(
+        spark, VOICE,
+        {**sent, "forwarded_key": 10, "day": on(5), "started_at": at(5)}, {**sent, "forwarded_key": 10, "day": on(5), "started_at": at(5, 20)},
+        {**sent, "forwarded_key": 10, "day": on(25), "started_at": at(25)}, {**sent, "forwarded_key": 77, "day": on(25), "started_at": at(25)},
+        {**sent, "forwarded_key": 30, "day": on(25), "started_at": at(25)},  # to itself
+        {**sent, "forwarded_key": None, "day": on(25), "started_at": at(25)}, {**sent, "direction": "in", "day": on(25), "started_at": at(25)},
+    )  # fmt: skip
+    holders = daily.Holders(lives, Days(on(5), on(25)), "Asia/Shanghai")
+    events = daily.held(daily.events({VOICE.name: voice}), holders)
+    found = {(r.day.day, r.user_id, r.peer_id): r.calls for r in daily.forwards(events, holders).collect()}
+    assert found == {(5, 3, 1): 2, (25, 3, 2): 1, (25, 3, 77): 1}
+
+
 def test_naming_once_a_day_equals_looking_up_every_record(spark: SparkSession) -> None:
     """Numbers that change hands before, within and after the run, on a midnight and within a day, against a plain look-up."""
     dice, zone, never = random.Random(7), "Asia/Shanghai", dt.datetime(9999, 12, 31, tzinfo=dt.UTC)

@@ -79,14 +79,18 @@ def with_reason(pairs: DataFrame, learnt: Iterable[Mapping[str, Any]], settings:
     """The pairs with ``reason``: the evidence that adds most to the odds, by the weights of then (rows of reentry.weights), in words."""
 
     def told(part: DataFrame, weights: Mapping[int, Weights]) -> DataFrame:
-        by_stage = {stage: _reason(weights.get(stage, settings.start), settings) for stage in settings.stages}
+        by_stage = {stage: _said(weights.get(stage, settings.start), settings) for stage in settings.stages}
         cases = " ".join(f"WHEN {stage} THEN {sql}" for stage, sql in by_stage.items())
-        return part.withColumn("reason", F.expr(f"CASE stage_days {cases} END"))
+        # in two steps: what is said is long, and would stand there as often as it is named
+        said = part.withColumn("said", F.expr(f"CASE stage_days {cases} END"))
+        sentence = "if(said = '', 'No single evidence stands out.', concat(upper(left(said, 1)), substr(said, 2), '.'))"
+        return said.withColumn("reason", F.expr(sentence)).drop("said")
 
     return odds.by_weights_of_then(pairs, learnt, told)
 
 
-def _reason(weights: Weights, settings: ReentrySettings) -> str:
+def _said(weights: Weights, settings: ReentrySettings) -> str:
+    """SQL of the NAMED kinds of evidence that add most to a pair's odds, in words; empty where none speaks for it."""
     terms = odds.terms(weights, settings)
     circle = " + ".join(sql for name, sql in terms.items() if name in MEASURES and name not in ELSEWHERE) or "0D"
     adds = {"circle": f"if(shared_peers > 0, {circle}, 0D)"}
@@ -96,8 +100,7 @@ def _reason(weights: Weights, settings: ReentrySettings) -> str:
         f"struct(-({sql}) as against, {turn} as turn, {WORDS[name]} as words)" for turn, (name, sql) in enumerate(adds.items())
     )
     best = f"slice(array_sort(filter(array({each}), e -> e.against < 0 AND e.words IS NOT NULL)), 1, {NAMED})"
-    said = f"array_join(transform({best}, e -> e.words), '; ')"
-    return f"if({said} = '', 'No single evidence stands out.', concat(upper(left({said}, 1)), substr({said}, 2), '.'))"
+    return f"array_join(transform({best}, e -> e.words), '; ')"
 
 
 def feed(

@@ -5,6 +5,8 @@ covariance, so that each adds to the log-odds by the unit (linear discriminant),
 expectation a joiner's candidates and an old user's joiners exclude each other, as in odds.with_probability: without that, a city
 of families and friends looks full of people who came back. Then logistic regressions on what was found, in which the pairs of old
 numbers that are used on as before stand beside as what is known to be no match: how like each other the circles of two people are.
+The first of them take what exclusion left of a pair for what its evidence is worth; the last ones ask a pair only as far as neither of the
+two is taken by another, so that the third number of a person, which looks like its first, does not speak against everything they share.
 Where joiners were asked, what they said moves these weights (confirming). What early stages say is worth what it tells of the final one:
 their weights are a regression of its probabilities.
 """
@@ -26,8 +28,9 @@ from churnlake.reentry.odds import EACH, INTERCEPT, MEASURES, Weights, compariso
 from churnlake.reentry.settings import ReentrySettings
 
 ROUNDS, SETTLED = 300, 1e-5
-REGRESSIONS = 2
-"""Of the final stage. They mend what normal measures get wrong; many would believe more and more of what they said themselves."""
+REGRESSIONS, OPEN_REGRESSIONS = 2, 2
+"""Of the final stage: of all pairs, then of pairs as far as they are open. They mend what normal measures get wrong; many would believe more and
+more of what they said themselves."""
 RIDGE = 0.02
 """Added to the variance of standardised measures: two that say the same do not cancel out."""
 ONE = 1.0
@@ -38,10 +41,10 @@ LEAST_NONE = 0.01
 """Share of joiners who are nobody's successor, at least."""
 KEPT_TELLS_NOT = ("still_met",)
 """Measures that an old number used on as before has by being used."""
-GIVEN = ("talk", "handset", "model", "forward", "new_elsewhere", "old_elsewhere")
+GIVEN = ("talk", "handset", "model", "forward", "dealer", "new_elsewhere", "old_elsewhere")
 """What keeps the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
 in touch makes a match; so would friends who came from another network. What a handset tells is known beforehand, and holds what is learnt of
-circles to the truth."""
+circles to the truth. Who goes back to one dealer does so more than once: the numbers of such a chain are alike, and all but neighbours no match."""
 LEARNT = tuple(name for name in MEASURES if name not in GIVEN)
 """Measures whose weights are learnt."""
 Array = npt.NDArray[np.float64]
@@ -131,7 +134,7 @@ def learn(pairs: pd.DataFrame, settings: ReentrySettings, said: pd.DataFrame | N
     found = {max(settings.stages): (learnt, joiners)}
     for stage in stages[:-1]:
         then = pairs[(pairs["stage_days"] == stage) & pairs["is_drawn"]].merge(settled, on=["user_id", "old_user_id"], how="left")
-        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), then_given), joiners)
+        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), then_given, of_open=True), joiners)
     return found
 
 
@@ -157,10 +160,10 @@ def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
     if slopes[LEARNT.index("circle_score")] <= 0:  # the two classes are not what they are to be
         return None
     known = (final["kind"] != "kept").to_numpy()
-    for _ in range(REGRESSIONS):
+    for turn in range(REGRESSIONS + OPEN_REGRESSIONS):
         labels = np.zeros(len(final))
         labels[known] = match
-        learnt = _regression(final, labels, settings)
+        learnt = _regression(final, labels, settings, of_open=turn >= REGRESSIONS)
         match = _exclusive(score_of(pairs, learnt), users, old_users)
     return learnt
 
@@ -181,10 +184,18 @@ def _prior(match: Array, joiners: int) -> float:
     return float(np.log(match.mean() / max(1 - match.sum() / joiners, LEAST_NONE)))
 
 
-def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) -> Weights:
+def _open(match: Array, users: Any, old_users: Any) -> Array:
+    """How probable it is of each pair that neither of the two is taken by another."""
+    by_user, by_old = np.bincount(users, weights=match), np.bincount(old_users, weights=match)
+    found: Array = np.maximum(1 - (by_user[users] - match) - (by_old[old_users] - match), np.maximum(match, 1e-9))
+    return found
+
+
+def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *, of_open: bool) -> Weights:
     """Weights of a logistic regression of these probabilities; of old numbers that are kept only what that does not tell is used.
 
-    All kept pairs together weigh as much as the others.
+    All kept pairs together weigh as much as the others. ``of_open``: a pair weighs as much as it is open (``_open``), and is asked
+    whether it is a match beside nobody.
     """
     kept = (pairs["kind"] == "kept").to_numpy()
     _, middle, scale = _standardised(pairs[~kept])
@@ -195,17 +206,20 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings) ->
         columns.append((pairs[name].to_numpy()[:, None] == np.array(levels, dtype=object)[None, :]).astype(float))
     design = np.concatenate(columns, axis=1)
     masked = [*(LEARNT.index(name) for name in KEPT_TELLS_NOT), *range(len(LEARNT), design.shape[1])]
+    asked = pairs[~kept]
+    share = _open(match[~kept], _places(asked["user_id"]), _places(asked["old_user_id"])) if of_open else np.ones(len(asked))
+    none = share - match[~kept]
     # what a kept number does not tell is taken from others that are no match
-    others = (1 - match[~kept]) / (1 - match[~kept]).sum()
-    drawn = np.random.default_rng(SEED).choice(int((~kept).sum()), size=int(kept.sum()), p=others)
+    drawn = np.random.default_rng(SEED).choice(len(asked), size=int(kept.sum()), p=none / none.sum())
     design[np.ix_(kept, masked)] = design[~kept][drawn][:, masked]
-    worth = np.where(kept, (~kept).sum() / max(kept.sum(), 1), 1.0)
-    constant, slopes = _logistic(design, match, worth, np.where(kept, 0.0, _given(pairs, settings)))
+    worth, label = np.full(len(pairs), share.sum() / max(kept.sum(), 1)), match.copy()
+    worth[~kept], label[~kept] = share, match[~kept] / share
+    constant, slopes = _logistic(design, label, worth, np.where(kept, 0.0, _given(pairs, settings)))
     # from the chance among these pairs and the kept ones to that beside nobody
-    open_pairs, joiners = match[~kept], pairs["user_id"].nunique()
-    none = (1 - open_pairs).sum()
-    constant += float(np.log((none + worth[kept].sum()) / none))
-    constant += float(np.log((1 - open_pairs.mean()) / max(1 - open_pairs.sum() / joiners, LEAST_NONE)))
+    constant += float(np.log((none.sum() + worth[kept].sum()) / none.sum()))
+    if not of_open:
+        matches = match[~kept]
+        constant += float(np.log((1 - matches.mean()) / max(1 - matches.sum() / pairs["user_id"].nunique(), LEAST_NONE)))
     by_measure = slopes[: len(LEARNT)] / scale
     learnt: dict[str, dict[str, float]] = {INTERCEPT: {EACH: _rounded(constant - float(by_measure @ middle))}}
     learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(LEARNT, by_measure, strict=True)}
