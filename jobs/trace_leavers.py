@@ -24,7 +24,8 @@ def trace_leavers(lake: Lake, run: Run) -> None:
     left = left.where(F.col("known_on").between(F.lit(days.first), F.lit(days.last)))
     # a leaving that is confirmed late is looked at no further back than candidates are
     left = lake.checkpoint(left.where(F.col("leave_on") > F.lit(since + dt.timedelta(days=settings.circle_days))))
-    lake.write(SUCCESSORS, elsewhere.successors(left, lake.read(SIGNATURES), lake.read(EDGES, first=since), settings))
+    others = elsewhere.away(lake.read(EDGES, first=since), settings, lake.checkpoint)
+    lake.write(SUCCESSORS, elsewhere.successors(left, lake.read(SIGNATURES), others, settings))
 
 
 if __name__ == "__main__":

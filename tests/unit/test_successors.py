@@ -26,11 +26,12 @@ def signatures(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "month date, user_id long, peer_id long, strength long, share double, place int")
 
 
-def edges(spark: SparkSession, *met: tuple[int, int, dt.date], network: str = "unicom") -> DataFrame:
-    """Daily edges: who of ours met which number when; friends of ours beside."""
+def met_away(spark: SparkSession, *met: tuple[int, int, dt.date], network: str = "unicom") -> DataFrame:
+    """Who of ours met which number of another network when; of daily edges, where friends of ours stand beside."""
     rows = [(user, number, day, network) for user, number, day in met]
     rows += [(11, 12, day, "own") for _, _, day in met]
-    return spark.createDataFrame(rows, "user_id long, peer_id long, day date, peer_network string")
+    daily = spark.createDataFrame(rows, "user_id long, peer_id long, day date, peer_network string")
+    return elsewhere.away(daily, SETTINGS, lambda frame: frame.localCheckpoint())
 
 
 def all_met(number: int, day: dt.date, *more: int) -> list[tuple[int, int, dt.date]]:
@@ -41,7 +42,7 @@ def test_the_number_that_a_circle_meets_since_is_named_with_its_network(
     spark: SparkSession, left: DataFrame, signatures: DataFrame
 ) -> None:
     since = LEFT + dt.timedelta(days=5)
-    found = elsewhere.successors(left, signatures, edges(spark, *all_met(NEW, since, 77)), SETTINGS).collect()
+    found = elsewhere.successors(left, signatures, met_away(spark, *all_met(NEW, since, 77)), SETTINGS).collect()
     assert [(row["user_id"], row["leave_on"], row["known_on"], row["peer_id"], row["peer_network"]) for row in found] == [
         (LEAVER, LEFT, CONFIRMED, NEW, "unicom")
     ]
@@ -61,13 +62,13 @@ def test_the_number_that_a_circle_meets_since_is_named_with_its_network(
 def test_no_other_number_is(
     spark: SparkSession, left: DataFrame, signatures: DataFrame, why: str, met: list[tuple[int, int, dt.date]]
 ) -> None:
-    assert elsewhere.successors(left, signatures, edges(spark, *met), SETTINGS).isEmpty(), why
+    assert elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS).isEmpty(), why
 
 
 def test_of_two_the_one_more_of_the_circle_meets(spark: SparkSession, left: DataFrame, signatures: DataFrame) -> None:
     since = LEFT + dt.timedelta(days=5)
     met = [*all_met(NEW, since), (11, 950, since), (12, 950, since)]
-    found = elsewhere.successors(left, signatures, edges(spark, *met), SETTINGS).collect()
+    found = elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS).collect()
     assert [row["peer_id"] for row in found] == [NEW]
 
 

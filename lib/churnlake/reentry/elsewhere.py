@@ -7,6 +7,7 @@ owner went over to another network, and is no joiner of ours; where it falls sil
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -22,7 +23,7 @@ LEAST = 2
 """People of a circle who meet a number, or it says nothing of the circle."""
 
 
-def with_elsewhere(pairs: DataFrame, met: DataFrame, old: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+def with_elsewhere(pairs: DataFrame, met: DataFrame, old: DataFrame, others: DataFrame, settings: ReentrySettings) -> DataFrame:
     """The pairs with ``new_elsewhere`` and ``old_elsewhere``: how like the new and the old circle the best number of another network is.
 
     The share of the circle that is in touch with the number, by strength, times the root of the share of the number's users who are of the
@@ -33,13 +34,12 @@ def with_elsewhere(pairs: DataFrame, met: DataFrame, old: DataFrame, edges: Data
         pairs: candidates with ``old_last_on`` and ``kind`` (evidence.with_old_use).
         met: the joiners' circles (joiners.circles).
         old: the old circles (candidates.newest).
-        edges: daily edges of the days looked at.
+        others: who of our users met which number of another network (``away``) on the days looked at.
         settings: limits.
     """
-    away = _away(edges)
-    new = _new_elsewhere(pairs, met, away, settings)
+    new = _new_elsewhere(pairs, met, others, settings)
     known = pairs.withColumn("as_of", F.expr(candidates.AS_OF))
-    gone = _old_elsewhere(known.where("kind <> 'kept'").select(*HELD).distinct(), old, away, settings)
+    gone = _old_elsewhere(known.where("kind <> 'kept'").select(*HELD).distinct(), old, others, settings)
     found = known.join(new.select(*UNIT, F.col("likeness").alias("new_elsewhere")), on=UNIT, how="left")
     found = found.join(gone.select(*HELD, F.col("likeness").alias("old_elsewhere")), on=HELD, how="left").drop("as_of")
     return found.na.fill(0.0, ["new_elsewhere", "old_elsewhere"])
@@ -50,13 +50,13 @@ def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
     return days.first - dt.timedelta(days=settings.looks_back_days + settings.circle_days)
 
 
-def successors(left: DataFrame, signatures: DataFrame, edges: DataFrame, settings: ReentrySettings) -> DataFrame:
+def successors(left: DataFrame, signatures: DataFrame, others: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per leaver whose circle a number of another network is in touch with since (reentry.successors): likely the leaver's new one.
 
     Args:
         left: one row per leaver: user_id, leave_on, and ``known_on``, the day by which all is told.
         signatures: circles by month.
-        edges: daily edges from ``circle_days`` before the leavings on.
+        others: who of our users met which number of another network (``away``) from ``circle_days`` before the leavings on.
         settings: limits.
     """
     held = left.select(
@@ -65,7 +65,7 @@ def successors(left: DataFrame, signatures: DataFrame, edges: DataFrame, setting
         "known_on",
         F.expr(candidates.AS_OF).alias("as_of"),
     )
-    found = _old_elsewhere(held, candidates.newest(signatures, held, settings), _away(edges), settings)
+    found = _old_elsewhere(held, candidates.newest(signatures, held, settings), others, settings)
     told = found.where(f"likeness >= {settings.successor_least}")
     return told.select(
         "known_on", F.col("old_user_id").alias("user_id"), F.date_add("old_last_on", 1).alias("leave_on"), F.col("number").alias("peer_id"),
@@ -73,12 +73,17 @@ def successors(left: DataFrame, signatures: DataFrame, edges: DataFrame, setting
     )  # fmt: skip
 
 
-def _away(edges: DataFrame) -> DataFrame:
-    """One row per day and pair of a user of ours (``met_by``) and a ``number`` of another network."""
-    of_others = edges.where("peer_network <> 'own'")
-    return of_others.select(
+def away(edges: DataFrame, settings: ReentrySettings, checkpoint: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """One row per day and pair of a user of ours (``met_by``) and a ``number`` of another ``network``; numbers of more than ``hub_users`` are left out.
+
+    No person's is met by so many; the dozen that are, in a city of twenty thousand, would be nearly all the work.
+    """
+    of_others = edges.where("peer_network <> 'own'").select(
         F.col("user_id").alias("met_by"), "day", F.col("peer_id").alias("number"), F.col("peer_network").alias("network")
     )
+    users = of_others.select("number", "met_by").distinct().groupBy("number").agg(F.count("*").alias("users"))
+    hubs = checkpoint(users.where(F.col("users") > settings.hub_users).select("number"))
+    return of_others.join(F.broadcast(hubs), on="number", how="left_anti")
 
 
 def _new_elsewhere(pairs: DataFrame, met: DataFrame, away: DataFrame, settings: ReentrySettings) -> DataFrame:

@@ -56,10 +56,11 @@ def weigh(
         known_links: from the links of these days to all that are known, those of earlier runs among them.
     """
     met = checkpoint(joiners.circles(due, tables[EDGES]))
+    others = elsewhere.away(tables[EDGES], settings, checkpoint)
     found, fit, told, old = _candidates(due, met, own, tables, settings, checkpoint, None)
     together = checkpoint(evidence.moved_together(fit, met, old, new, own))
     fit = fit.join(together, on=ASKED, how="left_anti")
-    first = checkpoint(_evidence(fit, met, told, old, tables, settings, checkpoint, None))
+    first = checkpoint(_evidence(fit, met, told, old, others, tables, settings, checkpoint, None))
     links = checkpoint(renumbered.links(first, settings))
 
     linked = checkpoint(known_links(links))
@@ -67,7 +68,7 @@ def weigh(
     again = checkpoint(renumbered.affected(asked, linked))
     due, met_again = (frame.join(again, on=ASKED, how="left_semi") for frame in (due, met))
     _, fit, told, old = _candidates(due, met_again, own, tables, settings, checkpoint, linked)
-    second = _evidence(fit, met_again, told, old, tables, settings, checkpoint, linked)
+    second = _evidence(fit, met_again, told, old, others, tables, settings, checkpoint, linked)
     pairs = first.join(again, on=ASKED, how="left_anti").unionByName(second)
     return Weighed(met, together, found, links, pairs)
 
@@ -96,6 +97,7 @@ def _evidence(
     met: DataFrame,
     told: DataFrame,
     old: DataFrame,
+    others: DataFrame,
     tables: Mapping[Table, DataFrame],
     settings: ReentrySettings,
     checkpoint: Callable[[DataFrame], DataFrame],
@@ -103,7 +105,7 @@ def _evidence(
 ) -> DataFrame:
     """The candidates that fit with the evidence that is left to gather."""
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
-    beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, tables[EDGES], settings))
+    beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, others, settings))
     pairs = checkpoint(evidence.with_talk(beside, told, tables[EDGES], linked))
     pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES]), tables[USAGE]))
     pairs = habits.with_register(pairs, habits.register(tables.get(SUBSCRIBERS), tables[DEVICES]))
