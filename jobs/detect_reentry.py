@@ -29,7 +29,7 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     settings = run.settings.reentry
     odds.check(settings.start, settings)
     since = joiners.first_day_needed(run.days, settings)
-    own = lake.checkpoint(joiners.own_days(lake.read(USAGE, first=since)))
+    asked = joiners.asked(lake, run.days, settings)
     tables = {table: lake.read(table, first=since) for table in (USAGE, EDGES, PLACES, DEVICES)}
     tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS)}
     if lake.has(SUBSCRIBERS):
@@ -39,16 +39,13 @@ def detect_reentry(lake: Lake, run: Run) -> None:
     if lake.has(FORWARDS):
         tables[FORWARDS] = lake.read(FORWARDS, first=since)
     lives = lake.read(LIVES) if lake.has(LIVES) else None
-    begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
-    new = lake.checkpoint(joiners.began(own, lives, begins or run.days.first, settings))
-    due = lake.checkpoint(joiners.at_stages(new, run.days, settings))
     before = run.days.first - dt.timedelta(days=1)
     linked = lake.read(LINKS, last=before) if lake.has(LINKS) else None
 
     def known_links(now: DataFrame) -> DataFrame:
         return now if linked is None else now.unionByName(linked)
 
-    weighed = weigh(new, due, own, tables, settings, lake.checkpoint, known_links)
+    weighed = weigh(asked.new, asked.due, asked.own, tables, settings, lake.checkpoint, known_links)
 
     pairs = lake.checkpoint(weighed.pairs)
     earlier = lake.read(PAIRS, joiners.first_pair_needed(run.days, settings), before) if lake.has(PAIRS) else None
@@ -62,7 +59,7 @@ def detect_reentry(lake: Lake, run: Run) -> None:
 
     taken = lake.read(MATCHES, last=before) if lake.has(MATCHES) else None
     assigned = assignment.assign(likely, taken, lake.checkpoint)
-    lake.write(JOINERS, joiners.scopes(due, weighed.met, weighed.found, weighed.together, settings))
+    lake.write(JOINERS, joiners.scopes(asked.due, weighed.met, weighed.found, weighed.together, settings))
     lake.write(LINKS, weighed.links)
     lake.write(PAIRS, pairs)
     lake.write(WEIGHTS, frame_of(lake.spark, WEIGHTS.stored_schema, learnt))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from churnlake.core.console import Console
 from churnlake.core.errors import MissingInputError
 from churnlake.core.lake import Lake
@@ -34,11 +32,8 @@ def skew(lake: Lake, settings: ReentrySettings, asked: argparse.Namespace, conso
     tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS)}
     if lake.has(SUBSCRIBERS):
         tables[SUBSCRIBERS] = lake.read(SUBSCRIBERS)
-    lives = lake.read(LIVES) if lake.has(LIVES) else None
-    own = joiners.own_days(lake.read(USAGE, first=since))
-    begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
-    new = joiners.began(own, lives, begins or days.first, settings)
-    due = lake.checkpoint(joiners.at_stages(new, days, settings).where(F.col("stage_days") == max(settings.stages)))
+    final = settings.model_copy(update={"stages": [max(settings.stages)]})
+    due = joiners.asked(lake, days, final).due
     if due.isEmpty():
         raise MissingInputError(
             f"no joiner's final stage falls due in {days}: it comes {max(settings.stages)} days after the join"

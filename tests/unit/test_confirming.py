@@ -12,6 +12,7 @@ from test_learning import JOINERS, SETTINGS, drawn
 
 from churnlake.evaluate.reentry import calibration_error
 from churnlake.reentry import confirming, learning
+from churnlake.reentry.exclusion import exclusive
 from churnlake.reentry.odds import Weights
 
 ASKED, SAYS_SO, KNOWS = 1500, 0.8, 0.6
@@ -45,7 +46,7 @@ def moved(weights: Weights, **by: float) -> Weights:
 
 
 def chances(pairs: pd.DataFrame, weights: Weights) -> Array:
-    return learning.exclusive(learning.score_of(pairs, weights), pairs["user_id"], pairs["old_user_id"])
+    return exclusive(learning.score_of(pairs, weights), pairs["user_id"], pairs["old_user_id"])
 
 
 def test_a_wrong_constant_and_slope_are_mended_though_a_fifth_do_not_say_so(town: tuple[pd.DataFrame, Array, Weights]) -> None:

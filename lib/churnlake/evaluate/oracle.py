@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from churnlake.reentry.learning import exclusive
+from churnlake.reentry.exclusion import exclusive
 
 EVIDENCE = {
     name: name

@@ -33,6 +33,7 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.probe import LEAST_EVENTS
 from churnlake.evaluate.reentry import ranked
 from churnlake.reentry import candidates, evidence, joiners, learning
+from churnlake.reentry.exclusion import exclusive
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
 from churnlake.tables.clean import SMS, VOICE
@@ -197,7 +198,7 @@ def _weighed(told: pd.DataFrame, how: ReentrySettings) -> pd.DataFrame:
         return told.assign(score=[], probability=[])
     weights, _ = learning.learn(told, how)[max(how.stages)]
     score = np.where(told["kind"] == "kept", -30.0, learning.score_of(told, weights))
-    return told.assign(score=score, probability=learning.exclusive(score, told["user_id"], told["old_user_id"]))
+    return told.assign(score=score, probability=exclusive(score, told["user_id"], told["old_user_id"]))
 
 
 def alike(contacts: pd.DataFrame, truth: pd.Series[int], decoys: npt.ArrayLike = (), *, damped: bool) -> Array:

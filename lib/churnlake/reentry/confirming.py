@@ -15,6 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.reentry.exclusion import exclusive_of, odds_of, places
 from churnlake.reentry.odds import EACH, INTERCEPT, MEASURES, Weights
 from churnlake.reentry.settings import ReentrySettings
 
@@ -73,23 +74,22 @@ def confirmed(weights: Weights, match: Array, pairs: pd.DataFrame, answers: pd.D
     heard = np.flatnonzero(asked["held"].notna())
     if not len(heard):
         return weights, match
-    place = pd.factorize(asked["user_id"].iloc[heard])[0]
+    place = places(asked["user_id"].iloc[heard])
     held, has_named, is_named = (asked[name].iloc[heard].to_numpy(bool) for name in ("held", "has_named", "is_named"))
     spoke = held[np.unique(place, return_index=True)[1]]
     if spoke.sum() < LEAST_YES or (~spoke).sum() < LEAST_NO:
         return weights, match
     design, start, names, scales = _design(pairs, weights)
-    users, olds = pd.factorize(pairs["user_id"])[0], pd.factorize(pairs["old_user_id"])[0]
+    users, olds = places(pairs["user_id"]), places(pairs["old_user_id"])
     penalty = np.array([LOOSE, *[TIGHT] * (len(names) - 1)])
     moved = np.zeros(len(names))
     yes, false_yes = (said_yes / (said_yes + no) for said_yes, no in (SAYS_SO, SAYS_SO_THOUGH_NOT))
     for _ in range(ROUNDS):
         before = moved
-        odds = np.exp(np.clip(start + design @ moved, -30, 30))
-        by_old: Array = np.bincount(olds, weights=odds)[olds].astype(float)
-        match = odds / (1 + np.bincount(users, weights=odds)[users] + by_old - odds)
+        odds = odds_of(start + design @ moved)
+        match = exclusive_of(odds, users, olds)
         # what other joiners claim of the old user stands against the pair as well
-        claimed, chance = (by_old - odds)[heard], match[heard]
+        claimed, chance = (np.bincount(olds, weights=odds)[olds] - odds)[heard], match[heard]
         back = np.bincount(place, weights=chance)[place]
         if_back, if_not = (np.where(held, share, 1 - share) for share in (yes, false_yes))
         right = np.where(has_named, is_named.astype(float), chance * if_back / (back * if_back + (1 - back) * if_not))
@@ -127,7 +127,7 @@ def _design(pairs: pd.DataFrame, weights: Weights) -> tuple[Array, Array, list[t
 def _fitted(design: Array, start: Array, claimed: Array, right: Array, place: Any, moved: Array, penalty: Array) -> Array:
     """Newton's steps of the penalised conditional regression from ``moved`` on, with what others claim as it stands."""
     for _ in range(ROUNDS):
-        odds = np.exp(np.clip(start + design @ moved, -30, 30))
+        odds = odds_of(start + design @ moved)
         chance = odds / (1 + np.bincount(place, weights=odds)[place] + claimed)
         pull = design.T @ (right - chance) - penalty * moved
         weighted = chance[:, None] * design

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.lake import Lake
 from churnlake.core.runs import Days
 from churnlake.reentry.settings import ReentrySettings
-from churnlake.tables.daily import CONTACTS
+from churnlake.tables.daily import CONTACTS, USAGE
 from churnlake.tables.reentry import JOINERS
+from churnlake.tables.reference import LIVES
 
 TELLS = 3
 """Days in which who has a new number tells its friends of it."""
@@ -24,6 +27,24 @@ def first_day_needed(days: Days, settings: ReentrySettings) -> dt.date:
 def first_pair_needed(days: Days, settings: ReentrySettings) -> dt.date:
     """First day of pairs that a run over these days looks at: no two joiners who could be the same old user are farther apart."""
     return days.first - dt.timedelta(days=settings.gap_most_days - settings.gap_least_days + max(settings.stages))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``own`` (own_days), ``new`` (began) and ``due`` (at_stages) of a run, each cut from the plan of its making."""
+
+    own: DataFrame
+    new: DataFrame
+    due: DataFrame
+
+
+def asked(lake: Lake, days: Days, settings: ReentrySettings) -> Asked:
+    """Who is to be looked at on these days, by daily use and, where they are delivered, the lives of numbers."""
+    own = lake.checkpoint(own_days(lake.read(USAGE, first=first_day_needed(days, settings))))
+    lives = lake.read(LIVES) if lake.has(LIVES) else None
+    begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
+    new = lake.checkpoint(began(own, lives, begins or days.first, settings))
+    return Asked(own, new, lake.checkpoint(at_stages(new, days, settings)))
 
 
 def own_days(usage: DataFrame) -> DataFrame:

@@ -24,6 +24,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.reentry import confirming
+from churnlake.reentry.exclusion import exclusive, exclusive_of, odds_of, open_share, places
 from churnlake.reentry.odds import EACH, INTERCEPT, MEASURES, Weights, comparisons, log_odds
 from churnlake.reentry.settings import ReentrySettings
 
@@ -144,9 +145,9 @@ def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
     given = _given(pairs, settings)
     measures, _, _ = _standardised(pairs)
     coded = [pd.factorize(pairs[name], sort=True) for name in _learnable(settings)]
-    users, old_users = _places(pairs["user_id"]), _places(pairs["old_user_id"])
+    users, old_users = places(pairs["user_id"]), places(pairs["old_user_id"])
     joiners = final["user_id"].nunique()
-    match = _exclusive(pairs["start"].to_numpy(float), users, old_users)
+    match = exclusive_of(odds_of(pairs["start"].to_numpy(float)), users, old_users)
     for _ in range(ROUNDS):
         if match.sum() < LEAST_MATCHES:
             return None
@@ -154,7 +155,7 @@ def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
         score = constant + measures @ slopes + _prior(match, joiners) + given
         for codes, levels in coded:
             score = score + _log_ratios(codes, len(levels), match)[codes]
-        before, match = match, _exclusive(score, users, old_users)
+        before, match = match, exclusive_of(odds_of(score), users, old_users)
         if np.abs(match - before).max() < SETTLED:
             break
     if slopes[LEARNT.index("circle_score")] <= 0:  # the two classes are not what they are to be
@@ -164,7 +165,7 @@ def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
         labels = np.zeros(len(final))
         labels[known] = match
         learnt = _regression(final, labels, settings, of_open=turn >= REGRESSIONS)
-        match = _exclusive(score_of(pairs, learnt), users, old_users)
+        match = exclusive_of(odds_of(score_of(pairs, learnt)), users, old_users)
     return learnt
 
 
@@ -184,17 +185,10 @@ def _prior(match: Array, joiners: int) -> float:
     return float(np.log(match.mean() / max(1 - match.sum() / joiners, LEAST_NONE)))
 
 
-def _open(match: Array, users: Any, old_users: Any) -> Array:
-    """How probable it is of each pair that neither of the two is taken by another."""
-    by_user, by_old = np.bincount(users, weights=match), np.bincount(old_users, weights=match)
-    found: Array = np.maximum(1 - (by_user[users] - match) - (by_old[old_users] - match), np.maximum(match, 1e-9))
-    return found
-
-
 def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *, of_open: bool) -> Weights:
     """Weights of a logistic regression of these probabilities; of old numbers that are kept only what that does not tell is used.
 
-    All kept pairs together weigh as much as the others. ``of_open``: a pair weighs as much as it is open (``_open``), and is asked
+    All kept pairs together weigh as much as the others. ``of_open``: a pair weighs as much as it is open (exclusion.open_share), and is asked
     whether it is a match beside nobody.
     """
     kept = (pairs["kind"] == "kept").to_numpy()
@@ -207,7 +201,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *,
     design = np.concatenate(columns, axis=1)
     masked = [*(LEARNT.index(name) for name in KEPT_TELLS_NOT), *range(len(LEARNT), design.shape[1])]
     asked = pairs[~kept]
-    share = _open(match[~kept], _places(asked["user_id"]), _places(asked["old_user_id"])) if of_open else np.ones(len(asked))
+    share = open_share(match[~kept], places(asked["user_id"]), places(asked["old_user_id"])) if of_open else np.ones(len(asked))
     none = share - match[~kept]
     # what a kept number does not tell is taken from others that are no match
     drawn = np.random.default_rng(SEED).choice(len(asked), size=int(kept.sum()), p=none / none.sum())
@@ -272,24 +266,6 @@ def _logistic(design: Array, match: Array, worth: Array, given: Array) -> tuple[
         if np.abs(step).max() < SETTLED:
             break
     return float(slopes[0]), slopes[1:]
-
-
-def exclusive(score: Array, users: Any, old_users: Any) -> Array:
-    """Probability of each pair of these log-odds where a joiner is at most one old user, and an old user at most one joiner."""
-    return _exclusive(score, _places(users), _places(old_users))
-
-
-def _places(ids: Any) -> Any:
-    """Of each id its number among those there are."""
-    return pd.factorize(ids)[0]
-
-
-def _exclusive(score: Array, users: Any, old_users: Any) -> Array:
-    """``exclusive`` of numbered ids: numbering them anew in each round would take longer than the round."""
-    odds = np.exp(np.clip(score, -30, 30))
-    by_user, by_old = np.bincount(users, weights=odds), np.bincount(old_users, weights=odds)
-    found: Array = odds / (1 + by_user[users] + by_old[old_users] - odds)
-    return found
 
 
 def _discriminant(measures: Array, match: Array) -> tuple[Array, float]:
