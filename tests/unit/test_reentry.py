@@ -117,9 +117,9 @@ def test_circle_score_is_the_query_likelihood_ratio(spark: SparkSession) -> None
         spark, SIGNATURES,
         {"month": on(2, 1), "user_id": 7, "peer_id": 1, "share": 0.5, "strength": 3000, "place": 1}, {"month": on(2, 1), "user_id": 7, "peer_id": 2, "share": 0.25, "strength": 2000, "place": 2},
         {"month": on(2, 1), "user_id": 7, "peer_id": 9, "share": 0.25, "place": 3},
-        {"month": on(4, 1), "user_id": 8, "peer_id": 2, "share": 1.0}, {"month": on(2, 1), "user_id": 8, "peer_id": 3, "share": 1.0},  # 8's newest circle alone counts
-        {"month": on(4, 1), "user_id": 11, "peer_id": 9, "share": 1.0},  # by a hub alone
-        {"month": on(5, 1), "user_id": 12, "peer_id": 1, "share": 1.0},  # not known yet
+        {"month": on(4, 1), "user_id": 8, "peer_id": 2, "share": 1.0, "place": 1}, {"month": on(2, 1), "user_id": 8, "peer_id": 3, "share": 1.0, "place": 1},  # 8's newest circle alone counts
+        {"month": on(4, 1), "user_id": 11, "peer_id": 9, "share": 1.0, "place": 1},  # by a hub alone
+        {"month": on(5, 1), "user_id": 12, "peer_id": 1, "share": 1.0, "place": 1},  # not known yet
     )  # fmt: skip
     peers = rows(
         spark,
@@ -255,8 +255,25 @@ def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: Spark
         (50, on(3, 2), 1), (7, on(2, 1), 1), (8, on(3, 5), 1),  # 8 had it later
         (50, on(3, 3), 2), *[(100 + n, on(2, 1), 2) for n in range(5)],  # a cloned or zeroed identity
         (9, on(5, 2), 1)]])  # fmt: skip
-    found = {r.old_user_id: r.imei_users for r in candidates.by_handset(units(spark), devices, SETTINGS).collect()}
-    assert found == {7: 3}
+    found = candidates.by_handset(units(spark), devices, rows(spark, PLACES), SETTINGS).collect()
+    assert {r.old_user_id: r.imei_users for r in found} == {7: 3}
+
+
+def test_a_handset_in_two_places_at_a_time_is_two(spark: SparkSession) -> None:
+    """7, 8 and 9 were on 50's handset before and are on it on the same days as 50: 7 in other cells, 8 in the same once, 9 twice only."""
+    days = [on(3, d) for d in range(2, 2 + SETTINGS.imei_conflict_days)]
+    used = {7: (1, days), 8: (2, days), 9: (3, days[:-1])}
+    seen = [(50, day, imei) for imei, together in used.values() for day in together]
+    seen += [(user, day, imei) for user, (imei, together) in used.items() for day in (on(2, 1), *together)]
+    devices = rows(spark, DEVICES, *[{"user_id": u, "day": d, "imei_key": i} for u, d, i in seen])
+    cells = (
+        [(50, day, "home") for day in days]
+        + [(user, day, f"of {user}") for user in used for day in days]
+        + [(8, days[0], "home")]
+    )
+    places = rows(spark, PLACES, *[{"user_id": u, "day": d, "cell_id": c} for u, d, c in cells])
+    found = candidates.by_handset(units(spark), devices, places, SETTINGS).collect()
+    assert {r.old_user_id for r in found} == {8, 9}
 
 
 def test_a_document_points_to_its_older_holders_once_delivered(spark: SparkSession) -> None:

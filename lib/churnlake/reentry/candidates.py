@@ -60,6 +60,9 @@ def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> Dat
         old: the old users' circles (``newest``).
         settings: limits and the smoothing.
     """
+    # an index of the peers asked for, before anything is moved
+    of_peers = F.broadcast(told.select("peer_id").distinct())
+    old = old.join(of_peers, on="peer_id", how="left_semi")
     shared = told.join(old, on=["as_of", "peer_id"], how="inner")
     shared = shared.where("old_user_id <> user_id AND peer_id <> old_user_id")
     scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(circle_score(settings)).alias("circle_score"))
@@ -87,14 +90,12 @@ def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings, li
     A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter. Peers ``linked`` to a
     number of before count as that.
     """
-    months = signatures.select("user_id", "month").distinct()
     reach = (settings.gap_most_days + max(settings.stages)) // 30
-    following = F.lead("month").over(Window.partitionBy("user_id").orderBy("month"))
-    spans = months.withColumn(
-        "until", F.least(F.coalesce(F.add_months(following, -1), F.add_months("month", reach)), F.add_months("month", reach))
-    )
-    valid = spans.select("user_id", "month", F.expr("explode(sequence(month, until, interval 1 month))").alias("as_of"))
-    valid = valid.join(F.broadcast(told.select("as_of").distinct()), on="as_of", how="left_semi")
+    # a circle has one strongest peer
+    months = signatures.where("place = 1").select("user_id", "month")
+    in_reach = F.expr(f"month <= as_of AND as_of <= add_months(month, {reach})")
+    asked = months.join(F.broadcast(told.select("as_of").distinct()), on=in_reach, how="inner")
+    valid = asked.groupBy("user_id", "as_of").agg(F.max("month").alias("month"))
     circles = signatures.select("user_id", "month", "peer_id", "share", "strength", "place")
     found = circles.join(valid, on=["user_id", "month"], how="inner").drop("month").withColumnRenamed("user_id", "old_user_id")
     if linked is None:
@@ -105,10 +106,11 @@ def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings, li
     return sums.withColumn("place", F.row_number().over(order))
 
 
-def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) -> DataFrame:
+def by_handset(due: DataFrame, devices: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
     """One row per joiner, stage and old user that ran on one of the joiner's handsets before: imei_users.
 
-    Handsets that more than ``imei_users_most`` users were seen on are left out: clones, all-zero series, shop phones.
+    Handsets that more than ``imei_users_most`` users were seen on are left out: clones, all-zero series, shop phones; and those that two
+    users are seen on at one time in different places (``_in_two_places``): two handsets of one identity.
     """
     seen = due.join(devices.select("user_id", "day", "imei_key"), on="user_id", how="inner").where(
         "day >= joined_on AND day <= known_on"
@@ -123,7 +125,34 @@ def by_handset(due: DataFrame, devices: DataFrame, settings: ReentrySettings) ->
     per_user = met.groupBy(*UNIT, "imei_key", "old_user_id").agg(F.max("is_before").alias("was_before"))
     counted = per_user.withColumn("imei_users", F.count("*").over(Window.partitionBy(*UNIT, "imei_key")))
     fit = counted.where(f"was_before AND imei_users <= {settings.imei_users_most}")
+    mine = seen.select(*UNIT, "imei_key", "day").distinct()
+    fit = fit.join(_in_two_places(fit, mine, old, places, settings), on=[*UNIT, "imei_key", "old_user_id"], how="left_anti")
     return fit.groupBy(*UNIT, "old_user_id").agg(F.min("imei_users").alias("imei_users"))
+
+
+def _in_two_places(fit: DataFrame, mine: DataFrame, old: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner, stage, handset and old user who were both on it on ``imei_conflict_days`` or more, and on none of them in a cell of the other's.
+
+    One person who changes SIM cards in one handset is in one place; a day is too long to tell by one, or two, of them.
+
+    Args:
+        fit: joiner, stage, handset and old user.
+        mine: days on which the joiner was on the handset.
+        old: days on which others were.
+        places: daily places; without any nobody is in two.
+        settings: limits.
+    """
+    both = fit.select(*UNIT, "imei_key", "old_user_id").join(mine, on=[*UNIT, "imei_key"], how="inner")
+    both = both.join(old.select("imei_key", "old_user_id", "day"), on=["imei_key", "old_user_id", "day"], how="inner")
+    asked = both.select("user_id", "day").union(both.select("old_user_id", "day")).distinct()
+    cells = places.join(F.broadcast(asked), on=["user_id", "day"], how="left_semi").groupBy("user_id", "day")
+    new_cells = cells.agg(F.collect_set("cell_id").alias("new_cells"))
+    old_cells = new_cells.withColumnsRenamed({"user_id": "old_user_id", "new_cells": "old_cells"})
+    placed = both.join(new_cells, on=["user_id", "day"], how="inner").join(old_cells, on=["old_user_id", "day"], how="inner")
+    met = placed.groupBy(*UNIT, "imei_key", "old_user_id").agg(
+        F.count("*").alias("days"), F.expr("max(arrays_overlap(new_cells, old_cells))").alias("is_together")
+    )
+    return met.where(f"days >= {settings.imei_conflict_days} AND NOT is_together").select(*UNIT, "imei_key", "old_user_id")
 
 
 def by_document(due: DataFrame, subscribers: DataFrame, settings: ReentrySettings) -> DataFrame:

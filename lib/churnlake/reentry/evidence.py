@@ -140,10 +140,12 @@ def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataF
     to its new number, friends of two meet both. ``told`` are the joiners' peers (candidates.telling), those ``linked`` to a number
     of before under that.
     """
-    spoke = edges.select("user_id", F.col("peer_id").alias("old_user_id"), "day")
+    # only edges of users asked for are moved
+    of_new, of_old = (F.broadcast(pairs.selectExpr(f"{name} as user_id").distinct()) for name in ("user_id", "old_user_id"))
+    spoke = edges.join(of_new, on="user_id", how="left_semi").select("user_id", F.col("peer_id").alias("old_user_id"), "day")
     met = pairs.select(*PAIR).join(spoke, on=["user_id", "old_user_id"], how="inner").where("day <= known_on")
     talked = met.select(*PAIR).distinct().withColumn("talked", F.lit(True))
-    theirs = edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day")
+    theirs = edges.join(of_old, on="user_id", how="left_semi").select(F.col("user_id").alias("old_user_id"), "peer_id", "day")
     after = pairs.select(*PAIR).join(theirs, on="old_user_id", how="inner").where("day > joined_on AND day <= known_on")
     if linked is not None:
         after = renumbered.as_one(after.withColumn("as_of", F.expr(candidates.AS_OF)), linked)

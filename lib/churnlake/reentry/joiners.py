@@ -80,7 +80,8 @@ def at_stages(new: DataFrame, days: Days, settings: ReentrySettings) -> DataFram
 def circles(due: DataFrame, edges: DataFrame) -> DataFrame:
     """One row per joiner, stage and peer met by then: the joiner's row, ``contacts``, and ``is_told``: sent a message in the first TELLS days."""
     counted = edges.select("user_id", "day", "peer_id", F.expr(CONTACTS).alias("n"), "message_out")
-    met = due.join(counted, on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
+    # joiners are few beside the edges of all
+    met = counted.join(F.broadcast(due), on="user_id", how="inner").where("day >= joined_on AND day <= known_on")
     is_told = F.expr(f"max(message_out > 0 AND day < date_add(joined_on, {TELLS}))")
     return met.groupBy("user_id", "stage_days", "joined_on", "known_on", "peer_id").agg(
         F.sum("n").alias("contacts"), is_told.alias("is_told")

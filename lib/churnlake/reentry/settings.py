@@ -100,6 +100,7 @@ class ReentrySettings(Model):
     least_peers: int
     hub_users: int
     imei_users_most: int
+    imei_conflict_days: Annotated[int, Field(ge=1)]
     document_users_most: int
     candidates_kept: int
     candidates_least: Annotated[float, Field(ge=0, le=1)]

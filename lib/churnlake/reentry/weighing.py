@@ -82,14 +82,16 @@ def _candidates(
     checkpoint: Callable[[DataFrame], DataFrame],
     linked: DataFrame | None,
 ) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
-    """Every candidate found, those that fit, the joiners' peers (candidates.telling) and the old circles (candidates.newest)."""
+    """Every candidate found, those that fit, the joiners' peers (candidates.telling) and the circles of those that fit (candidates.newest)."""
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
     told = checkpoint(candidates.telling(met, tables[PEERS], settings, linked))
     old = candidates.newest(tables[SIGNATURES], told, settings, linked)
     circle = candidates.by_circle(told, old, settings)
-    handset = candidates.by_handset(due, tables[DEVICES], settings)
+    handset = candidates.by_handset(due, tables[DEVICES], tables[PLACES], settings)
     found = checkpoint(evidence.gather(circle, handset, document))
-    return found, checkpoint(evidence.with_old_use(found, own, settings)), told, old
+    fit = checkpoint(evidence.with_old_use(found, own, settings))
+    asked = fit.select(F.expr(candidates.AS_OF).alias("as_of"), "old_user_id").distinct()
+    return found, fit, told, checkpoint(old.join(asked, on=["as_of", "old_user_id"], how="left_semi"))
 
 
 def _evidence(
