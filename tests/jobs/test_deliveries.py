@@ -26,6 +26,7 @@ def plans(spark: SparkSession) -> dict[int, int]:
     return {one.executionId(): len(one.physicalPlanDescription() or "") for one in found}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("few", [judging.FEW, 0], ids=["few", "many"])
 def test_what_an_earlier_batch_has_is_a_repeat_however_much_of_it_there_is(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
@@ -85,6 +86,7 @@ def test_files_not_taken_in_are_told_and_one_mended_leaves_no_trace_of_its_fault
     ]
 
 
+@pytest.mark.heavy
 def test_plans_of_an_intake_stay_small(spark: SparkSession, tmp_path: Path) -> None:
     hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
     before = max(plans(spark), default=-1)

@@ -317,6 +317,7 @@ def test_nobody_is_erased_for_a_wrong_request(spark: SparkSession, tmp_path: Pat
     assert {t: v for t, v in content(spark, hamlet.settings, DAYS).items() if t in before} == before
 
 
+@pytest.mark.heavy
 def test_a_lake_made_before_there_were_erasures_takes_one(spark: SparkSession, tmp_path: Path, keys: list[str]) -> None:
     hamlet = settled(spark, tmp_path, keys[:1])
     path = hamlet.lake().path(SMS)

@@ -105,6 +105,7 @@ def test_lists_hold_who_is_to_be_called_and_only_their_owner_reads_them(hamlet: 
     assert not list((hamlet.home / "exports").rglob("*.csv")), "nobody is left to call, and no old file lies about"
 
 
+@pytest.mark.heavy
 def test_the_vault_holds_each_number_once_however_often_it_comes(hamlet: Hamlet) -> None:
     wanted = sorted(row["number_key"] for row in hamlet.lake().read(LIVES).collect())
     hamlet.deliver_subscribers(3)

@@ -138,6 +138,7 @@ def test_a_file_twice_an_activation_twice_and_a_run_again_change_nothing(hamlet:
         assert table(hamlet, of).count() == 3
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", [ACTIVATIONS, JOINING_CHECKS, COUNTER_REMINDERS, FILES], ids=lambda of: of.name)
 def test_a_run_killed_after_a_commit_ends_as_one_undisturbed(
     hamlet: Hamlet, monkeypatch: pytest.MonkeyPatch, where: Table
@@ -173,6 +174,7 @@ def test_a_run_killed_after_a_commit_ends_as_one_undisturbed(
     assert held(hamlet) == before
 
 
+@pytest.mark.heavy
 def test_a_lost_checkpoint_a_lost_register_and_both_change_nothing(hamlet: Hamlet) -> None:
     deliver(hamlet, "a.csv", line("a1", document=document(0)), line("a2"))
     check(hamlet)
@@ -217,6 +219,7 @@ def test_broken_lines_and_files_are_set_aside_with_reasons_and_counted(hamlet: H
     assert table(hamlet, FILES).where("feed = 'activations' AND note IS NOT NULL").isEmpty()
 
 
+@pytest.mark.heavy
 def test_a_file_that_lay_elsewhere_for_long_is_taken_in_as_well(hamlet: Hamlet) -> None:
     deliver(hamlet, "a.csv", line("a1"))
     check(hamlet)

@@ -25,6 +25,7 @@ SECOND = sms(("a", 1, 0, "1"), ("c", 2, 2, "4"), ("f", 3, 0, "2"), ("g", 3, 1, "
 JOBS = ("ingest_reference", "ingest_usage", "build_daily")
 
 
+@pytest.mark.heavy
 def test_a_rotated_lake_is_the_one_that_both_keys_made_from_the_start(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def test_tables_and_register_go_back_together_and_what_came_later_comes_in_again
     capsys.readouterr()
 
 
+@pytest.mark.heavy
 def test_nothing_goes_back_behind_an_erasure_or_to_files_that_are_gone(spark: SparkSession, tmp_path: Path) -> None:
     hamlet = Hamlet(spark, tmp_path, key_files(tmp_path, 1))
     hamlet.deliver("sms", 1, "first.csv", sms(("a", 1, 0, "1")))
