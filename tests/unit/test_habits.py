@@ -9,12 +9,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from churnlake.core.frames import frame_of
+from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.indicators.hours import EACH, LIMIT
 from churnlake.reentry import habits
+from churnlake.settings import Settings
 from churnlake.tables.daily import DEVICES, FORWARDS, PLACES, USAGE
 from churnlake.tables.reference import SUBSCRIBERS
 
+SETTINGS = load(Settings, "local").reentry
 PAIRS = "user_id bigint, stage_days int, joined_on date, known_on date, old_user_id bigint"
 
 
@@ -34,12 +37,12 @@ def test_cells_are_compared_by_time_of_the_week(spark: SparkSession) -> None:
         (50, on(3, 1), "a", 3, 0), (50, on(3, 1), "b", 1, 1), (50, on(3, 5), "c", 4, 0), (50, on(5, 5), "z", 9, 0),
         # 7 was in a by day and in b by day alone, in c at a weekend; in d by night; after the join it is not asked
         (7, on(2, 1), "a", 1, 0), (7, on(2, 1), "b", 2, 0), (7, on(2, 5), "c", 1, 0), (7, on(2, 1), "d", 1, 1), (7, on(3, 2), "b", 1, 1),
-        # 8 has calls by night alone
-        (8, on(2, 1), "b", 1, 1),
+        # 8 has calls by night alone; what was long before is not asked
+        (8, on(2, 1), "b", 1, 1), (8, on(3, 1) - dt.timedelta(days=SETTINGS.looks_back_days + 1), "a", 9, 0),
     ]  # fmt: skip
     named = ("user_id", "day", "cell_id", "voice_calls", "night_calls")
     places = rows(spark, PLACES, *[dict(zip(named, row, strict=True)) for row in told])
-    found = habits.with_places(pairs(spark, 7, 8, 9), places).collect()
+    found = habits.with_places(pairs(spark, 7, 8, 9), places, SETTINGS).collect()
     assert {r.old_user_id: (r.place_overlap, r.night_overlap, r.work_overlap, r.weekend_overlap) for r in found} == {
         7: (1.0, 0.0, 1.0, 1.0), 8: (0.125, 1.0, None, None), 9: (None, None, None, None),
     }  # fmt: skip
@@ -59,12 +62,14 @@ def test_hours_are_likelier_under_those_of_the_same_person(spark: SparkSession) 
     used: list[dict[str, Any]] = [
         {"user_id": 50, "day": on(3, 1), **hours("voice_out_calls", h9=2), **hours("sms_out_messages", h21=1)},
         {"user_id": 50, "day": on(5, 1), **hours("voice_out_calls", h3=50)},  # not known yet
-        {"user_id": 7, "day": on(1, 1), **hours("voice_out_calls", h9=20, h21=5)},
+        {"user_id": 7, "day": on(2, 9), **hours("voice_out_calls", h9=20, h21=5)},
+        {"user_id": 7, "day": on(1, 31), **hours("voice_out_calls", h2=99)},  # before the months that are a habit
         {"user_id": 7, "day": on(2, 1), **hours("sms_out_messages", h21=5)},
         {"user_id": 8, "day": on(2, 1), **hours("voice_out_calls", h12=60)},
+        {"user_id": 99, "day": on(4, 1), **hours("voice_out_calls", h9=20, h12=60), **hours("sms_out_messages", h21=10)},
     ]
     found = {r.old_user_id: r.hours_score for r in habits.with_hours(pairs(spark, 7, 8, 9), rows(spark, USAGE, *used)).collect()}
-    # the city: one more in each hour than 7 and 8 have
+    # the city of the month before: one more in each hour
     city = {9: 21, 21: 11, 12: 61}
     total = sum(city.values()) + 21
 
@@ -88,7 +93,7 @@ def test_the_register_tells_dealer_plan_and_model(spark: SparkSession) -> None:
         paper(8, on(3, 7), "D2", "P2", "mzone"), paper(9, on(1, 7), None, "P3", "gotone"), paper(10, on(5, 7), "D1", "P1", "mzone"),
     )  # fmt: skip
     seen = rows(spark, DEVICES, *[{"user_id": u, "day": d, "tac": t} for u, d, t in [
-        (50, on(3, 1), "35000000"), (50, on(5, 1), "35000009"), (7, on(2, 1), "35000000"), (8, on(2, 1), "35000009"), (9, on(3, 2), "35000000")]])  # fmt: skip
+        (50, on(3, 1), "35000000"), (50, on(5, 1), "35000009"), (7, on(2, 1), "35000000"), (8, on(2, 1), "35000009"), (8, dt.date(2004, 9, 9), "35000000"), (9, on(3, 2), "35000000")]])  # fmt: skip
     found = habits.with_register(pairs(spark, 7, 8, 9, 10), habits.register(register, seen)).collect()
     # of 7 the plan before the join counts; 8 was told of late; 9's dealer is not known, and its handset began later; 10 is not known yet
     assert {r.old_user_id: (r.same_dealer, r.plan_shared, r.same_model) for r in found} == {

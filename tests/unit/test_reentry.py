@@ -322,7 +322,7 @@ def test_places_and_talk(spark: SparkSession) -> None:
     pairs = units(spark, ", old_user_id bigint", {"old_user_id": 7}, {"old_user_id": 8})
     places = rows(spark, PLACES, *[{"user_id": u, "day": d, "cell_id": c, "voice_calls": n} for u, d, c, n in [
         (50, on(3, 2), "a", 3), (50, on(3, 2), "b", 1), (7, on(2, 1), "a", 1), (7, on(3, 2), "b", 5)]])  # fmt: skip
-    assert {r.old_user_id: r.place_overlap for r in habits.with_places(pairs, places).collect()} == {7: 0.75, 8: None}
+    assert {r.old_user_id: r.place_overlap for r in habits.with_places(pairs, places, SETTINGS).collect()} == {7: 0.75, 8: None}
     edges = rows(spark, EDGES, *[{"user_id": u, "peer_id": p, "day": d} for u, p, d in [
         (50, 8, on(3, 5)), (50, 7, on(5, 5)),  # too late to be known
         (7, 1, on(3, 2)), (7, 1, on(3, 3)), (7, 2, on(3, 1)), (7, 3, on(4, 2)), (7, 4, on(5, 1)), (8, 1, on(2, 1))]])  # fmt: skip

@@ -1,4 +1,8 @@
-"""Evidence beside circles and handsets: where and at what hours the two call, what the register says of both, calls sent on from one to the other."""
+"""Evidence beside circles and handsets: where and at what hours the two call, what the register says of both, calls sent on from one to the other.
+
+How far back an old user is looked at is counted from the join or the month, never from where the data of a run begin: days run one by one
+or as a range say the same.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pyspark.sql import functions as F
 from churnlake.indicators.hours import WORDS, every
 from churnlake.reentry import candidates
 from churnlake.reentry.candidates import UNIT
+from churnlake.reentry.settings import ReentrySettings
 
 PAIR = [*UNIT, "old_user_id"]
 PERIODS = {
@@ -23,20 +28,25 @@ OWN = ("voice_out_calls", "sms_out_messages")
 """What is counted by the hour of what one does oneself."""
 PRIOR_EVENTS = 50
 """Events of the city's hours that an old user's are mixed with (Dirichlet prior, Zhai and Lafferty 2001): few tell no habit."""
+HABIT_MONTHS = 3
+"""Months up to the newest complete one whose hours are a habit."""
+MODEL_MONTHS = 5
+"""Months before that of the join in which a model was seen."""
 
 
-def with_places(pairs: DataFrame, places: DataFrame) -> DataFrame:
+def with_places(pairs: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
     """The pairs with place_overlap, night_overlap, work_overlap and weekend_overlap.
 
-    The share of the joiner's calls so far, of each of PERIODS, that began in cells the old user used then before the join; null
-    where either has no call of it.
+    The share of the joiner's calls so far, of each of PERIODS, that began in cells the old user used then in the
+    ``looks_back_days`` before the join; null where either has no call of it.
     """
     calls = places.select("user_id", "day", "cell_id", *[F.expr(sql).alias(period) for period, sql in PERIODS.items()])
     sums = [F.sum(period).alias(period) for period in PERIODS]
     new = pairs.select(*UNIT).distinct().join(calls, on="user_id", how="inner").where("day BETWEEN joined_on AND known_on")
     new = new.groupBy(*UNIT, "cell_id").agg(*sums)
     old = pairs.select("old_user_id", "joined_on").distinct()
-    old = old.join(calls.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner").where("day < joined_on")
+    old = old.join(calls.withColumnRenamed("user_id", "old_user_id"), on="old_user_id", how="inner")
+    old = old.where(f"day < joined_on AND day >= date_sub(joined_on, {settings.looks_back_days})")
     theirs = old.groupBy("old_user_id", "joined_on", "cell_id").agg(
         *[F.expr(f"sum({period}) > 0").alias(f"was_{period}") for period in PERIODS]
     )
@@ -58,8 +68,8 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     """The pairs with hours_score: how much likelier the old user's hours make the joiner's calls and messages than the city's do.
 
     The log-likelihood ratio of the joiner's own calls and messages so far by their hours, over the root of their number: one call
-    follows another. The old user's hours are of the months complete by then, those of the city of all old users of these pairs; null
-    where either has none.
+    follows another. The old user's hours are of the HABIT_MONTHS complete by then, the city's of the last of them; null where either
+    has none.
     """
     words = [f"{kind}_hours_{word}" for kind in OWN for word in range(WORDS)]
     sums = [F.sum(word).alias(word) for word in words]
@@ -68,9 +78,12 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     new = new.where("day BETWEEN joined_on AND known_on").groupBy(*UNIT).agg(*sums).select(*UNIT, counts.alias("mine"))
     asked = pairs.select("old_user_id", F.expr(candidates.AS_OF).alias("as_of")).distinct()
     by_month = usage.groupBy(F.col("user_id").alias("old_user_id"), F.expr("trunc(day, 'MM') as month")).agg(*sums)
-    old = asked.join(by_month, on="old_user_id", how="inner").where("month <= as_of")
+    habit = f"month <= as_of AND month > add_months(as_of, -{HABIT_MONTHS})"
+    old = asked.join(by_month, on="old_user_id", how="inner").where(habit)
     old = old.groupBy("old_user_id", "as_of").agg(*sums).select("old_user_id", "as_of", counts.alias("theirs"))
-    city = old.groupBy("as_of").agg(F.array(*[F.expr(f"sum(theirs[{hour}]) + 1") for hour in range(24)]).alias("city"))
+    months = by_month.join(F.broadcast(asked.selectExpr("as_of as month").distinct()), on="month", how="left_semi")
+    city = months.groupBy("month").agg(*sums).select(F.col("month").alias("as_of"), counts.alias("city"))
+    city = city.withColumn("city", F.expr("transform(city, n -> n + 1)"))
     both = pairs.select(*PAIR, F.expr(candidates.AS_OF).alias("as_of")).join(new, on=UNIT, how="inner")
     both = both.join(old, on=["old_user_id", "as_of"], how="inner").join(F.broadcast(city), on="as_of", how="inner")
     total = {name: " + ".join(f"{name}[{hour}]" for hour in range(24)) for name in ("mine", "theirs", "city")}
@@ -85,9 +98,10 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
 
 
 def register(subscribers: DataFrame | None, devices: DataFrame) -> DataFrame:
-    """One row per user: dealer_id, ``plans`` (since, plan_id, brand) and ``models`` (since, tac), each since when it was first known, in order."""
-    first = devices.where("tac IS NOT NULL").groupBy("user_id", "tac").agg(F.min("day").alias("since"))
-    models = first.groupBy("user_id").agg(F.expr("sort_array(collect_list(struct(since, tac))) as models"))
+    """One row per user: dealer_id, ``plans`` (since, plan_id, brand) since when first known, and ``models`` (month, since, tac) by month, in order."""
+    seen = devices.where("tac IS NOT NULL").groupBy("user_id", F.expr("trunc(day, 'MM') as month"), "tac")
+    each = seen.agg(F.min("day").alias("since"))
+    models = each.groupBy("user_id").agg(F.expr("sort_array(collect_list(struct(month, since, tac))) as models"))
     if subscribers is None:
         return models.withColumns(
             {"dealer_id": F.expr("cast(null as string)"), "plans": F.expr("cast(null as array<struct<since: date, plan_id: string, brand: string>>)")}
@@ -105,7 +119,7 @@ def with_register(pairs: DataFrame, known: DataFrame) -> DataFrame:
     """The pairs with same_dealer, plan_shared (plan, brand or none) and same_model; each null where it is not known of both.
 
     The joiner's plan is its first, the old user's the last before the join, as far as known by then; a model is that of a handset
-    the old user was seen with before the join. ``known``: ``register``.
+    the old user was seen with in the MODEL_MONTHS before that of the join. ``known``: ``register``.
     """
     columns = ("dealer_id", "plans", "models")
     sides = {
@@ -121,7 +135,10 @@ def with_register(pairs: DataFrame, known: DataFrame) -> DataFrame:
                 "try_element_at(filter(old_plans, p -> p.since <= known_on), 1))"
             ),
             "new_tacs": F.expr("transform(filter(new_models, m -> m.since <= known_on), m -> m.tac)"),
-            "old_tacs": F.expr("transform(filter(old_models, m -> m.since < joined_on), m -> m.tac)"),
+            "old_tacs": F.expr(
+                "transform(filter(old_models, m -> m.month < trunc(joined_on, 'MM') "
+                f"AND m.month >= add_months(trunc(joined_on, 'MM'), -{MODEL_MONTHS})), m -> m.tac)"
+            ),
         }
     )
     is_told = "new_plan IS NOT NULL AND old_plan IS NOT NULL"

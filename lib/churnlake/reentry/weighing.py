@@ -109,6 +109,6 @@ def _evidence(
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
     beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, others, settings))
     pairs = checkpoint(evidence.with_talk(beside, told, tables[EDGES], linked))
-    pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES]), tables[USAGE]))
+    pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES], settings), tables[USAGE]))
     pairs = habits.with_register(pairs, habits.register(tables.get(SUBSCRIBERS), tables[DEVICES]))
     return habits.with_forwards(pairs, tables.get(FORWARDS))
