@@ -52,10 +52,15 @@ def signatures(weeks: DataFrame, months: list[dt.date], settings: CircleSettings
     spread = spread.where(f"age >= 0 AND age < {settings.horizon_weeks} AND week_to <= last_day(month)").withColumn(
         "weight", F.expr(f"element_at(array({powers}), cast(age as int) + 1)")
     )
-    strengths = spread.groupBy("month", "user_id", "peer_id").agg(
-        F.expr("sum(weight * contacts)").alias("strength"),
-        F.expr("sum(weight * contacts_out)").alias("strength_out"),
-        F.expr("max(week_to >= month)").alias("met_this_month"),
+    # a circle lies together from here on: its sums and its places need no further move
+    strengths = (
+        spread.repartition("month", "user_id")
+        .groupBy("month", "user_id", "peer_id")
+        .agg(
+            F.expr("sum(weight * contacts)").alias("strength"),
+            F.expr("sum(weight * contacts_out)").alias("strength_out"),
+            F.expr("max(week_to >= month)").alias("met_this_month"),
+        )
     )
     circle = Window.partitionBy("month", "user_id")
     ranked = (

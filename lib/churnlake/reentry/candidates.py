@@ -23,11 +23,14 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings, linked:
     ``linked`` (renumbered.links) to a number of before count as that.
     """
     asked = met.withColumn("as_of", F.expr(AS_OF))
-    common = peers.withColumn("city", F.expr("cast(strength as double) / sum(strength) over (partition by month)"))
-    common = common.select("month", "peer_id", F.col("users").alias("peer_users"), "city")
     known = asked.select("as_of").distinct().join(peers.select("month").distinct(), on=F.expr("month <= as_of"), how="inner")
     newest_known = F.broadcast(known.groupBy("as_of").agg(F.max("month").alias("month")))
-    common = common.join(newest_known, on="month", how="inner").drop("month")
+    common = peers.join(newest_known, on="month", how="inner")
+    whole_city = F.broadcast(common.groupBy("as_of").agg(F.sum("strength").alias("whole")))
+    share = F.expr("cast(strength as double) / whole").alias("city")
+    common = common.join(whole_city, on="as_of", how="inner").select(
+        "as_of", "peer_id", F.col("users").alias("peer_users"), share
+    )
     if linked is not None:
         of_asked = [*UNIT, "as_of", "peer_id"]
         asked = (
