@@ -27,10 +27,10 @@ from churnlake.evaluate.made import make_city
 from churnlake.evaluate.sides import apart, logged, pin, steps, tasks
 from churnlake.settings import Settings
 from churnlake.tables.clean import RECORDS
-from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
+from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
 
 WHOLE = "full_day"
-SUMS = {table: duck.SUMS[table.name.partition(".")[2]] for table in (USAGE, EDGES, PLACES, DEVICES)}
+SUMS = {table: duck.SUMS[table.name.partition(".")[2]] for table in (USAGE, EDGES, FORWARDS, PLACES, DEVICES)}
 AGREES = 1e-9
 
 

@@ -37,6 +37,7 @@ RELEASES = {"0": "answered", "1": "busy", "2": "no_answer", "3": "failed", "4": 
 SUMS = {
     "usage": [i.name for i in DAILY if i.merge == "sum"],
     "edges": ["voice_out_calls", "voice_in_calls", "voice_out_seconds", "voice_in_seconds", "message_out", "message_in"],
+    "forwards": ["calls"],
     "places": ["voice_calls", "night_calls"],
     "devices": ["voice_calls"],
 }
@@ -316,14 +317,25 @@ def _edges(_: UsageSettings) -> str:
         "count_if(service IN ('sms', 'mms') AND direction = 'in') AS message_in FROM events "
         "WHERE peer_key IS NOT NULL AND peer_service IS NULL AND peer_key <> number_key AND service <> 'wap' GROUP BY day, user_id, peer_key"
     )
+    return f"{_named(counted)} WHERE voice_out_calls + voice_in_calls + message_out + message_in > 0"
+
+
+def _forwards(_: UsageSettings) -> str:
+    return _named(
+        "SELECT day, user_id, forwarded_key AS peer_key, count(*) AS calls FROM events WHERE service = 'voice' AND direction = 'forwarded' "
+        "AND forwarded_key IS NOT NULL AND forwarded_key <> number_key GROUP BY day, user_id, forwarded_key"
+    )
+
+
+def _named(counted: str) -> str:
+    """SQL of the rows with the user who holds the peer's number that day, or the number."""
     begins, ends = (
         "CAST(p.valid_from + INTERVAL 8 HOUR AS DATE)",
         "CAST(least(p.valid_to, TIMESTAMP '9999-01-01') + INTERVAL 8 HOUR AS DATE)",
     )
     return (
         f"SELECT c.* EXCLUDE (peer_key), coalesce(p.user_id, c.peer_key) AS peer_id FROM ({counted}) c "
-        f"LEFT JOIN lives p ON c.peer_key = p.number_key AND c.day >= {begins} AND c.day < {ends} "
-        "WHERE voice_out_calls + voice_in_calls + message_out + message_in > 0"
+        f"LEFT JOIN lives p ON c.peer_key = p.number_key AND c.day >= {begins} AND c.day < {ends}"
     )
 
 
@@ -341,5 +353,11 @@ def _devices(_: UsageSettings) -> str:
     )
 
 
-DAILY_OF: dict[str, Callable[[UsageSettings], str]] = {"usage": _usage, "edges": _edges, "places": _places, "devices": _devices}
+DAILY_OF: dict[str, Callable[[UsageSettings], str]] = {
+    "usage": _usage,
+    "edges": _edges,
+    "forwards": _forwards,
+    "places": _places,
+    "devices": _devices,
+}
 """By daily table, the SQL of its rows over ``events``."""

@@ -151,7 +151,9 @@ def edges(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
 
 def forwards(all_events: DataFrame, holders: Holders | None = None) -> DataFrame:
     """One row per user, day and number that its calls were sent on to, its own left out; named as peers are."""
-    sent = all_events.where("direction = 'forwarded' AND forwarded_key IS NOT NULL AND forwarded_key <> number_key")
+    sent = all_events.where(
+        "service = 'voice' AND direction = 'forwarded' AND forwarded_key IS NOT NULL AND forwarded_key <> number_key"
+    )
     summed = (
         sent.withColumn("peer_key", F.col("forwarded_key")).groupBy(*_per(holders, "peer_key")).agg(F.count("*").alias("calls"))
     )
