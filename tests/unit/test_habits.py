@@ -108,5 +108,5 @@ def test_calls_sent_on_to_the_new_number_by_then(spark: SparkSession) -> None:
         spark, FORWARDS, *[{"user_id": u, "day": on(m, 2), "peer_id": p} for u, m, p in [(7, 3, 50), (8, 5, 50), (9, 3, 51)]]
     )
     found = habits.with_forwards(pairs(spark, 7, 8, 9), sent).collect()
-    assert {r.old_user_id: r.sent_on for r in found} == {7: True, 8: False, 9: False}
-    assert [r.sent_on for r in habits.with_forwards(pairs(spark, 7), None).collect()] == [None]
+    assert {r.old_user_id: r.has_forwarding for r in found} == {7: True, 8: False, 9: False}
+    assert [r.has_forwarding for r in habits.with_forwards(pairs(spark, 7), None).collect()] == [None]

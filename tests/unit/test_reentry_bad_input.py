@@ -112,7 +112,7 @@ def test_what_no_feed_tells_is_left_open(told: Told) -> None:
         "same_dealer",
         "plan_shared",
         "same_model",
-        "sent_on",
+        "has_forwarding",
     )
     rows = told.weighed.pairs.select("has_same_imei", "has_same_document", *untold).distinct().collect()
     assert [tuple(row) for row in rows] == [(False, False, *[None] * len(untold))]

@@ -48,7 +48,7 @@ SPLIT_MONTH = dt.date(2005, 1, 1)
 DECOYS, DRAWS, RESAMPLES, SEED = 5, 20, 2000, 2005
 UNTOLD = {
     **dict.fromkeys(("place_overlap", "night_overlap", "work_overlap", "weekend_overlap", "hours_score", "new_elsewhere", "old_elsewhere"), "double"),
-    **dict.fromkeys(("same_dealer", "same_model", "sent_on"), "boolean"),
+    **dict.fromkeys(("same_dealer", "same_model", "has_forwarding"), "boolean"),
     "plan_shared": "string",
 }  # fmt: skip
 """Evidence that a study does not tell, or not of decoys, and its type."""

@@ -28,7 +28,7 @@ WORDS = {
     "gap": "CASE WHEN gap_days < 0 THEN concat('the two were in use side by side for ', -gap_days, if(gap_days = -1, ' day', ' days')) "
     "WHEN gap_days = 0 THEN 'it began on the day the old number was last used' "
     "ELSE concat('it began ', gap_days, if(gap_days = 1, ' day', ' days'), ' after the old number was last used') END",
-    "forward": "if(sent_on, 'calls to the old number are sent on to it', null)",
+    "forward": "if(has_forwarding, 'calls to the old number are sent on to it', null)",
     "night": "concat(cast(round(100 * night_overlap) as int), ' % of its calls by night are made where the old number was by night')",
     "work": "concat(cast(round(100 * work_overlap) as int), ' % of its calls in working hours are made where the old number was then')",
     "weekend": "concat(cast(round(100 * weekend_overlap) as int), ' % of its calls at weekends are made where the old number was then')",

@@ -155,11 +155,11 @@ def with_register(pairs: DataFrame, known: DataFrame) -> DataFrame:
 
 
 def with_forwards(pairs: DataFrame, forwards: DataFrame | None) -> DataFrame:
-    """The pairs with ``sent_on``: whether calls to the old number were sent on to the new one by then; null where no table tells."""
+    """The pairs with ``has_forwarding``: whether calls to the old number were sent on to the new one by then; null where no table tells."""
     if forwards is None:
-        return pairs.withColumn("sent_on", F.lit(None).cast("boolean"))
+        return pairs.withColumn("has_forwarding", F.lit(None).cast("boolean"))
     sent = forwards.groupBy(F.col("user_id").alias("old_user_id"), F.col("peer_id").alias("user_id")).agg(
         F.min("day").alias("sent_from")
     )
     told = pairs.join(sent, on=["user_id", "old_user_id"], how="left")
-    return told.withColumn("sent_on", F.expr("coalesce(sent_from <= known_on, false)")).drop("sent_from")
+    return told.withColumn("has_forwarding", F.expr("coalesce(sent_from <= known_on, false)")).drop("sent_from")

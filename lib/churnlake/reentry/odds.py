@@ -55,7 +55,7 @@ def comparisons(settings: ReentrySettings) -> dict[str, str]:
         },
         "dealer": "CASE WHEN same_dealer IS NULL THEN 'unknown' WHEN same_dealer THEN 'same' ELSE 'other' END",
         "plan": "CASE plan_shared WHEN 'plan' THEN 'same' WHEN 'brand' THEN 'same brand' WHEN 'none' THEN 'other brand' ELSE 'unknown' END",
-        "forward": "if(sent_on, 'sent on', 'none')",
+        "forward": "if(has_forwarding, 'sent on', 'none')",
         "level": f"CASE WHEN level_share IS NULL THEN 'unknown' WHEN level_share <= {settings.full_level} THEN 'silent' "
         f"WHEN level_share <= {settings.partial_level} THEN 'low' ELSE 'high' END",
     }

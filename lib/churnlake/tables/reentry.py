@@ -52,7 +52,7 @@ EVIDENCE = (
     Column("imei_users", COUNT, "Users seen on that handset.", optional=True),
     Column("same_model", BOOLEAN, "On a handset of a model the old user had before (type allocation code).", optional=True),
     Column("has_same_document", BOOLEAN, "Joined with the same document."),
-    Column("sent_on", BOOLEAN, "Calls to the old number were sent on to the new one.", optional=True),
+    Column("has_forwarding", BOOLEAN, "Calls to the old number were sent on to the new one.", optional=True),
     Column("place_overlap", DOUBLE, "Share of the new user's calls from cells the old one used.", optional=True, least=0, most=1),
     Column(
         "night_overlap", DOUBLE, "The same of calls by night, in cells the old one used by night.", optional=True, least=0, most=1
