@@ -25,7 +25,7 @@ def trace_leavers(lake: Lake, run: Run) -> None:
     # a leaving that is confirmed late is looked at no further back than candidates are
     left = lake.checkpoint(left.where(F.col("leave_on") > F.lit(since + dt.timedelta(days=settings.circle_days))))
     others = elsewhere.away(lake.read(EDGES, first=since), settings, lake.checkpoint)
-    lake.write(SUCCESSORS, elsewhere.successors(left, lake.read(SIGNATURES), others, settings))
+    lake.write(SUCCESSORS, elsewhere.successors(left, lake.read(SIGNATURES), others, settings, lake.checkpoint))
 
 
 if __name__ == "__main__":

@@ -94,12 +94,12 @@ def test_the_register_tells_dealer_plan_and_model(spark: SparkSession) -> None:
     )  # fmt: skip
     seen = rows(spark, DEVICES, *[{"user_id": u, "day": d, "tac": t} for u, d, t in [
         (50, on(3, 1), "35000000"), (50, on(5, 1), "35000009"), (7, on(2, 1), "35000000"), (8, on(2, 1), "35000009"), (8, dt.date(2004, 9, 9), "35000000"), (9, on(3, 2), "35000000")]])  # fmt: skip
-    found = habits.with_register(pairs(spark, 7, 8, 9, 10), habits.register(register, seen)).collect()
+    found = habits.with_register(pairs(spark, 7, 8, 9, 10), register, seen).collect()
     # of 7 the plan before the join counts; 8 was told of late; 9's dealer is not known, and its handset began later; 10 is not known yet
     assert {r.old_user_id: (r.same_dealer, r.plan_shared, r.same_model) for r in found} == {
         7: (True, "plan", True), 8: (False, "brand", False), 9: (None, "none", None), 10: (None, None, None),
     }  # fmt: skip
-    without = habits.with_register(pairs(spark, 7), habits.register(None, seen)).collect()
+    without = habits.with_register(pairs(spark, 7), None, seen).collect()
     assert [(r.same_dealer, r.plan_shared, r.same_model) for r in without] == [(None, None, True)]
 
 

@@ -237,7 +237,7 @@ def test_numbers_of_other_networks_that_the_two_could_be_instead(spark: SparkSes
         *[{"user_id": u, "day": d, "peer_id": n, "peer_network": "own" if n == 104 else "unicom_gsm", "voice_out_calls": 1} for u, d, n in away],
     )  # fmt: skip
     others = elsewhere.away(edges, SETTINGS, lambda frame: frame.localCheckpoint())
-    found = elsewhere.with_elsewhere(pairs, met, circles, others, SETTINGS).collect()
+    found = elsewhere.with_elsewhere(pairs, met, circles, others, SETTINGS, lambda frame: frame.localCheckpoint()).collect()
     told = {(r.user_id, r.old_user_id): (r.new_elsewhere, r.old_elsewhere) for r in found}
     new, old = pytest.approx(0.9 * math.sqrt(3 / 4), abs=1e-6), pytest.approx(0.4, abs=1e-6)
     assert told == {(50, 7): (new, old), (50, 8): (new, 0.0), (51, 7): (0.0, old)}

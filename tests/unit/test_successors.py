@@ -15,6 +15,10 @@ LEFT, CONFIRMED = dt.date(2005, 4, 10), dt.date(2005, 6, 9)
 LEAVER, FRIENDS, NEW, OLD_FRIEND, HOTLINE = 1, (11, 12, 13), 901, 902, 903
 
 
+def cut(frame: DataFrame) -> DataFrame:
+    return frame.localCheckpoint()
+
+
 @pytest.fixture(scope="module")
 def left(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame([(LEAVER, LEFT, CONFIRMED)], "user_id long, leave_on date, known_on date")
@@ -31,7 +35,7 @@ def met_away(spark: SparkSession, *met: tuple[int, int, dt.date], network: str =
     rows = [(user, number, day, network) for user, number, day in met]
     rows += [(11, 12, day, "own") for _, _, day in met]
     daily = spark.createDataFrame(rows, "user_id long, peer_id long, day date, peer_network string")
-    return elsewhere.away(daily, SETTINGS, lambda frame: frame.localCheckpoint())
+    return elsewhere.away(daily, SETTINGS, cut)
 
 
 def all_met(number: int, day: dt.date, *more: int) -> list[tuple[int, int, dt.date]]:
@@ -42,7 +46,7 @@ def test_the_number_that_a_circle_meets_since_is_named_with_its_network(
     spark: SparkSession, left: DataFrame, signatures: DataFrame
 ) -> None:
     since = LEFT + dt.timedelta(days=5)
-    found = elsewhere.successors(left, signatures, met_away(spark, *all_met(NEW, since, 77)), SETTINGS).collect()
+    found = elsewhere.successors(left, signatures, met_away(spark, *all_met(NEW, since, 77)), SETTINGS, cut).collect()
     assert [(row["user_id"], row["leave_on"], row["known_on"], row["peer_id"], row["peer_network"]) for row in found] == [
         (LEAVER, LEFT, CONFIRMED, NEW, "unicom")
     ]
@@ -62,13 +66,13 @@ def test_the_number_that_a_circle_meets_since_is_named_with_its_network(
 def test_no_other_number_is(
     spark: SparkSession, left: DataFrame, signatures: DataFrame, why: str, met: list[tuple[int, int, dt.date]]
 ) -> None:
-    assert elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS).isEmpty(), why
+    assert elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS, cut).isEmpty(), why
 
 
 def test_of_two_the_one_more_of_the_circle_meets(spark: SparkSession, left: DataFrame, signatures: DataFrame) -> None:
     since = LEFT + dt.timedelta(days=5)
     met = [*all_met(NEW, since), (11, 950, since), (12, 950, since)]
-    found = elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS).collect()
+    found = elsewhere.successors(left, signatures, met_away(spark, *met), SETTINGS, cut).collect()
     assert [row["peer_id"] for row in found] == [NEW]
 
 

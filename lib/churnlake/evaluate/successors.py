@@ -34,7 +34,7 @@ def judged(lake: Lake, own: DataFrame, truth: Path, days: Days, settings: Reentr
     left = lake.checkpoint(left)
     all_told = settings.model_copy(update={"successor_least": 0.0})
     others = elsewhere.away(lake.read(EDGES), all_told, lake.checkpoint)
-    found = elsewhere.successors(left, lake.read(SIGNATURES), others, all_told).select("user_id", "likeness")
+    found = elsewhere.successors(left, lake.read(SIGNATURES), others, all_told, lake.checkpoint).select("user_id", "likeness")
     went = planted_destinations(lake.spark, truth, lake.key)
     rows = left.join(went, on="user_id", how="inner").join(found, on="user_id", how="left")
     rows = rows.withColumn("is_theirs", F.expr(f"destination <=> '{TO_THEM}'"))

@@ -28,6 +28,7 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings, linked:
     common = peers.join(newest_known, on="month", how="inner")
     whole_city = F.broadcast(common.groupBy("as_of").agg(F.sum("strength").alias("whole")))
     share = F.expr("cast(strength as double) / whole").alias("city")
+    common = common.join(renumbered.asked_for(asked, linked), on="peer_id", how="left_semi")
     common = common.join(whole_city, on="as_of", how="inner").select(
         "as_of", "peer_id", F.col("users").alias("peer_users"), share
     )
@@ -91,9 +92,12 @@ def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings, li
     """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength, place.
 
     A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter. Peers ``linked`` to a
-    number of before count as that.
+    number of before count as that; then only circles that can share a peer with those of ``told`` are there.
     """
     reach = (settings.gap_most_days + max(settings.stages)) // 30
+    if linked is not None:
+        some = signatures.join(renumbered.asked_for(told, linked), on="peer_id", how="left_semi").select("user_id").distinct()
+        signatures = signatures.join(F.broadcast(some), on="user_id", how="left_semi")
     # a circle has one strongest peer
     months = signatures.where("place = 1").select("user_id", "month")
     in_reach = F.expr(f"month <= as_of AND as_of <= add_months(month, {reach})")

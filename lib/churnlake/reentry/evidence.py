@@ -79,6 +79,7 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     """
     final = max(settings.stages)
     use = own.select(F.col("user_id").alias("old_user_id"), "day", "own_events")
+    use = use.join(F.broadcast(pairs.select("old_user_id").distinct()), on="old_user_id", how="left_semi")
     lived = pairs.select(*PAIR).join(use, on="old_user_id", how="inner").where("day <= known_on")
     ends = lived.groupBy(*PAIR).agg(F.min("day").alias("old_first_on"), F.max("day").alias("old_last_on"))
     ends = ends.withColumn("gap_days", F.datediff("joined_on", "old_last_on")).where("old_first_on < joined_on")

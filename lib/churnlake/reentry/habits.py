@@ -11,7 +11,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.indicators.hours import WORDS, every
+from churnlake.indicators.hours import WORDS, at, every
 from churnlake.reentry import candidates
 from churnlake.reentry.candidates import UNIT
 from churnlake.reentry.settings import ReentrySettings
@@ -34,13 +34,21 @@ MODEL_MONTHS = 5
 """Months before that of the join in which a model was seen."""
 
 
+def _of(rows: DataFrame, pairs: DataFrame) -> DataFrame:
+    """The rows of users of the pairs, found before anything is moved."""
+    users = pairs.select("user_id").union(pairs.select("old_user_id")).distinct()
+    return rows.join(F.broadcast(users), on="user_id", how="left_semi")
+
+
 def with_places(pairs: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
     """The pairs with place_overlap, night_overlap, work_overlap and weekend_overlap.
 
     The share of the joiner's calls so far, of each of PERIODS, that began in cells the old user used then in the
     ``looks_back_days`` before the join; null where either has no call of it.
     """
-    calls = places.select("user_id", "day", "cell_id", *[F.expr(sql).alias(period) for period, sql in PERIODS.items()])
+    calls = _of(places, pairs).select(
+        "user_id", "day", "cell_id", *[F.expr(sql).alias(period) for period, sql in PERIODS.items()]
+    )
     sums = [F.sum(period).alias(period) for period in PERIODS]
     new = pairs.select(*UNIT).distinct().join(calls, on="user_id", how="inner").where("day BETWEEN joined_on AND known_on")
     new = new.groupBy(*UNIT, "cell_id").agg(*sums)
@@ -74,16 +82,19 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     words = [f"{kind}_hours_{word}" for kind in OWN for word in range(WORDS)]
     sums = [F.sum(word).alias(word) for word in words]
     counts = F.expr(f"zip_with({every(OWN[0])}, {every(OWN[1])}, (calls, messages) -> cast(calls + messages as double))")
-    new = pairs.select(*UNIT).distinct().join(usage.select("user_id", "day", *words), on="user_id", how="inner")
+    used = _of(usage, pairs).select("user_id", "day", *words)
+    new = pairs.select(*UNIT).distinct().join(used, on="user_id", how="inner")
     new = new.where("day BETWEEN joined_on AND known_on").groupBy(*UNIT).agg(*sums).select(*UNIT, counts.alias("mine"))
     asked = pairs.select("old_user_id", F.expr(candidates.AS_OF).alias("as_of")).distinct()
-    by_month = usage.groupBy(F.col("user_id").alias("old_user_id"), F.expr("trunc(day, 'MM') as month")).agg(*sums)
+    by_month = used.groupBy(F.col("user_id").alias("old_user_id"), F.expr("trunc(day, 'MM') as month")).agg(*sums)
     habit = f"month <= as_of AND month > add_months(as_of, -{HABIT_MONTHS})"
     old = asked.join(by_month, on="old_user_id", how="inner").where(habit)
     old = old.groupBy("old_user_id", "as_of").agg(*sums).select("old_user_id", "as_of", counts.alias("theirs"))
-    months = by_month.join(F.broadcast(asked.selectExpr("as_of as month").distinct()), on="month", how="left_semi")
-    city = months.groupBy("month").agg(*sums).select(F.col("month").alias("as_of"), counts.alias("city"))
-    city = city.withColumn("city", F.expr("transform(city, n -> n + 1)"))
+    months = usage.withColumn("as_of", F.expr("cast(trunc(day, 'MM') as date)"))
+    months = months.join(F.broadcast(asked.select("as_of").distinct()), on="as_of", how="left_semi")
+    # hour by hour: a whole city's would not fit the words
+    city_hours = [F.expr(f"cast(sum({at(OWN[0], hour)} + {at(OWN[1], hour)}) + 1 as double)") for hour in range(24)]
+    city = months.groupBy("as_of").agg(F.array(*city_hours).alias("city"))
     both = pairs.select(*PAIR, F.expr(candidates.AS_OF).alias("as_of")).join(new, on=UNIT, how="inner")
     both = both.join(old, on=["old_user_id", "as_of"], how="inner").join(F.broadcast(city), on="as_of", how="inner")
     total = {name: " + ".join(f"{name}[{hour}]" for hour in range(24)) for name in ("mine", "theirs", "city")}
@@ -97,30 +108,13 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     return pairs.join(scored, on=PAIR, how="left")
 
 
-def register(subscribers: DataFrame | None, devices: DataFrame) -> DataFrame:
-    """One row per user: dealer_id, ``plans`` (since, plan_id, brand) since when first known, and ``models`` (month, since, tac) by month, in order."""
-    seen = devices.where("tac IS NOT NULL").groupBy("user_id", F.expr("trunc(day, 'MM') as month"), "tac")
-    each = seen.agg(F.min("day").alias("since"))
-    models = each.groupBy("user_id").agg(F.expr("sort_array(collect_list(struct(month, since, tac))) as models"))
-    if subscribers is None:
-        return models.withColumns(
-            {"dealer_id": F.expr("cast(null as string)"), "plans": F.expr("cast(null as array<struct<since: date, plan_id: string, brand: string>>)")}
-        )  # fmt: skip
-    told = subscribers.groupBy("user_id", "plan_id", "brand").agg(
-        F.min("delivered_on").alias("since"), F.min("dealer_id").alias("dealer_id")
-    )
-    plans = told.groupBy("user_id").agg(
-        F.min("dealer_id").alias("dealer_id"), F.expr("sort_array(collect_list(struct(since, plan_id, brand))) as plans")
-    )
-    return plans.join(models, on="user_id", how="full")
-
-
-def with_register(pairs: DataFrame, known: DataFrame) -> DataFrame:
+def with_register(pairs: DataFrame, subscribers: DataFrame | None, devices: DataFrame) -> DataFrame:
     """The pairs with same_dealer, plan_shared (plan, brand or none) and same_model; each null where it is not known of both.
 
     The joiner's plan is its first, the old user's the last before the join, as far as known by then; a model is that of a handset
-    the old user was seen with in the MODEL_MONTHS before that of the join. ``known``: ``register``.
+    the old user was seen with in the MODEL_MONTHS before that of the join.
     """
+    known = _register(None if subscribers is None else _of(subscribers, pairs), _of(devices, pairs))
     columns = ("dealer_id", "plans", "models")
     sides = {
         key: known.select(F.col("user_id").alias(key), *[F.col(name).alias(f"{side}_{name}") for name in columns])
@@ -152,6 +146,24 @@ def with_register(pairs: DataFrame, known: DataFrame) -> DataFrame:
         F.expr("if(size(new_tacs) > 0 AND size(old_tacs) > 0, arrays_overlap(new_tacs, old_tacs), null)").alias("same_model"),
     )
     return pairs.join(told, on=PAIR, how="left")
+
+
+def _register(subscribers: DataFrame | None, devices: DataFrame) -> DataFrame:
+    """One row per user: dealer_id, ``plans`` (since, plan_id, brand) since when first known, and ``models`` (month, since, tac) by month, in order."""
+    seen = devices.where("tac IS NOT NULL").groupBy("user_id", F.expr("trunc(day, 'MM') as month"), "tac")
+    each = seen.agg(F.min("day").alias("since"))
+    models = each.groupBy("user_id").agg(F.expr("sort_array(collect_list(struct(month, since, tac))) as models"))
+    if subscribers is None:
+        return models.withColumns(
+            {"dealer_id": F.expr("cast(null as string)"), "plans": F.expr("cast(null as array<struct<since: date, plan_id: string, brand: string>>)")}
+        )  # fmt: skip
+    told = subscribers.groupBy("user_id", "plan_id", "brand").agg(
+        F.min("delivered_on").alias("since"), F.min("dealer_id").alias("dealer_id")
+    )
+    plans = told.groupBy("user_id").agg(
+        F.min("dealer_id").alias("dealer_id"), F.expr("sort_array(collect_list(struct(since, plan_id, brand))) as plans")
+    )
+    return plans.join(models, on="user_id", how="full")
 
 
 def with_forwards(pairs: DataFrame, forwards: DataFrame | None) -> DataFrame:

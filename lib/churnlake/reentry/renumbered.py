@@ -46,6 +46,14 @@ def as_one(rows: DataFrame, linked: DataFrame) -> DataFrame:
     return rows
 
 
+def asked_for(rows: DataFrame, linked: DataFrame | None) -> DataFrame:
+    """One row per peer_id of the rows, or that may count as one of them: to look for these alone, before anything is moved."""
+    peers = rows.select("peer_id")
+    if linked is not None:
+        peers = peers.union(linked.select("user_id")).union(linked.select("old_user_id"))
+    return F.broadcast(peers.distinct())
+
+
 def affected(met: DataFrame, linked: DataFrame) -> DataFrame:
     """One row per joiner and stage of ``met`` (with ``as_of``) that meets somebody's new number: user_id, stage_days."""
     since = linked.groupBy(F.col("user_id").alias("peer_id")).agg(F.min("known_on").alias("since"))

@@ -107,8 +107,8 @@ def _evidence(
 ) -> DataFrame:
     """The candidates that fit with the evidence that is left to gather."""
     alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
-    beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, others, settings))
+    beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, others, settings, checkpoint))
     pairs = checkpoint(evidence.with_talk(beside, told, tables[EDGES], linked))
     pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES], settings), tables[USAGE]))
-    pairs = habits.with_register(pairs, habits.register(tables.get(SUBSCRIBERS), tables[DEVICES]))
+    pairs = habits.with_register(pairs, tables.get(SUBSCRIBERS), tables[DEVICES])
     return habits.with_forwards(pairs, tables.get(FORWARDS))
