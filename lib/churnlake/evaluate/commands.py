@@ -149,8 +149,9 @@ def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
         for given in _cities(told):
             cities.append(reentry.judge(given, console, strained=strained))
             console.say(reentry.line(cities[-1].figures))
-        found = reentry.over_seeds(reentry.with_oracle(cities))
-        reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")
+            # after each: a run that is stopped leaves what it found
+            found = reentry.over_seeds(reentry.with_oracle(cities))
+            reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")
         console.summary(f"City {Path(city).stem}, {arguments.users:,} people, {len(cities)} seeds", reentry.lines(found))
 
 
