@@ -194,6 +194,12 @@ def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark:
     assert {r.peer_id: (r.contacts, r.peer_users) for r in found.collect()} == {
         31: (12, 9), 33: (4, 2), 94: (4, None), 95: (4, None),
     }  # fmt: skip
+    # whoever shares nobody is there where it is asked for: found by its handset, say
+    stranger = rows(spark, SIGNATURES, {"month": on(4, 1), "user_id": 70, "peer_id": 96, "share": 1.0, "strength": 7, "place": 1})
+    with_others = signatures.unionByName(stranger)
+    assert candidates.newest(with_others, found, SETTINGS, linked).where("old_user_id = 70").isEmpty()
+    asked_for = with_others.where("user_id = 70")
+    assert candidates.newest(with_others, found, SETTINGS, linked, asked_for).where("old_user_id = 70").count() == 1
     old = candidates.newest(signatures, found, SETTINGS, linked)
     assert {r.peer_id: (r.share, r.strength, r.place) for r in old.collect()} == {
         31: (0.5, 1000, 1), 94: (0.25, 970, 2), 33: (0.25, 950, 3),

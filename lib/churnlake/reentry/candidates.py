@@ -88,15 +88,23 @@ def circle_score(settings: ReentrySettings) -> str:
     return f"round(sum(pow(contacts, 0.25D) * ln(1 + {kept!r} * share / coalesce(city, share)) / reach), 6)"
 
 
-def newest(signatures: DataFrame, told: DataFrame, settings: ReentrySettings, linked: DataFrame | None = None) -> DataFrame:
+def newest(
+    signatures: DataFrame,
+    told: DataFrame,
+    settings: ReentrySettings,
+    linked: DataFrame | None = None,
+    also: DataFrame | None = None,
+) -> DataFrame:
     """One row per month-end (``as_of``) that is asked for, user (``old_user_id``) and peer of its newest circle by then: share, strength, place.
 
     A circle is repeated for every month-end at which it is its user's newest, as long as the user can still matter. Peers ``linked`` to a
-    number of before count as that; then only circles that can share a peer with those of ``told`` are there.
+    number of before count as that; then only circles that can share a peer with those of ``told`` are there, and those of
+    users (``user_id``) who are asked for ``also``.
     """
     reach = (settings.gap_most_days + max(settings.stages)) // 30
     if linked is not None:
-        some = signatures.join(renumbered.asked_for(told, linked), on="peer_id", how="left_semi").select("user_id").distinct()
+        some = signatures.join(renumbered.asked_for(told, linked), on="peer_id", how="left_semi").select("user_id")
+        some = (some if also is None else some.union(also.select("user_id"))).distinct()
         signatures = signatures.join(F.broadcast(some), on="user_id", how="left_semi")
     # a circle has one strongest peer
     months = signatures.where("place = 1").select("user_id", "month")

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, renumbered
 from churnlake.reentry.evidence import ASKED
+from churnlake.reentry.habits import PAIR
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
@@ -85,9 +86,10 @@ def _candidates(
     """Every candidate found, those that fit, the joiners' peers (candidates.telling) and the circles of those that fit (candidates.newest)."""
     document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
     told = checkpoint(candidates.telling(met, tables[PEERS], settings, linked))
-    old = candidates.newest(tables[SIGNATURES], told, settings, linked)
+    handset = checkpoint(candidates.by_handset(due, tables[DEVICES], tables[PLACES], settings))
+    by_other = handset if document is None else handset.select(*PAIR).union(document.select(*PAIR))
+    old = candidates.newest(tables[SIGNATURES], told, settings, linked, by_other.selectExpr("old_user_id as user_id"))
     circle = candidates.by_circle(told, old, settings)
-    handset = candidates.by_handset(due, tables[DEVICES], tables[PLACES], settings)
     found = checkpoint(evidence.gather(circle, handset, document))
     fit = checkpoint(evidence.with_old_use(found, own, settings))
     asked = fit.select(F.expr(candidates.AS_OF).alias("as_of"), "old_user_id").distinct()
