@@ -35,8 +35,9 @@ def verify_reentry(lake: Lake, run: Run) -> None:
     pairs = lake.checkpoint(lake.read(PAIRS, since).where(final).join(joined.select("user_id"), on="user_id", how="left_semi"))
     learnt = [row.asDict() for row in lake.read(WEIGHTS).collect()]
     matches = lake.read(MATCHES, since).where(final)
-    tables = {table: lake.read(table, windows.first_day_needed(since, settings)) for table in DAILY}
-    tables |= {table: lake.read(table) for table in (FORWARDS, SIGNATURES, PEERS, SUBSCRIBERS) if lake.has(table)}
+    daily = (*DAILY, FORWARDS) if lake.has(FORWARDS) else DAILY
+    tables = {table: lake.read(table, windows.first_day_needed(since, settings)) for table in daily}
+    tables |= {table: lake.read(table) for table in (SIGNATURES, PEERS, SUBSCRIBERS) if lake.has(table)}
     due = lake.checkpoint(came.join(joined.select("user_id"), on="user_id", how="left_semi"))
     due = due.select("user_id", "stage_days", "joined_on", "known_on")
     is_wider = max(how.windows_days) > settings.gap_most_days

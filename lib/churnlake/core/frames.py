@@ -21,6 +21,11 @@ def frame_of(spark: SparkSession, schema: StructType, rows: list[dict[str, Any]]
     return spark.createDataFrame(table, schema)
 
 
+def only(rows: DataFrame, asked: DataFrame) -> DataFrame:
+    """The rows of who is asked for, by all columns of ``asked``, which is small enough to be sent everywhere: found before any row is moved."""
+    return rows.join(F.broadcast(asked.distinct()), on=asked.columns, how="left_semi")
+
+
 def padded(table: Table, rows: DataFrame) -> DataFrame:
     """The rows of a table on disk, with nulls for optional columns that its contract gained since."""
     there = set(rows.columns)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.core.frames import only
 from churnlake.reentry import renumbered
 from churnlake.reentry.settings import ReentrySettings
 
 UNIT = ["user_id", "stage_days", "joined_on", "known_on"]
 """What names one question: this joiner, asked at this stage."""
+PAIR = [*UNIT, "old_user_id"]
+"""What names one pair: this joiner at this stage, and this old user."""
 AS_OF = "cast(if(known_on = last_day(known_on), trunc(known_on, 'MM'), add_months(trunc(known_on, 'MM'), -1)) as date)"
 """SQL of the newest month complete by ``known_on``: its circles are those known then."""
 
@@ -28,7 +31,7 @@ def telling(met: DataFrame, peers: DataFrame, settings: ReentrySettings, linked:
     common = peers.join(newest_known, on="month", how="inner")
     whole_city = F.broadcast(common.groupBy("as_of").agg(F.sum("strength").alias("whole")))
     share = F.expr("cast(strength as double) / whole").alias("city")
-    common = common.join(renumbered.asked_for(asked, linked), on="peer_id", how="left_semi")
+    common = only(common, renumbered.asked_for(asked, linked))
     common = common.join(whole_city, on="as_of", how="inner").select(
         "as_of", "peer_id", F.col("users").alias("peer_users"), share
     )
@@ -64,12 +67,9 @@ def by_circle(told: DataFrame, old: DataFrame, settings: ReentrySettings) -> Dat
         old: the old users' circles (``newest``).
         settings: limits and the smoothing.
     """
-    # an index of the peers asked for, before anything is moved
-    of_peers = F.broadcast(told.select("peer_id").distinct())
-    old = old.join(of_peers, on="peer_id", how="left_semi")
-    shared = told.join(old, on=["as_of", "peer_id"], how="inner")
+    shared = told.join(only(old, told.select("peer_id")), on=["as_of", "peer_id"], how="inner")
     shared = shared.where("old_user_id <> user_id AND peer_id <> old_user_id")
-    scored = shared.groupBy(*UNIT, "old_user_id").agg(F.expr(circle_score(settings)).alias("circle_score"))
+    scored = shared.groupBy(*PAIR).agg(F.expr(circle_score(settings)).alias("circle_score"))
     best = Window.partitionBy(*UNIT).orderBy(F.desc("circle_score"), "old_user_id")
     ranked = scored.withColumns({"turn": F.row_number().over(best), "most": F.first("circle_score").over(best)})
     near = f"turn <= {settings.candidates_kept} AND circle_score >= {settings.candidates_least!r} * most"
@@ -103,9 +103,8 @@ def newest(
     """
     reach = (settings.gap_most_days + max(settings.stages)) // 30
     if linked is not None:
-        some = signatures.join(renumbered.asked_for(told, linked), on="peer_id", how="left_semi").select("user_id")
-        some = (some if also is None else some.union(also.select("user_id"))).distinct()
-        signatures = signatures.join(F.broadcast(some), on="user_id", how="left_semi")
+        some = only(signatures, renumbered.asked_for(told, linked)).select("user_id")
+        signatures = only(signatures, some if also is None else some.union(also.select("user_id")))
     # a circle has one strongest peer
     months = signatures.where("place = 1").select("user_id", "month")
     in_reach = F.expr(f"month <= as_of AND as_of <= add_months(month, {reach})")
@@ -131,18 +130,18 @@ def by_handset(due: DataFrame, devices: DataFrame, places: DataFrame, settings: 
         "day >= joined_on AND day <= known_on"
     )
     new = seen.groupBy(*UNIT, "imei_key").agg(F.min("day").alias("new_from"))
-    old = devices.groupBy(F.col("user_id").alias("old_user_id"), "imei_key", "day").agg(F.sum("voice_calls").alias("n"))
+    old = devices.select(F.col("user_id").alias("old_user_id"), "imei_key", "day").distinct()
     met = (
         new.join(old, on="imei_key", how="inner")
         .where("day <= known_on")
         .withColumn("is_before", F.expr("old_user_id <> user_id AND day <= new_from"))
     )
-    per_user = met.groupBy(*UNIT, "imei_key", "old_user_id").agg(F.max("is_before").alias("was_before"))
+    per_user = met.groupBy(*PAIR, "imei_key").agg(F.max("is_before").alias("was_before"))
     counted = per_user.withColumn("imei_users", F.count("*").over(Window.partitionBy(*UNIT, "imei_key")))
     fit = counted.where(f"was_before AND imei_users <= {settings.imei_users_most}")
     mine = seen.select(*UNIT, "imei_key", "day").distinct()
-    fit = fit.join(_in_two_places(fit, mine, old, places, settings), on=[*UNIT, "imei_key", "old_user_id"], how="left_anti")
-    return fit.groupBy(*UNIT, "old_user_id").agg(F.min("imei_users").alias("imei_users"))
+    fit = fit.join(_in_two_places(fit, mine, old, places, settings), on=[*PAIR, "imei_key"], how="left_anti")
+    return fit.groupBy(*PAIR).agg(F.min("imei_users").alias("imei_users"))
 
 
 def _in_two_places(fit: DataFrame, mine: DataFrame, old: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -157,17 +156,17 @@ def _in_two_places(fit: DataFrame, mine: DataFrame, old: DataFrame, places: Data
         places: daily places; without any nobody is in two.
         settings: limits.
     """
-    both = fit.select(*UNIT, "imei_key", "old_user_id").join(mine, on=[*UNIT, "imei_key"], how="inner")
-    both = both.join(old.select("imei_key", "old_user_id", "day"), on=["imei_key", "old_user_id", "day"], how="inner")
-    asked = both.select("user_id", "day").union(both.select("old_user_id", "day")).distinct()
-    cells = places.join(F.broadcast(asked), on=["user_id", "day"], how="left_semi").groupBy("user_id", "day")
+    both = fit.select(*PAIR, "imei_key").join(mine, on=[*UNIT, "imei_key"], how="inner")
+    both = both.join(old, on=["imei_key", "old_user_id", "day"], how="inner")
+    asked = both.select("user_id", "day").union(both.select("old_user_id", "day"))
+    cells = only(places, asked).groupBy("user_id", "day")
     new_cells = cells.agg(F.collect_set("cell_id").alias("new_cells"))
     old_cells = new_cells.withColumnsRenamed({"user_id": "old_user_id", "new_cells": "old_cells"})
     placed = both.join(new_cells, on=["user_id", "day"], how="inner").join(old_cells, on=["old_user_id", "day"], how="inner")
-    met = placed.groupBy(*UNIT, "imei_key", "old_user_id").agg(
+    met = placed.groupBy(*PAIR, "imei_key").agg(
         F.count("*").alias("days"), F.expr("max(arrays_overlap(new_cells, old_cells))").alias("is_together")
     )
-    return met.where(f"days >= {settings.imei_conflict_days} AND NOT is_together").select(*UNIT, "imei_key", "old_user_id")
+    return met.where(f"days >= {settings.imei_conflict_days} AND NOT is_together").select(*PAIR, "imei_key")
 
 
 def by_document(due: DataFrame, subscribers: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -184,4 +183,4 @@ def by_document(due: DataFrame, subscribers: DataFrame, settings: ReentrySetting
     met = new.join(old, on="document_key", how="inner").where("told_on <= known_on")
     counted = met.withColumn("holders", F.count("*").over(Window.partitionBy(*UNIT, "document_key")))
     fit = counted.where(f"holders <= {settings.document_users_most} AND old_user_id <> user_id AND old_joined_on <= joined_on")
-    return fit.select(*UNIT, "old_user_id").distinct().withColumn("has_same_document", F.lit(True))
+    return fit.select(*PAIR).distinct().withColumn("has_same_document", F.lit(True))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.frames import only
 from churnlake.core.runs import Days
 from churnlake.reentry import candidates
 from churnlake.reentry.candidates import UNIT
@@ -121,24 +122,16 @@ def _old_elsewhere(
 
 def _numbers(circle: DataFrame, away: DataFrame, who: list[str], when: str) -> DataFrame:
     """One row per circle and number that some of it met then: ``share`` of the circle and ``members`` who did."""
-    theirs = _only(away, "met_by", circle.select("peer_id")).withColumnRenamed("met_by", "peer_id")
+    theirs = only(away.withColumnRenamed("met_by", "peer_id"), circle.select("peer_id"))
     theirs = circle.join(theirs, on="peer_id", how="inner").where(when)
     each = theirs.groupBy(*who, "number", "peer_id").agg(F.max("share").alias("share"))
     told = each.groupBy(*who, "number").agg(F.sum("share").alias("share"), F.count("*").alias("members"))
     return told.where(f"members >= {LEAST}")
 
 
-def _only(away: DataFrame, name: str, asked: DataFrame) -> DataFrame:
-    """The rows of ``away`` of those asked for, found before anything is moved."""
-    wanted = asked.toDF(name).distinct()
-    return away.join(F.broadcast(wanted), on=name, how="left_semi")
-
-
 def _best(numbers: DataFrame, away: DataFrame, who: list[str], looks: str, when: str, otherwise: str) -> DataFrame:
     """One row per circle with a number that was in use only then: ``likeness``, number and network of the most like, its ``members`` and ``users``."""
-    used = numbers.join(_only(away, "number", numbers.select("number")), on="number", how="inner").where(
-        f"({looks}) AND day <= known_on"
-    )
+    used = numbers.join(only(away, numbers.select("number")), on="number", how="inner").where(f"({looks}) AND day <= known_on")
     told = used.groupBy(*who, "number").agg(
         F.any_value("share").alias("share"),
         F.any_value("members").alias("members"),

@@ -7,9 +7,9 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.frames import only
 from churnlake.reentry import candidates, renumbered
-from churnlake.reentry.candidates import UNIT
-from churnlake.reentry.habits import PAIR
+from churnlake.reentry.candidates import PAIR, UNIT
 from churnlake.reentry.settings import ReentrySettings
 
 ASKED = ["user_id", "stage_days"]
@@ -79,7 +79,7 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     """
     final = max(settings.stages)
     use = own.select(F.col("user_id").alias("old_user_id"), "day", "own_events")
-    use = use.join(F.broadcast(pairs.select("old_user_id").distinct()), on="old_user_id", how="left_semi")
+    use = only(use, pairs.select("old_user_id"))
     lived = pairs.select(*PAIR).join(use, on="old_user_id", how="inner").where("day <= known_on")
     ends = lived.groupBy(*PAIR).agg(F.min("day").alias("old_first_on"), F.max("day").alias("old_last_on"))
     ends = ends.withColumn("gap_days", F.datediff("joined_on", "old_last_on")).where("old_first_on < joined_on")
@@ -141,12 +141,10 @@ def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataF
     to its new number, friends of two meet both. ``told`` are the joiners' peers (candidates.telling), those ``linked`` to a number
     of before under that.
     """
-    # only edges of users asked for are moved
-    of_new, of_old = (F.broadcast(pairs.selectExpr(f"{name} as user_id").distinct()) for name in ("user_id", "old_user_id"))
-    spoke = edges.join(of_new, on="user_id", how="left_semi").select("user_id", F.col("peer_id").alias("old_user_id"), "day")
+    spoke = only(edges, pairs.select("user_id")).select("user_id", F.col("peer_id").alias("old_user_id"), "day")
     met = pairs.select(*PAIR).join(spoke, on=["user_id", "old_user_id"], how="inner").where("day <= known_on")
     talked = met.select(*PAIR).distinct().withColumn("talked", F.lit(True))
-    theirs = edges.join(of_old, on="user_id", how="left_semi").select(F.col("user_id").alias("old_user_id"), "peer_id", "day")
+    theirs = only(edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day"), pairs.select("old_user_id"))
     after = pairs.select(*PAIR).join(theirs, on="old_user_id", how="inner").where("day > joined_on AND day <= known_on")
     if linked is not None:
         after = renumbered.as_one(after.withColumn("as_of", F.expr(candidates.AS_OF)), linked)

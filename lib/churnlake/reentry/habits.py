@@ -11,12 +11,12 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.indicators.hours import WORDS, at, every
+from churnlake.core.frames import only
+from churnlake.indicators.hours import WORDS, at
 from churnlake.reentry import candidates
-from churnlake.reentry.candidates import UNIT
+from churnlake.reentry.candidates import PAIR, UNIT
 from churnlake.reentry.settings import ReentrySettings
 
-PAIR = [*UNIT, "old_user_id"]
 PERIODS = {
     "place": "voice_calls",
     "night": "night_calls",
@@ -35,9 +35,8 @@ MODEL_MONTHS = 5
 
 
 def _of(rows: DataFrame, pairs: DataFrame) -> DataFrame:
-    """The rows of users of the pairs, found before anything is moved."""
-    users = pairs.select("user_id").union(pairs.select("old_user_id")).distinct()
-    return rows.join(F.broadcast(users), on="user_id", how="left_semi")
+    """The rows of users of the pairs."""
+    return only(rows, pairs.select("user_id").union(pairs.select("old_user_id")))
 
 
 def with_places(pairs: DataFrame, places: DataFrame, settings: ReentrySettings) -> DataFrame:
@@ -81,7 +80,8 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     """
     words = [f"{kind}_hours_{word}" for kind in OWN for word in range(WORDS)]
     sums = [F.sum(word).alias(word) for word in words]
-    counts = F.expr(f"zip_with({every(OWN[0])}, {every(OWN[1])}, (calls, messages) -> cast(calls + messages as double))")
+    by_hour = [" + ".join(at(kind, hour) for kind in OWN) for hour in range(24)]
+    counts = F.array(*[F.expr(f"cast({sql} as double)") for sql in by_hour])
     used = _of(usage, pairs).select("user_id", "day", *words)
     new = pairs.select(*UNIT).distinct().join(used, on="user_id", how="inner")
     new = new.where("day BETWEEN joined_on AND known_on").groupBy(*UNIT).agg(*sums).select(*UNIT, counts.alias("mine"))
@@ -91,10 +91,9 @@ def with_hours(pairs: DataFrame, usage: DataFrame) -> DataFrame:
     old = asked.join(by_month, on="old_user_id", how="inner").where(habit)
     old = old.groupBy("old_user_id", "as_of").agg(*sums).select("old_user_id", "as_of", counts.alias("theirs"))
     months = usage.withColumn("as_of", F.expr("cast(trunc(day, 'MM') as date)"))
-    months = months.join(F.broadcast(asked.select("as_of").distinct()), on="as_of", how="left_semi")
     # hour by hour: a whole city's would not fit the words
-    city_hours = [F.expr(f"cast(sum({at(OWN[0], hour)} + {at(OWN[1], hour)}) + 1 as double)") for hour in range(24)]
-    city = months.groupBy("as_of").agg(F.array(*city_hours).alias("city"))
+    city_hours = [F.expr(f"cast(sum({sql}) + 1 as double)") for sql in by_hour]
+    city = only(months, asked.select("as_of")).groupBy("as_of").agg(F.array(*city_hours).alias("city"))
     both = pairs.select(*PAIR, F.expr(candidates.AS_OF).alias("as_of")).join(new, on=UNIT, how="inner")
     both = both.join(old, on=["old_user_id", "as_of"], how="inner").join(F.broadcast(city), on="as_of", how="inner")
     total = {name: " + ".join(f"{name}[{hour}]" for hour in range(24)) for name in ("mine", "theirs", "city")}

@@ -47,11 +47,11 @@ def as_one(rows: DataFrame, linked: DataFrame) -> DataFrame:
 
 
 def asked_for(rows: DataFrame, linked: DataFrame | None) -> DataFrame:
-    """One row per peer_id of the rows, or that may count as one of them: to look for these alone, before anything is moved."""
+    """One row per peer_id of the rows, or that may count as one of them, once and again: to look for these alone."""
     peers = rows.select("peer_id")
     if linked is not None:
         peers = peers.union(linked.select("user_id")).union(linked.select("old_user_id"))
-    return F.broadcast(peers.distinct())
+    return peers
 
 
 def affected(met: DataFrame, linked: DataFrame) -> DataFrame:

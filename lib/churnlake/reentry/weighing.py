@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, renumbered
+from churnlake.reentry.candidates import PAIR
 from churnlake.reentry.evidence import ASKED
-from churnlake.reentry.habits import PAIR
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, FORWARDS, PLACES, USAGE
@@ -84,7 +84,7 @@ def _candidates(
     linked: DataFrame | None,
 ) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
     """Every candidate found, those that fit, the joiners' peers (candidates.telling) and the circles of those that fit (candidates.newest)."""
-    document = candidates.by_document(due, tables[SUBSCRIBERS], settings) if SUBSCRIBERS in tables else None
+    document = checkpoint(candidates.by_document(due, tables[SUBSCRIBERS], settings)) if SUBSCRIBERS in tables else None
     told = checkpoint(candidates.telling(met, tables[PEERS], settings, linked))
     handset = checkpoint(candidates.by_handset(due, tables[DEVICES], tables[PLACES], settings))
     by_other = handset if document is None else handset.select(*PAIR).union(document.select(*PAIR))

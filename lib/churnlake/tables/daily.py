@@ -56,7 +56,7 @@ FORWARDS = Table(
     columns=(
         DAY,
         USER_ID,
-        Column(PEER_ID.name, LONG, "Whose number it is: its user_id, else the number's pseudonym.", pseudonym="other"),
+        PEER_ID,
         Column("calls", COUNT, "Calls sent on.", least=1),
     ),
 )
