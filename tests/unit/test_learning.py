@@ -17,7 +17,7 @@ from churnlake.settings import Settings
 
 SETTINGS = load(Settings, "local").reentry
 JOINERS, CANDIDATES, BACK = 3000, 12, 0.3
-STEPS = np.array([2.5, 1.0, 0.0, -1.0, -1.5, 0.5, 0.0, 0.5, 0.0])
+STEPS = np.array([2.5, 1.0, -1.0, -1.5, 0.5, 0.0, 0.5, 0.0])
 Array = npt.NDArray[Any]
 
 
@@ -55,7 +55,8 @@ def test_pairs_of_a_known_rule_are_found_again() -> None:
     for name, slope in zip(LEARNT, STEPS, strict=True):
         assert weights[name]["each"] == pytest.approx(slope, abs=0.4), name
     told = weights["work"]
-    assert told["most"] - told["few"] == pytest.approx(np.log(0.6 / 0.01) - np.log(0.4 / 0.99), abs=0.7)
+    # held: a little less is believed of it
+    assert 3.5 < told["most"] - told["few"] < np.log(0.6 / 0.01) - np.log(0.4 / 0.99)
     found = probabilities(pairs, weights)
     assert found.sum() == pytest.approx(is_right.sum(), rel=0.05)
     assert calibration_error(found, is_right) < 0.01
@@ -70,7 +71,7 @@ def test_weights_do_not_hang_on_the_start() -> None:
     weights, _ = learning.learn(pairs, SETTINGS)[60]
     again, _ = learning.learn(pairs.assign(start=pairs["start"] * 0.5 - 1.0), SETTINGS)[60]
     for name in LEARNT:
-        assert again[name]["each"] == pytest.approx(weights[name]["each"], abs=0.02)
+        assert again[name]["each"] == pytest.approx(weights[name]["each"], abs=0.04)
 
 
 def test_an_early_stage_is_worth_what_it_tells_of_the_final_one() -> None:
@@ -102,7 +103,7 @@ def test_the_first_number_of_a_chain_does_not_speak_against_what_all_its_numbers
     match = np.concatenate([is_right[~pairs.index.isin(b.index)], np.ones(2 * len(b)), np.zeros(len(b))]).astype(float)
 
     def speaks_for(*, of_open: bool) -> float:
-        told_by = learning._regression(told, match, SETTINGS, of_open=of_open)["plan"]
+        told_by = learning._regression(told, match, SETTINGS, learning.GIVEN, of_open=of_open)["plan"]
         return told_by["same"] - told_by["other brand"]
 
     beside_nobody = speaks_for(of_open=True)
@@ -117,6 +118,36 @@ def test_too_little_to_learn_from_leaves_the_start() -> None:
     # nobody like anybody: no class of matches is made up
     none = none.assign(start=-30.0, work="few", **dict.fromkeys(MEASURES, 0.0))
     assert learning.learn(none, SETTINGS) == {60: (SETTINGS.start, 0)}
+
+
+def test_what_an_old_numbers_level_tells_is_set_at_the_final_stage_and_learnt_before() -> None:
+    final, is_right = drawn()
+    rng = np.random.default_rng(7)
+    # as many of the lookalikes' old numbers have fallen silent: to whoever learns from them it tells nothing
+    final["level"] = np.where(rng.random(len(final)) < 0.5, "silent", "low")
+    early = final.assign(stage_days=7, kind="open", level=np.where(is_right | (rng.random(len(final)) < 0.1), "silent", "high"))
+    early[list(MEASURES)] = 0.0
+    early["work"] = "few"
+    learnt = learning.learn(pd.concat([early, final]), SETTINGS)
+    assert learnt[60][0]["level"] == SETTINGS.start["level"]
+    then = learnt[7][0]["level"]
+    assert then["silent"] - then["high"] > 3
+
+
+def test_two_measures_that_say_the_same_do_not_cancel_out_however_many_pairs_there_are() -> None:
+    pairs, is_right = drawn()
+    # the second is the first but for a little, and tells nothing beside it
+    pairs["ties_apart"] = pairs["circle_score"] + np.random.default_rng(13).normal(scale=0.02, size=len(pairs))
+    for times in (1, 3):
+        told = pd.concat(
+            [
+                pairs.assign(user_id=pairs["user_id"] + n * 10**6, old_user_id=pairs["old_user_id"] + n * 10**6)
+                for n in range(times)
+            ]
+        )
+        match = np.tile(np.where(is_right, 0.9, 0.0), times)
+        found = learning._regression(told.reset_index(drop=True), match, SETTINGS, learning.GIVEN, of_open=False)
+        assert abs(found["circle_score"]["each"] - found["ties_apart"]["each"]) < 0.5 * found["circle_score"]["each"], times
 
 
 def test_scores_are_those_of_the_weights() -> None:

@@ -314,6 +314,21 @@ def test_level_of_the_old_number_decides_the_kind(
     assert found == [(kind, gap)]
 
 
+def test_a_level_told_by_three_events_keeps_no_number_apart(spark: SparkSession) -> None:
+    """One event in 30 days against two in 47 may be chance; forty against eighty may not."""
+    seldom = {on(1, 5): 1, on(2, 20): 1, on(4, 10): 1}
+    often = {on(1, 5): 40, on(2, 20): 40, on(4, 10): 40}
+    own = rows(
+        spark, USAGE, *[{"user_id": u, "day": d, "own_events": n} for u, use in ((7, seldom), (8, often)) for d, n in use.items()]
+    )
+    pairs = units(spark, ", old_user_id bigint", {"old_user_id": 7}, {"old_user_id": 8})
+    told = evidence.with_old_use(pairs, own.select("user_id", "day", "own_events"), SETTINGS).collect()
+    found = {r.old_user_id: (r.kind, round(r.level_share, 3)) for r in told}
+    assert found[7][0] == "partial"
+    assert found[8][0] == "kept"
+    assert found[7][1] == found[8][1] > SETTINGS.partial_level
+
+
 def test_gaps_outside_the_definition_and_younger_numbers_are_no_reentry(spark: SparkSession) -> None:
     own = rows(
         spark,

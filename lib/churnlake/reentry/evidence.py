@@ -75,7 +75,8 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
 
     Level: own events a day of the old user in the last 30 days up to ``known_on`` after the join (at the final stage days
     31-60), over its normal: own events a day in the 60 days up to the join or its last use, whichever is earlier. ``kept``: the old
-    number is used on as before; a second number then, or somebody else.
+    number is used on as before; a second number then, or somebody else. That is said only of a level above ``partial_level`` by more than
+    ``level_deviations`` of what chance makes of so many events: a number of three events a month is not told apart by them.
     """
     final = max(settings.stages)
     use = own.select(F.col("user_id").alias("old_user_id"), "day", "own_events")
@@ -97,9 +98,10 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     rates = rates.withColumn(
         "level_share", F.expr("if(known_on > joined_on, after_events / (datediff(known_on, after_from) + 1) / normal, null)")
     )
-    replaced = (
-        f"WHEN level_share <= {settings.full_level} THEN 'full' WHEN level_share <= {settings.partial_level} THEN 'partial'"
-    )
+    # the log of a count is told to about 1 / sqrt(count + 1/2)
+    by_chance = f"{settings.level_deviations!r} * sqrt(1 / (after_events + 0.5D) + 1 / (normal_events + 0.5D))"
+    is_partial = f"level_share <= {settings.partial_level} OR ln(level_share / {settings.partial_level}) <= {by_chance}"
+    replaced = f"WHEN level_share <= {settings.full_level} THEN 'full' WHEN {is_partial} THEN 'partial'"
     fit = rates.withColumn("kind", F.expr(f"CASE WHEN stage_days < {final} THEN 'open' {replaced} ELSE 'kept' END"))
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
 

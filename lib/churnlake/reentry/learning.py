@@ -35,7 +35,10 @@ more of what they said themselves."""
 RIDGE = 0.02
 """Added to the variance of standardised measures: two that say the same do not cancel out."""
 ONE = 1.0
-"""Pairs of each outcome that both classes are taken to have beforehand (Laplace); also the regressions' penalty."""
+"""Pairs of each outcome that both classes are taken to have beforehand (Laplace)."""
+HELD = 0.005
+"""The regressions' penalty, as a share of the matches found (at least ONE): a regression of what was found by the same evidence believes too much
+of it, the gap above all, however many pairs there are."""
 LEAST_MATCHES = 10
 SEED = 2005
 LEAST_NONE = 0.01
@@ -46,6 +49,9 @@ GIVEN = ("talk", "handset", "model", "forward", "dealer", "new_elsewhere", "old_
 """What keeps the weights of the setting. Two friends who share friends look like a match, are in touch, and would teach that being
 in touch makes a match; so would friends who came from another network. What a handset tells is known beforehand, and holds what is learnt of
 circles to the truth. Who goes back to one dealer does so more than once: the numbers of such a chain are alike, and all but neighbours no match."""
+FINAL_GIVEN = (*GIVEN, "level")
+"""The same at the final stage: lookalikes whose old number is used less for other reasons would teach that this tells little. What early days
+tell of it is learnt from the final stage."""
 LEARNT = tuple(name for name in MEASURES if name not in GIVEN)
 """Measures whose weights are learnt."""
 Array = npt.NDArray[np.float64]
@@ -129,22 +135,22 @@ def learn(pairs: pd.DataFrame, settings: ReentrySettings, said: pd.DataFrame | N
     match = exclusive(score_of(possible, learnt), possible["user_id"], possible["old_user_id"])
     if said is not None:
         learnt, match = confirming.confirmed(learnt, match, possible, said)
-    given = {name: learnt[name] for name in GIVEN if name in learnt}
-    then_given = settings.model_copy(update={"start": {**settings.start, **given}})
+    known = {name: learnt[name] for name in GIVEN if name in learnt}
+    then_given = settings.model_copy(update={"start": {**settings.start, **known}})
     settled = possible[["user_id", "old_user_id"]].assign(match=match)
     found = {max(settings.stages): (learnt, joiners)}
     for stage in stages[:-1]:
         then = pairs[(pairs["stage_days"] == stage) & pairs["is_drawn"]].merge(settled, on=["user_id", "old_user_id"], how="left")
-        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), then_given, of_open=True), joiners)
+        found[int(stage)] = (_regression(then, then["match"].fillna(0).to_numpy(float), then_given, GIVEN, of_open=True), joiners)
     return found
 
 
 def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
     """Weights of the final stage from its pairs alone; None where no class of matches stands out."""
     pairs = final[final["kind"] != "kept"]
-    given = _given(pairs, settings)
+    given = _given(pairs, settings, FINAL_GIVEN)
     measures, _, _ = _standardised(pairs)
-    coded = [pd.factorize(pairs[name], sort=True) for name in _learnable(settings)]
+    coded = [pd.factorize(pairs[name], sort=True) for name in _learnable(settings, FINAL_GIVEN)]
     users, old_users = places(pairs["user_id"]), places(pairs["old_user_id"])
     joiners = final["user_id"].nunique()
     match = exclusive_of(odds_of(pairs["start"].to_numpy(float)), users, old_users)
@@ -164,7 +170,7 @@ def _learnt(final: pd.DataFrame, settings: ReentrySettings) -> Weights | None:
     for turn in range(REGRESSIONS + OPEN_REGRESSIONS):
         labels = np.zeros(len(final))
         labels[known] = match
-        learnt = _regression(final, labels, settings, of_open=turn >= REGRESSIONS)
+        learnt = _regression(final, labels, settings, FINAL_GIVEN, of_open=turn >= REGRESSIONS)
         match = exclusive_of(odds_of(score_of(pairs, learnt)), users, old_users)
     return learnt
 
@@ -185,8 +191,8 @@ def _prior(match: Array, joiners: int) -> float:
     return float(np.log(match.mean() / max(1 - match.sum() / joiners, LEAST_NONE)))
 
 
-def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *, of_open: bool) -> Weights:
-    """Weights of a logistic regression of these probabilities; of old numbers that are kept only what that does not tell is used.
+def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, given: Sequence[str], *, of_open: bool) -> Weights:
+    """Weights of a logistic regression of these probabilities, beside what is ``given``; of old numbers that are kept only what that does not tell is used.
 
     All kept pairs together weigh as much as the others. ``of_open``: a pair weighs as much as it is open (exclusion.open_share), and is asked
     whether it is a match beside nobody.
@@ -195,7 +201,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *,
     _, middle, scale = _standardised(pairs[~kept])
     whole = (pairs[list(LEARNT)].to_numpy(float) - middle) / scale
     columns, levels_of = [whole], {}
-    for name in _learnable(settings):
+    for name in _learnable(settings, given):
         levels = levels_of[name] = sorted(pairs.loc[~kept, name].unique())
         columns.append((pairs[name].to_numpy()[:, None] == np.array(levels, dtype=object)[None, :]).astype(float))
     design = np.concatenate(columns, axis=1)
@@ -208,7 +214,8 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *,
     design[np.ix_(kept, masked)] = design[~kept][drawn][:, masked]
     worth, label = np.full(len(pairs), share.sum() / max(kept.sum(), 1)), match.copy()
     worth[~kept], label[~kept] = share, match[~kept] / share
-    constant, slopes = _logistic(design, label, worth, np.where(kept, 0.0, _given(pairs, settings)))
+    penalty = max(ONE, HELD * float(match[~kept].sum()))
+    constant, slopes = _logistic(design, label, worth, np.where(kept, 0.0, _given(pairs, settings, given)), penalty)
     # from the chance among these pairs and the kept ones to that beside nobody
     constant += float(np.log((none.sum() + worth[kept].sum()) / none.sum()))
     if not of_open:
@@ -217,7 +224,7 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *,
     by_measure = slopes[: len(LEARNT)] / scale
     learnt: dict[str, dict[str, float]] = {INTERCEPT: {EACH: _rounded(constant - float(by_measure @ middle))}}
     learnt |= {name: {EACH: _rounded(slope)} for name, slope in zip(LEARNT, by_measure, strict=True)}
-    learnt |= {name: dict(settings.start[name]) for name in GIVEN if name in settings.start}
+    learnt |= {name: dict(settings.start[name]) for name in given if name in settings.start}
     place = len(LEARNT)
     for name, levels in levels_of.items():
         learnt[name] = {str(level): _rounded(slopes[place + at]) for at, level in enumerate(levels)}
@@ -225,8 +232,8 @@ def _regression(pairs: pd.DataFrame, match: Array, settings: ReentrySettings, *,
     return learnt
 
 
-def _learnable(settings: ReentrySettings) -> list[str]:
-    return [name for name in comparisons(settings) if name not in GIVEN]
+def _learnable(settings: ReentrySettings, given: Sequence[str]) -> list[str]:
+    return [name for name in comparisons(settings) if name not in given]
 
 
 def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
@@ -237,10 +244,10 @@ def _standardised(pairs: pd.DataFrame) -> tuple[Array, Array, Array]:
     return (raw - middle) / scale, middle, scale
 
 
-def _given(pairs: pd.DataFrame, settings: ReentrySettings) -> Array:
-    """What is not learnt of each pair's log-odds."""
+def _given(pairs: pd.DataFrame, settings: ReentrySettings, given: Sequence[str]) -> Array:
+    """What of each pair's log-odds is not learnt."""
     found = np.zeros(len(pairs))
-    for name in GIVEN:
+    for name in given:
         levels = settings.start.get(name, {})
         if name in MEASURES:
             found += pairs[name].to_numpy(float) * levels.get(EACH, 0.0)
@@ -249,18 +256,18 @@ def _given(pairs: pd.DataFrame, settings: ReentrySettings) -> Array:
     return found
 
 
-def _logistic(design: Array, match: Array, worth: Array, given: Array) -> tuple[float, Array]:
+def _logistic(design: Array, match: Array, worth: Array, given: Array, penalty: float) -> tuple[float, Array]:
     """Constant and slopes of the logistic regression of probabilities beside what is given of the log-odds.
 
-    Slopes are kept small by one unit of penalty (Newton's method).
+    Slopes are kept small by the penalty on half their squares (Newton's method).
     """
     whole = np.concatenate([np.ones((len(design), 1)), design], axis=1)
-    penalty = np.diag([1e-9, *([ONE] * design.shape[1])])
+    penalties = np.diag([1e-9, *([penalty] * design.shape[1])])
     slopes = np.zeros(whole.shape[1])
     for _ in range(ROUNDS):
         chance = 1 / (1 + np.exp(-np.clip(whole @ slopes + given, -30, 30)))
-        pull = whole.T @ (worth * (match - chance)) - penalty @ slopes
-        bend = (whole * (worth * chance * (1 - chance))[:, None]).T @ whole + penalty
+        pull = whole.T @ (worth * (match - chance)) - penalties @ slopes
+        bend = (whole * (worth * chance * (1 - chance))[:, None]).T @ whole + penalties
         step = np.linalg.solve(bend, pull)
         slopes = slopes + step / max(1.0, float(np.abs(step).max()) / 2)  # no leap from where the curve is flat
         if np.abs(step).max() < SETTLED:

@@ -23,7 +23,6 @@ INTERCEPT, EACH = "intercept", "each"
 MEASURES = {
     "circle_score": "circle_score",
     "hellinger": "hellinger",
-    "old_found": "old_found",
     "ties_apart": "ties_apart",
     "still_met": "still_met",
     "new_elsewhere": "coalesce(new_elsewhere, 0D)",

@@ -94,6 +94,7 @@ class ReentrySettings(Model):
     gap_most_days: int
     full_level: float
     partial_level: float
+    level_deviations: Annotated[float, Field(ge=0)]
     join_slack_days: int
     warmup_days: int
     looks_back_days: int

@@ -85,7 +85,7 @@ EVIDENCE = (
     Column(
         "kind",
         STRING,
-        "full: old level at most 10 %; partial: 10-50 %; kept: above, no re-entry; open: before day 60.",
+        "full: old level at most 10 %; partial: 10-50 %, or above by no more than chance; kept: above, no re-entry; open: before day 60.",
         one_of=("full", "partial", "kept", "open"),
     ),
 )
