@@ -315,9 +315,9 @@ def test_level_of_the_old_number_decides_the_kind(
 
 
 def test_a_level_told_by_three_events_keeps_no_number_apart(spark: SparkSession) -> None:
-    """One event in 30 days against two in 47 may be chance; forty against eighty may not."""
-    seldom = {on(1, 5): 1, on(2, 20): 1, on(4, 10): 1}
-    often = {on(1, 5): 40, on(2, 20): 40, on(4, 10): 40}
+    """One event in 30 days against three in 55 may be chance; forty against 120 may not."""
+    seldom = {on(1, 5): 1, on(1, 20): 1, on(2, 20): 1, on(4, 10): 1}
+    often = {on(1, 5): 40, on(1, 20): 40, on(2, 20): 40, on(4, 10): 40}
     own = rows(
         spark, USAGE, *[{"user_id": u, "day": d, "own_events": n} for u, use in ((7, seldom), (8, often)) for d, n in use.items()]
     )
@@ -327,6 +327,19 @@ def test_a_level_told_by_three_events_keeps_no_number_apart(spark: SparkSession)
     assert found[7][0] == "partial"
     assert found[8][0] == "kept"
     assert found[7][1] == found[8][1] > SETTINGS.partial_level
+
+
+def test_who_is_far_less_like_than_another_it_could_be_is_left_out(spark: SparkSession) -> None:
+    given = ", old_user_id bigint, kind string, circle_score double, has_same_imei boolean, has_same_document boolean"
+    pairs = units(spark, given, *[
+        {"old_user_id": old, "kind": kind, "circle_score": score, "has_same_imei": imei, "has_same_document": paper}
+        for old, kind, score, imei, paper in [
+            (1, "kept", 9.0, False, False),  # as like as can be, but no re-entry: the others are not measured by it
+            (2, "full", 4.0, False, False), (3, "partial", 1.7, False, False), (4, "full", 1.5, False, False),
+            (5, "kept", 0.1, False, False), (6, "full", 0.1, True, False), (7, "full", 0.0, False, True)]
+    ])  # fmt: skip
+    left = {row.old_user_id for row in evidence.likely(pairs, SETTINGS).collect()}
+    assert left == {1, 2, 3, 5, 6, 7}
 
 
 def test_gaps_outside_the_definition_and_younger_numbers_are_no_reentry(spark: SparkSession) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.frames import only
@@ -104,6 +104,17 @@ def with_old_use(pairs: DataFrame, own: DataFrame, settings: ReentrySettings) ->
     replaced = f"WHEN level_share <= {settings.full_level} THEN 'full' WHEN {is_partial} THEN 'partial'"
     fit = rates.withColumn("kind", F.expr(f"CASE WHEN stage_days < {final} THEN 'open' {replaced} ELSE 'kept' END"))
     return pairs.join(fit.select(*PAIR, "old_last_on", "gap_days", "level_share", "kind"), on=PAIR, how="inner")
+
+
+def likely(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """The pairs (``with_likeness`` of those that fit) without those of a joiner that has one far more like it.
+
+    Left out is who is less than ``likely_least`` times as like as the most like that it could be, unless handset or document point to it.
+    Old numbers that are ``kept`` stay: they show how like each other the circles of two people are.
+    """
+    most = F.max(F.expr("if(kind = 'kept', null, circle_score)")).over(Window.partitionBy(*UNIT))
+    stays = f"kind = 'kept' OR has_same_imei OR has_same_document OR circle_score >= {settings.likely_least!r} * most"
+    return pairs.withColumn("most", most).where(stays).drop("most")
 
 
 def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFrame, own: DataFrame) -> DataFrame:

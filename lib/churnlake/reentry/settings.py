@@ -105,6 +105,7 @@ class ReentrySettings(Model):
     document_users_most: int
     candidates_kept: int
     candidates_least: Annotated[float, Field(ge=0, le=1)]
+    likely_least: Share
     kept_mass: Annotated[float, Field(gt=0, lt=1)]
     learnt_months: Annotated[int, Field(ge=1)]
     learnt_joiners: Annotated[int, Field(ge=1)]

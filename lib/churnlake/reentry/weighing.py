@@ -108,7 +108,7 @@ def _evidence(
     linked: DataFrame | None,
 ) -> DataFrame:
     """The candidates that fit with the evidence that is left to gather."""
-    alike = checkpoint(evidence.with_likeness(fit, told, old, settings))
+    alike = checkpoint(evidence.likely(evidence.with_likeness(fit, told, old, settings), settings))
     beside = checkpoint(elsewhere.with_elsewhere(alike, met, old, others, settings, checkpoint))
     pairs = checkpoint(evidence.with_talk(beside, told, tables[EDGES], linked))
     pairs = checkpoint(habits.with_hours(habits.with_places(pairs, tables[PLACES], settings), tables[USAGE]))
