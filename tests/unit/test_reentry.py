@@ -450,3 +450,37 @@ def test_evidence_that_there_is_not_is_refused(weights: dict[str, dict[str, floa
     with pytest.raises(SettingsError, match=f"'{named}'"):
         odds.check(weights, SETTINGS)
     odds.check(SETTINGS.start, SETTINGS)
+
+
+def test_many_numbers_changed_on_one_day_are_a_firms(spark: SparkSession) -> None:
+    """Ten joined on paper on 1 April, first used on days of their own; on the days around it one or two came back, on 20 March seven."""
+    firm = {100 + n: (on(4, 1), on(4, 1 + n)) for n in range(10)}
+    days = [on(3, 2) + dt.timedelta(days=n // 2) for n in range(80)]
+    others = {200 + n: (day, day) for n, day in enumerate(days) if day != on(4, 1)}
+    wave = {300 + n: (on(3, 20), on(3, 20)) for n in range(5)}
+    everybody = {**firm, **others, **wave}
+    new = frame_of(
+        spark,
+        StructType.fromDDL("user_id bigint, joined_on date"),
+        [{"user_id": u, "joined_on": first} for u, (_, first) in everybody.items()],
+    )
+    paper = rows(spark, SUBSCRIBERS, *[
+        {"user_id": u, "joined_on": day, "delivered_on": day + dt.timedelta(days=6)} for u, (day, _) in everybody.items()])  # fmt: skip
+    links = frame_of(
+        spark,
+        StructType.fromDDL("user_id bigint, stage_days int, old_user_id bigint, known_on date"),
+        [
+            {"user_id": u, "stage_days": 60, "old_user_id": u + 1000, "known_on": first + dt.timedelta(days=60)}
+            for u, (_, first) in everybody.items()
+        ],
+    )
+    joined = renumbered.papers(new, paper)
+    found = {row.user_id for row in renumbered.at_once(links, links, joined, SETTINGS).collect()}
+    # known by its own day: the first ones of the firm are too few yet
+    assert found == {u for u in firm if u >= 100 + SETTINGS.at_once_least - 1}
+    # a day's own run, with the links of the days before
+    last = links.where(f"known_on = date'{on(4, 10) + dt.timedelta(days=60)}'")
+    alone = {row.user_id for row in renumbered.at_once(last, links, joined, SETTINGS).collect()}
+    assert alone == {109}
+    # without a register the first use is all there is: nobody stands out
+    assert renumbered.at_once(links, links, renumbered.papers(new, None), SETTINGS).isEmpty()

@@ -118,7 +118,7 @@ def likely(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
 
 
 def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFrame, own: DataFrame) -> DataFrame:
-    """One row per joiner and stage that was moved to another number together with its circle, as where a firm's numbers are all changed.
+    """One row per joiner and stage that was moved to another number together with its circle, as where a firm's numbers are all changed: user_id, stage_days.
 
     Somebody it meets began on the day it did itself, and somebody in the circle of a number that it could have had fell silent on that
     number's own last day, both known by then. Person, circle and handset are the same, and yet nobody left. Two alone may have gone over
@@ -143,7 +143,8 @@ def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFr
     theirs = moved.withColumnRenamed("user_id", "peer_id")
     ties = met.join(moved, on=ASKED, how="left_semi").join(theirs, on=["peer_id", "stage_days"], how="left_semi")
     between = ties.groupBy(*ASKED).agg(F.collect_set("peer_id").alias("others")).where("size(others) >= 2")
-    return between.select("stage_days", F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")).distinct()
+    every = F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")
+    return between.select(every, "stage_days").distinct()
 
 
 def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataFrame | None = None) -> DataFrame:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.core.frames import only
 from churnlake.reentry import odds
 from churnlake.reentry.settings import ReentrySettings
 
 TURNS = 2
 """A number's owner is followed back so many times: A -> B -> C."""
+WITHIN = 30
+"""Days before and after one that it is compared with."""
 LINK = ["user_id", "stage_days", "old_user_id", "known_on"]
 
 
@@ -24,6 +27,54 @@ def links(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
     sure = weighed.withColumn("sure", F.expr("odds") / (1 + others)).where(f"sure >= {settings.link_least!r}")
     best = Window.partitionBy("user_id", "stage_days").orderBy(F.desc("sure"), "old_user_id")
     return sure.withColumn("turn", F.row_number().over(best)).where("turn = 1").select(*LINK)
+
+
+def papers(new: DataFrame, subscribers: DataFrame | None) -> DataFrame:
+    """One row per joiner: ``paper_on``, the day it joined on paper, or of its first use where no register tells, and ``told_on``, since when that is known."""
+    own = new.select("user_id", F.col("joined_on").alias("paper_on"), F.col("joined_on").alias("told_on"))
+    if subscribers is None:
+        return own
+    first = only(subscribers.where("joined_on IS NOT NULL").select("user_id", "joined_on", "delivered_on"), new.select("user_id"))
+    told = first.groupBy("user_id").agg(
+        F.min_by("joined_on", "delivered_on").alias("paper"), F.min("delivered_on").alias("delivered")
+    )
+    known = own.join(told, on="user_id", how="left")
+    return known.select(
+        "user_id", F.coalesce("paper", "paper_on").alias("paper_on"), F.coalesce("delivered", "told_on").alias("told_on")
+    )
+
+
+def at_once(links: DataFrame, linked: DataFrame, joined: DataFrame, settings: ReentrySettings) -> DataFrame:
+    """One row per joiner and stage whose number was changed with many others on one day, as where a firm's numbers are all changed: user_id, stage_days.
+
+    Of those who are an old user beyond doubt, so many more joined that day than on the days around it that hardly one of them can have come
+    of its own will: ``at_once_least`` at least, and ``at_once_times`` as many as on the others of the days, up to WITHIN before and after it,
+    on which anybody did. What counts is what is known by each joiner's day. In a city so large that as many come back every day a firm does not
+    stand out; its people are told by each other then (evidence.moved_together).
+
+    Args:
+        links: of the joiners asked (``links``).
+        linked: all that are known, these among them.
+        joined: days of joining (``papers``).
+        settings: limits.
+    """
+    mine = links.join(joined, on="user_id", how="inner").where("told_on <= known_on")
+    since = linked.groupBy("user_id").agg(F.min("known_on").alias("since"))
+    others = since.join(joined, on="user_id", how="inner").select("paper_on", F.greatest("since", "told_on").alias("since"))
+    daily = others.groupBy("paper_on", "since").agg(F.count("*").alias("users"))
+    asked = F.broadcast(mine.select("known_on").distinct())
+    by_day = (
+        daily.join(asked, on=F.expr("since <= known_on"), how="inner")
+        .groupBy("known_on", "paper_on")
+        .agg(F.sum("users").alias("users"))
+    )
+    number = F.datediff("paper_on", F.lit("1970-01-01"))
+    around = Window.partitionBy("known_on").orderBy(number).rangeBetween(-WITHIN, WITHIN)
+    rest = (F.sum("users").over(around) - F.col("users")) / F.nullif(F.count("*").over(around) - 1, F.lit(0))
+    many = by_day.withColumn("usual", F.coalesce(rest, F.lit(0.0))).where(
+        f"users >= {settings.at_once_least} AND users >= {settings.at_once_times!r} * usual"
+    )
+    return mine.join(many, on=["known_on", "paper_on"], how="left_semi").select("user_id", "stage_days").distinct()
 
 
 def as_one(rows: DataFrame, linked: DataFrame) -> DataFrame:

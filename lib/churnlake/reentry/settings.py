@@ -115,6 +115,8 @@ class ReentrySettings(Model):
     successor_days: Annotated[int, Field(ge=0)]
     successor_least: Share
     link_least: Annotated[float, Field(ge=0, le=1)]
+    at_once_least: Annotated[int, Field(ge=2)]
+    at_once_times: Annotated[float, Field(gt=1)]
     start: dict[str, dict[str, float]]
     least_probability: Annotated[float, Field(ge=0, le=1)]
     joining: JoiningSettings

@@ -22,7 +22,7 @@ from churnlake.tables.reference import SUBSCRIBERS
 class Weighed:
     """What is known of joiners at their stages.
 
-    ``met`` (joiners.circles), who moved ``together`` and is asked no more, every candidate ``found``, the ``links`` of this run
+    ``met`` (joiners.circles), whose number was changed ``together`` with others' and who is asked no more, every candidate ``found``, the ``links`` of this run
     (renumbered.links), and ``pairs`` that fit, with their evidence.
     """
 
@@ -59,12 +59,14 @@ def weigh(
     met = checkpoint(joiners.circles(due, tables[EDGES]))
     others = elsewhere.away(tables[EDGES], settings, checkpoint)
     found, fit, told, old = _candidates(due, met, own, tables, settings, checkpoint, None)
-    together = checkpoint(evidence.moved_together(fit, met, old, new, own))
-    fit = fit.join(together, on=ASKED, how="left_anti")
+    moved = evidence.moved_together(fit, met, old, new, own)
     first = checkpoint(_evidence(fit, met, told, old, others, tables, settings, checkpoint, None))
     links = checkpoint(renumbered.links(first, settings))
 
     linked = checkpoint(known_links(links))
+    joined = renumbered.papers(new, tables.get(SUBSCRIBERS))
+    together = checkpoint(moved.union(renumbered.at_once(links, linked, joined, settings)).distinct())
+    first = first.join(together, on=ASKED, how="left_anti")
     asked = met.join(together, on=ASKED, how="left_anti").withColumn("as_of", F.expr(candidates.AS_OF))
     again = checkpoint(renumbered.affected(asked, linked))
     due, met_again = (frame.join(again, on=ASKED, how="left_semi") for frame in (due, met))
