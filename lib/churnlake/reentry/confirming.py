@@ -3,6 +3,7 @@
 A logistic regression whose slopes may leave those learnt without any answer only so far as answers ask for it (a normal prior around them).
 Of a joiner's candidates one is the old user or none, so it is a conditional one (McFadden 1974), and answers may be wrong: how many
 who are back say so, and how many say so though none of their candidates is the one, is estimated along (Dempster, Laird and Rubin 1977).
+How many matches there are is told by both, each as far as it is sure: some dozens who say yes say little of it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ LEAST_YES, LEAST_NO = 10, 10
 LOOSE, TIGHT = 4.0, 10.0
 """Penalties of the intercept's, and of a slope's (of a measure of variance 1) distance from what was learnt without answers."""
 ROUNDS, SETTLED = 50, 1e-4
+NUMBER_ERROR = 0.05
+"""Relative error of the number of matches learnt without answers (evaluate); that of a number told by n who say yes is 1 / sqrt(n)."""
+MOST_SHIFT = 5.0
 SAYS_SO, SAYS_SO_THOUGH_NOT = (8.0, 2.0), (1.0, 19.0)
 """Answers of yes and no that those who are back, and those who are not, are taken to have given beforehand."""
 Array = npt.NDArray[np.float64]
@@ -79,6 +83,7 @@ def confirmed(weights: Weights, match: Array, pairs: pd.DataFrame, answers: pd.D
     spoke = held[np.unique(place, return_index=True)[1]]
     if spoke.sum() < LEAST_YES or (~spoke).sum() < LEAST_NO:
         return weights, match
+    without = float(match.sum())
     design, start, names, scales = _design(pairs, weights)
     users, olds = places(pairs["user_id"]), places(pairs["old_user_id"])
     penalty = np.array([LOOSE, *[TIGHT] * (len(names) - 1)])
@@ -99,11 +104,29 @@ def confirmed(weights: Weights, match: Array, pairs: pd.DataFrame, answers: pd.D
         moved = _fitted(design[heard], start[heard], claimed, right, place, moved, penalty)
         if np.abs(moved - before).max() < SETTLED:
             break
+    score = start + design @ moved
+    by_answers = float(exclusive_of(odds_of(score), users, olds).sum())
+    trust = NUMBER_ERROR**2 / (NUMBER_ERROR**2 + 1 / spoke.sum())
+    number = float(np.exp((1 - trust) * np.log(without) + trust * np.log(by_answers)))
+    moved[0] += _shift(score, number, users, olds)
+    match = exclusive_of(odds_of(start + design @ moved), users, olds)
     match[heard] = right
     found = {name: dict(levels) for name, levels in weights.items()}
     for (name, level), by in zip(names, moved / scales, strict=True):
         found[name][level] = round(found[name][level] + float(by), 6)
     return found, match
+
+
+def _shift(score: Array, number: float, users: Any, olds: Any) -> float:
+    """What to add to all log-odds so that the expected number of matches is this one."""
+    least, most = -MOST_SHIFT, MOST_SHIFT
+    for _ in range(ROUNDS):
+        middle = (least + most) / 2
+        if exclusive_of(odds_of(score + middle), users, olds).sum() < number:
+            least = middle
+        else:
+            most = middle
+    return (least + most) / 2
 
 
 def _share(yes: float, no: float, beforehand: tuple[float, float]) -> float:
