@@ -12,7 +12,7 @@ from churnlake.reentry.settings import ReentrySettings
 TURNS = 2
 """A number's owner is followed back so many times: A -> B -> C."""
 WITHIN, LEAST_DAYS = 30, 7
-"""Days before and after one that it is compared with, and how many of them there must be."""
+"""Days before and after one that it is compared with, and how many of those before there must be."""
 LINK = ["user_id", "stage_days", "old_user_id", "known_on"]
 
 
@@ -30,8 +30,8 @@ def links(pairs: DataFrame, settings: ReentrySettings) -> DataFrame:
 
 
 def papers(new: DataFrame, subscribers: DataFrame | None) -> DataFrame:
-    """One row per joiner: joined_on, ``paper_on``, the day it joined on paper (without a register: joined_on), and ``told_on``, since when that is known."""
-    own = new.select("user_id", "joined_on", F.col("joined_on").alias("paper_on"), F.col("joined_on").alias("told_on"))
+    """One row per joiner: ``paper_on``, the day it joined on paper, or of its first use where no register tells, and ``told_on``, since when that is known."""
+    own = new.select("user_id", F.col("joined_on").alias("paper_on"), F.col("joined_on").alias("told_on"))
     if subscribers is None:
         return own
     first = only(subscribers.where("joined_on IS NOT NULL").select("user_id", "joined_on", "delivered_on"), new.select("user_id"))
@@ -52,8 +52,9 @@ def at_once(links: DataFrame, linked: DataFrame, joined: DataFrame, settings: Re
 
     Of those who are an old user beyond doubt, so many more joined that day than on the days around it that hardly one of them can have come
     of its own will: ``at_once_least`` at least, and ``at_once_times`` as many as on the others of the days, up to WITHIN before and after it,
-    on which anybody did (LEAST_DAYS at least). Days before the first use of anybody are no measure: of who joined then only the slow are there. What counts is what is known by each joiner's day. In a city so large that as many come back every day a firm does not
-    stand out; its people are told by each other then (evidence.moved_together).
+    on which anybody did, LEAST_DAYS of them before it: when data begin, everybody seems to have joined at once. What counts is what is known by
+    each joiner's day. In a city so large that as many come back every day a firm does not stand out; its people are told by each other then
+    (evidence.moved_together).
 
     Args:
         links: of the joiners asked (``links``).
@@ -63,9 +64,7 @@ def at_once(links: DataFrame, linked: DataFrame, joined: DataFrame, settings: Re
     """
     mine = links.join(joined, on="user_id", how="inner").where("told_on <= known_on")
     since = linked.groupBy("user_id").agg(F.min("known_on").alias("since"))
-    begins = F.broadcast(joined.agg(F.min("joined_on").alias("begins")))
-    others = since.join(joined, on="user_id", how="inner").crossJoin(begins).where("paper_on >= begins")
-    others = others.select("paper_on", F.greatest("since", "told_on").alias("since"))
+    others = since.join(joined, on="user_id", how="inner").select("paper_on", F.greatest("since", "told_on").alias("since"))
     daily = others.groupBy("paper_on", "since").agg(F.count("*").alias("users"))
     asked = F.broadcast(mine.select("known_on").distinct())
     by_day = (
@@ -74,11 +73,12 @@ def at_once(links: DataFrame, linked: DataFrame, joined: DataFrame, settings: Re
         .agg(F.sum("users").alias("users"))
     )
     number = F.datediff("paper_on", F.lit("1970-01-01"))
-    around = Window.partitionBy("known_on").orderBy(number).rangeBetween(-WITHIN, WITHIN)
-    days = F.count("*").over(around) - 1
-    usual = (F.sum("users").over(around) - F.col("users")) / F.nullif(days, F.lit(0))
-    many = by_day.withColumns({"days": days, "usual": usual}).where(
-        f"days >= {LEAST_DAYS} AND users >= {settings.at_once_least} AND users >= {settings.at_once_times!r} * usual"
+    by_number = Window.partitionBy("known_on").orderBy(number)
+    around = by_number.rangeBetween(-WITHIN, WITHIN)
+    usual = (F.sum("users").over(around) - F.col("users")) / (F.count("*").over(around) - 1)
+    before = F.count("*").over(by_number.rangeBetween(-WITHIN, -1))
+    many = by_day.withColumn("usual", F.when(before >= LEAST_DAYS, usual)).where(
+        f"users >= {settings.at_once_least} AND users >= {settings.at_once_times!r} * usual"
     )
     return mine.join(many, on=["known_on", "paper_on"], how="left_semi").select("user_id", "stage_days").distinct()
 
