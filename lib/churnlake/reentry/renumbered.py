@@ -40,10 +40,7 @@ def papers(new: DataFrame, subscribers: DataFrame | None) -> DataFrame:
     )
     known = own.join(told, on="user_id", how="left")
     return known.select(
-        "user_id",
-        "joined_on",
-        F.coalesce("paper", "paper_on").alias("paper_on"),
-        F.coalesce("delivered", "told_on").alias("told_on"),
+        "user_id", F.coalesce("paper", "paper_on").alias("paper_on"), F.coalesce("delivered", "told_on").alias("told_on")
     )
 
 
