@@ -119,7 +119,7 @@ JOINERS = Table(
         Column(
             "excluded_by",
             STRING,
-            "together: moved to another number on one day with people of its circle, as where a firm's numbers are all changed.",
+            "together: moved to another number on one day with people of its circle, or with many times as many as usual, as where a firm's numbers are all changed.",
             optional=True,
             one_of=("together",),
         ),
