@@ -8,16 +8,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from churnlake.core.errors import SettingsError
 from churnlake.core.frames import frame_of
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
-from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, odds, renumbered
+from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners
 from churnlake.settings import Settings
 from churnlake.tables.circles import PEERS, SIGNATURES
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.reentry import PAIRS
 from churnlake.tables.reference import LIVES, SUBSCRIBERS
 
 SETTINGS = load(Settings, "local").reentry
@@ -170,45 +168,6 @@ def test_where_nobody_was_active_rarity_is_that_of_the_newest_month_known(spark:
     assert found == {1: (2, 0.75), 2: (3, 0.25)}
 
 
-def test_who_has_a_new_number_is_met_under_the_old_one_once_that_is_known(spark: SparkSession) -> None:
-    told = [
-        (91, 60, 31, on(4, 30)),
-        (92, 60, 91, on(4, 30)),
-        (93, 30, 33, on(4, 20)),
-        (93, 60, 34, on(5, 20)),
-        (94, 0, 35, on(5, 1)),
-    ]
-    linked = frame_of(
-        spark,
-        StructType.fromDDL("user_id bigint, stage_days int, old_user_id bigint, known_on date"),
-        [dict(zip(renumbered.LINK, row, strict=True)) for row in told],
-    )
-    met = units(spark, MET, *[{"peer_id": p, "contacts": 4} for p in (31, 91, 92, 93, 94, 95)])
-    signatures = rows(spark, SIGNATURES, *[{"month": on(4, 1), "user_id": 7, "peer_id": p, "share": 0.25, "strength": s, "place": n} for p, s, n in
-        [(92, 100, 4), (31, 900, 3), (33, 950, 2), (94, 970, 1)]])  # fmt: skip
-    peers = rows(
-        spark, PEERS, *[{"month": on(4, 1), "peer_id": p, "users": u, "strength": 5} for p, u in [(31, 3), (91, 9), (33, 2)]]
-    )
-    found = candidates.telling(met, peers, SETTINGS, linked)
-    # 92 is 91, who is 31; of 93 it is known in April that it was 33; of 94 nothing yet
-    assert {r.peer_id: (r.contacts, r.peer_users) for r in found.collect()} == {
-        31: (12, 9), 33: (4, 2), 94: (4, None), 95: (4, None),
-    }  # fmt: skip
-    # whoever shares nobody is there where it is asked for: found by its handset, say
-    stranger = rows(spark, SIGNATURES, {"month": on(4, 1), "user_id": 70, "peer_id": 96, "share": 1.0, "strength": 7, "place": 1})
-    with_others = signatures.unionByName(stranger)
-    assert candidates.newest(with_others, found, SETTINGS, linked).where("old_user_id = 70").isEmpty()
-    asked_for = with_others.where("user_id = 70")
-    assert candidates.newest(with_others, found, SETTINGS, linked, asked_for).where("old_user_id = 70").count() == 1
-    old = candidates.newest(signatures, found, SETTINGS, linked)
-    assert {r.peer_id: (r.share, r.strength, r.place) for r in old.collect()} == {
-        31: (0.5, 1000, 1), 94: (0.25, 970, 2), 33: (0.25, 950, 3),
-    }  # fmt: skip
-    asked = met.withColumn("as_of", F.expr(candidates.AS_OF))
-    assert [r.user_id for r in renumbered.affected(asked, linked).collect()] == [50]
-    assert renumbered.affected(asked.where("peer_id IN (94, 95)"), linked).isEmpty()
-
-
 def test_numbers_of_other_networks_that_the_two_could_be_instead(spark: SparkSession) -> None:
     """50 met 1 to 4 since 1 March; 7, silent since 20 February, had met 1, 2, 3 and 9."""
     met = units(spark, MET, *[{"peer_id": p, "contacts": c} for p, c in [(1, 4), (2, 3), (3, 2), (4, 1)]])
@@ -247,13 +206,6 @@ def test_numbers_of_other_networks_that_the_two_could_be_instead(spark: SparkSes
     told = {(r.user_id, r.old_user_id): (r.new_elsewhere, r.old_elsewhere) for r in found}
     new, old = pytest.approx(0.9 * math.sqrt(3 / 4), abs=1e-6), pytest.approx(0.4, abs=1e-6)
     assert told == {(50, 7): (new, old), (50, 8): (new, 0.0), (51, 7): (0.0, old)}
-
-
-def test_only_what_is_beyond_doubt_is_a_link(spark: SparkSession) -> None:
-    told = [(50, 7, 40.0), (51, 7, 40.0), (51, 8, 40.0), (52, 7, 3.0)]
-    pairs = rows(spark, PAIRS, *[{**UNIT, "user_id": u, "old_user_id": o, "circle_score": c, "kind": "full"} for u, o, c in told])
-    found = renumbered.links(pairs, SETTINGS).collect()
-    assert [(r.user_id, r.old_user_id, r.known_on) for r in found] == [(50, 7, on(4, 30))]
 
 
 def test_a_handset_points_to_who_had_it_before_and_not_to_everybody(spark: SparkSession) -> None:
@@ -365,122 +317,3 @@ def test_places_and_talk(spark: SparkSession) -> None:
     found = {r.old_user_id: (r.talked, r.still_met) for r in evidence.with_talk(shared, told, edges).collect()}
     # of 7's peers 1 alone is the joiner's too and met it after the join and by then
     assert found == {7: (False, 0.5), 8: (True, 0.0)}
-
-
-PAIR = {
-    "known_on": on(4, 30), "user_id": 50, "stage_days": 60, "old_user_id": 7, "joined_on": on(3, 1), "gap_days": 3, "circle_score": 5.0,
-    "old_found": 0.4, "still_met": 0.3, "place_overlap": 0.5, "night_overlap": 0.5, "level_share": 0.05, "odds": 0.0, "kind": "full",
-}  # fmt: skip
-
-
-def probable(spark: SparkSession, *pairs: dict[str, object]) -> dict[tuple[int, int, int], float]:
-    """By joiner, stage and old user, the probability of pairs known with these odds."""
-    known = rows(spark, PAIRS, *[{**PAIR, **pair} for pair in pairs])
-    found = odds.with_probability(known, known, SETTINGS).collect()
-    return {(r.user_id, r.stage_days, r.old_user_id): r.probability for r in found}
-
-
-def test_every_evidence_moves_the_odds_its_way(spark: SparkSession) -> None:
-    changes = [
-        {},
-        {"circle_score": 9.0},
-        {"hellinger": 0.9},
-        {"has_same_imei": True, "imei_users": 2},
-        {"has_same_document": True},
-        {"night_overlap": 1.0},
-        {"still_met": 0.0},
-        {"talked": True},
-        {"level_share": 0.9},
-        {"still_met": 1.0},
-    ]
-    pairs = rows(spark, PAIRS, *[{**PAIR, "user_id": n, **change} for n, change in enumerate(changes)])
-    found = {r.user_id: r.odds for r in odds.with_odds(pairs.drop("odds"), {}, SETTINGS).collect()}
-    assert all(found[n] > found[0] for n in range(1, 7)), found
-    assert all(found[n] < found[0] for n in range(7, 10)), found
-    kept = odds.with_odds(rows(spark, PAIRS, {**PAIR, "kind": "kept"}).drop("odds"), {}, SETTINGS).first()
-    assert kept is not None
-    assert kept.odds == 0
-
-
-def test_a_person_is_one_old_user_and_an_old_user_one_person(spark: SparkSession) -> None:
-    assert probable(spark, {"odds": 3.0}) == {(50, 60, 7): 0.75}
-    # the joiner's other candidate
-    assert probable(spark, {"odds": 3.0}, {"old_user_id": 8, "odds": 1.0}) == {(50, 60, 7): 0.6, (50, 60, 8): 0.2}
-    # another joiner for the same old user, known by then
-    assert probable(spark, {"odds": 3.0}, {"user_id": 51, "odds": 1.0}) == {(50, 60, 7): 0.6, (51, 60, 7): 0.2}
-
-
-def test_what_becomes_known_later_changes_nothing_said_before(spark: SparkSession) -> None:
-    later = {"user_id": 51, "odds": 1.0, "joined_on": on(3, 2), "known_on": on(5, 1)}
-    assert probable(spark, {"odds": 3.0}, later) == {(50, 60, 7): 0.75, (51, 60, 7): 0.2}
-
-
-def test_a_rival_counts_as_at_its_newest_stage(spark: SparkSession) -> None:
-    early = {"user_id": 51, "joined_on": on(4, 1), "stage_days": 7, "known_on": on(4, 8), "odds": 5.0}
-    asked = {"odds": 3.0}
-    assert probable(spark, asked, early)[(50, 60, 7)] == pytest.approx(3 / 9)
-    assert probable(spark, asked, early, {**early, "stage_days": 30, "known_on": on(5, 1), "odds": 0.0})[
-        (50, 60, 7)
-    ] == pytest.approx(3 / 9)
-    soon = {**early, "joined_on": on(3, 20), "known_on": on(3, 27)}
-    # by its thirtieth day nothing was left of it, or it is no candidate at all any more
-    assert probable(spark, asked, soon, {**soon, "stage_days": 30, "known_on": on(4, 19), "odds": 1.0})[
-        (50, 60, 7)
-    ] == pytest.approx(3 / 5)
-    assert probable(spark, asked, soon)[(50, 60, 7)] == pytest.approx(3 / 4)
-
-
-def test_pairs_are_weighed_by_what_was_learnt_before(spark: SparkSession) -> None:
-    days = [on(3, 31), on(4, 1), on(4, 30), on(5, 1)]
-    pairs = rows(spark, PAIRS, *[{**PAIR, "user_id": n, "known_on": day} for n, day in enumerate(days)]).drop("odds")
-    learnt = [
-        {"month": on(m, 1), "stage_days": 60, "evidence": "intercept", "level": "each", "weight": math.log(m)} for m in (3, 4)
-    ]
-    found = {r.user_id: r.odds for r in odds.with_odds_of_then(pairs, learnt, SETTINGS).collect()}
-    start = odds.with_odds(pairs, {}, SETTINGS).first()
-    assert start is not None
-    assert found == {0: start.odds, 1: pytest.approx(3), 2: pytest.approx(3), 3: pytest.approx(4)}
-
-
-@pytest.mark.parametrize(
-    ("weights", "named"),
-    [({"circle": {"each": 1.0}}, "circle"), ({"talk": {"often": 1.0}}, "often"), ({"still_met": {"none": 1.0}}, "none")],
-)
-def test_evidence_that_there_is_not_is_refused(weights: dict[str, dict[str, float]], named: str) -> None:
-    with pytest.raises(SettingsError, match=f"'{named}'"):
-        odds.check(weights, SETTINGS)
-    odds.check(SETTINGS.start, SETTINGS)
-
-
-def test_many_numbers_changed_on_one_day_are_a_firms(spark: SparkSession) -> None:
-    """Ten joined on paper on 1 April, first used on days of their own; on the days around it one or two came back, on 20 March seven."""
-    firm = {100 + n: (on(4, 1), on(4, 1 + n)) for n in range(10)}
-    days = [on(3, 2) + dt.timedelta(days=n // 2) for n in range(80)]
-    others = {200 + n: (day, day) for n, day in enumerate(days) if day != on(4, 1)}
-    wave = {300 + n: (on(3, 20), on(3, 20)) for n in range(5)}
-    everybody = {**firm, **others, **wave}
-    new = frame_of(
-        spark,
-        StructType.fromDDL("user_id bigint, joined_on date"),
-        [{"user_id": u, "joined_on": first} for u, (_, first) in everybody.items()],
-    )
-    paper = rows(spark, SUBSCRIBERS, *[
-        {"user_id": u, "joined_on": day, "delivered_on": day + dt.timedelta(days=6)} for u, (day, _) in everybody.items()])  # fmt: skip
-    links = frame_of(
-        spark,
-        StructType.fromDDL("user_id bigint, stage_days int, old_user_id bigint, known_on date"),
-        [
-            {"user_id": u, "stage_days": 60, "old_user_id": u + 1000, "known_on": first + dt.timedelta(days=60)}
-            for u, (_, first) in everybody.items()
-        ],
-    )
-    joined = renumbered.papers(new, paper)
-    found = {row.user_id for row in renumbered.at_once(links, links, joined, SETTINGS).collect()}
-    # what is known by each one's own day counts: eight of the firm are not yet four times as many as usual, two and a little
-    assert found == {108, 109}
-    # a day's own run, with the links of the days before
-    last = links.where(f"known_on = date'{on(4, 10) + dt.timedelta(days=60)}'")
-    alone = {row.user_id for row in renumbered.at_once(last, links, joined, SETTINGS).collect()}
-    assert alone == {109}
-    # without a register the first use is all there is: nobody stands out
-    assert renumbered.at_once(links, links, renumbered.papers(new, None), SETTINGS).isEmpty()

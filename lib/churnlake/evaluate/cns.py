@@ -165,7 +165,7 @@ def _ranked(lake: Lake, people: DataFrame, settings: Settings) -> dict[str, floa
     )
     met = joiners.circles(due, lake.read(EDGES))
     pool = lake.read(SIGNATURES).join(people.select(F.col("number_key").alias("user_id")), on="user_id", how="left_semi")
-    everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000, "candidates_least": 0.0, "likely_least": 0.0})
+    everyone = settings.reentry.model_copy(update={"candidates_kept": 10_000, "candidates_least": 0.0})
     told = candidates.telling(met, lake.read(PEERS), everyone)
     ranked = candidates.by_circle(told, candidates.newest(pool, told, everyone), everyone).join(new, on="user_id", how="inner")
     places = ranked.groupBy("user_id").agg(

@@ -154,7 +154,7 @@ def _circles(halves: Halves, settings: Settings) -> DataFrame:
 
 def _told(lake: Lake, halves: Halves, peers: DataFrame, settings: Settings) -> pd.DataFrame:
     """One row per second half and first half or decoy with a shared peer: all evidence, as ``learning.told`` gives it."""
-    how = settings.reentry.model_copy(update={"candidates_kept": 1_000_000, "candidates_least": 0.0, "likely_least": 0.0})
+    how = settings.reentry.model_copy(update={"candidates_kept": 1_000_000, "candidates_least": 0.0})
     circles = lake.checkpoint(_circles(halves, settings))
     seconds = halves.people.select(F.col("second_id").alias("user_id"))
     begun = halves.edges.join(seconds, on="user_id", how="left_semi").groupBy("user_id").agg(F.min("day").alias("joined_on"))

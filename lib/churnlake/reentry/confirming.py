@@ -28,6 +28,7 @@ ROUNDS, SETTLED = 50, 1e-4
 NUMBER_ERROR = 0.05
 """Relative error of the number of matches learnt without answers (evaluate); that of a number told by n who say yes is 1 / sqrt(n)."""
 MOST_SHIFT = 5.0
+"""Log-odds within which the constant is looked for that gives a number of matches."""
 SAYS_SO, SAYS_SO_THOUGH_NOT = (8.0, 2.0), (1.0, 19.0)
 """Answers of yes and no that those who are back, and those who are not, are taken to have given beforehand."""
 Array = npt.NDArray[np.float64]
@@ -107,9 +108,9 @@ def confirmed(weights: Weights, match: Array, pairs: pd.DataFrame, answers: pd.D
     score = start + design @ moved
     by_answers = float(exclusive_of(odds_of(score), users, olds).sum())
     trust = NUMBER_ERROR**2 / (NUMBER_ERROR**2 + 1 / spoke.sum())
-    number = float(np.exp((1 - trust) * np.log(without) + trust * np.log(by_answers)))
-    moved[0] += _shift(score, number, users, olds)
-    match = exclusive_of(odds_of(start + design @ moved), users, olds)
+    shift = _shift(score, without ** (1 - trust) * by_answers**trust, users, olds)
+    moved[0] += shift
+    match = exclusive_of(odds_of(score + shift), users, olds)
     match[heard] = right
     found = {name: dict(levels) for name, levels in weights.items()}
     for (name, level), by in zip(names, moved / scales, strict=True):

@@ -143,8 +143,7 @@ def moved_together(pairs: DataFrame, met: DataFrame, old: DataFrame, new: DataFr
     theirs = moved.withColumnRenamed("user_id", "peer_id")
     ties = met.join(moved, on=ASKED, how="left_semi").join(theirs, on=["peer_id", "stage_days"], how="left_semi")
     between = ties.groupBy(*ASKED).agg(F.collect_set("peer_id").alias("others")).where("size(others) >= 2")
-    every = F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")
-    return between.select(every, "stage_days").distinct()
+    return between.select("stage_days", F.explode(F.array_union("others", F.array("user_id"))).alias("user_id")).distinct()
 
 
 def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataFrame | None = None) -> DataFrame:

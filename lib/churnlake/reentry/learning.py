@@ -135,8 +135,8 @@ def learn(pairs: pd.DataFrame, settings: ReentrySettings, said: pd.DataFrame | N
     match = exclusive(score_of(possible, learnt), possible["user_id"], possible["old_user_id"])
     if said is not None:
         learnt, match = confirming.confirmed(learnt, match, possible, said)
-    known = {name: learnt[name] for name in GIVEN if name in learnt}
-    then_given = settings.model_copy(update={"start": {**settings.start, **known}})
+    given = {name: learnt[name] for name in GIVEN if name in learnt}
+    then_given = settings.model_copy(update={"start": {**settings.start, **given}})
     settled = possible[["user_id", "old_user_id"]].assign(match=match)
     found = {max(settings.stages): (learnt, joiners)}
     for stage in stages[:-1]:

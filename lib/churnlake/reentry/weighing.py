@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
+from churnlake.core.frames import only
 from churnlake.reentry import candidates, elsewhere, evidence, habits, joiners, renumbered
 from churnlake.reentry.candidates import PAIR
 from churnlake.reentry.evidence import ASKED
@@ -64,8 +65,9 @@ def weigh(
     links = checkpoint(renumbered.links(first, settings))
 
     linked = checkpoint(known_links(links))
-    joined = renumbered.papers(new, tables.get(SUBSCRIBERS))
-    together = checkpoint(moved.union(renumbered.at_once(links, linked, joined, settings)).distinct())
+    joined = checkpoint(renumbered.papers(only(new, linked.select("user_id")), tables.get(SUBSCRIBERS)))
+    at_once = renumbered.at_once(links, linked, joined, settings)
+    together = checkpoint(moved.unionByName(at_once).distinct())
     first = first.join(together, on=ASKED, how="left_anti")
     asked = met.join(together, on=ASKED, how="left_anti").withColumn("as_of", F.expr(candidates.AS_OF))
     again = checkpoint(renumbered.affected(asked, linked))
