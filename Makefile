@@ -36,8 +36,8 @@ docs: setup
 	@$(PY) -m churnlake dictionary --write
 
 evaluate: setup
-ifeq ($(WHAT),reentry)
-	@$(PY) -m churnlake evaluate --what reentry $(if $(SCENARIO),--city $(SCENARIO)) $(call given,CITY,--city) $(call given,SEEDS,--seeds)
+ifneq ($(filter reentry churn,$(WHAT)),)
+	@$(PY) -m churnlake evaluate --what $(WHAT) $(if $(SCENARIO),--city $(SCENARIO)) $(call given,CITY,--city) $(call given,SEEDS,--seeds)
 else
 	@$(PY) -m churnlake cns
 	@$(PY) -m churnlake evaluate --city $(CITY) --seeds $(SEEDS)

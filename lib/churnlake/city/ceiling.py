@@ -7,6 +7,7 @@ calls to the rival's hotline, calls forwarded to the rival, and how many contact
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyspark.sql import functions as F
 from churnlake.city import habits, people
 from churnlake.city.circles import COMPLAINING
 from churnlake.city.discontent import SOON, known_risk, month_ends, onset_rate
+from churnlake.city.edges import weeks
 from churnlake.city.events import RATES
 from churnlake.city.settings import CityScenario
 
@@ -26,7 +28,11 @@ WEEKS = 18
 """Weeks before a month's end that the filter looks at, the newest first."""
 RECENT = 14
 """Days in which a call to the rival's hotline, or one forwarded to it, counts."""
+ACTIVE = 15
+"""Days in which an own event makes a user active."""
 RIVAL_HOTLINE, HOTLINE = "10010", "1860"
+RIVAL = "^13[0-3]"
+"""How the rival's numbers begin."""
 COMPLAINED, CALLS = 60, 2
 """Days in which so many calls to our own hotline count as a complaint."""
 CALLED = 0.3
@@ -36,32 +42,86 @@ SIMULATED = 60_000
 Array = npt.NDArray[Any]
 
 
-def visible(records: DataFrame, lives: DataFrame, contacts: DataFrame, scenario: CityScenario) -> DataFrame:
-    """One row per user and month's end with what the operator could see of it by then.
+def steps(scenario: CityScenario, end: int) -> list[tuple[int, int]]:
+    """The times before a month's end that events are counted by, newest first: days back from and to (not included).
 
-    ``events``: own calls and messages in each of the weeks before, newest first; ``days_seen`` since the first use, at most all of
-    them; ``is_active``: an own event in the last 15 days; ``asked_rival`` and ``forwarded`` in the last fortnight; ``complained`` in
-    the last COMPLAINED days; ``gone``: contacts
-    who fell silent between 7 and 50 days ago; ``known_risk``: how much more often its brand and time with us make discontented.
+    Weeks, of contacts by the week those written.
     """
-    spark, span = records.sparkSession, WEEKS * 7
-    ends = F.broadcast(
-        spark.createDataFrame(month_ends(scenario), "month date, end int, next int, after int").select("month", "end")
-    )
-    daily = records.groupBy("user_id", "day").agg(
+    if scenario.records.form != "edges":
+        return [(week * 7, week * 7 + 7) for week in range(WEEKS)]
+    written = [(end - last, end - first + 1) for _, first, last, _, _ in weeks(scenario) if last <= end]
+    return [(back, to) for back, to in reversed(written) if to <= WEEKS * 7]
+
+
+def window(scenario: CityScenario, end: int, days: int) -> int:
+    """So many days before a month's end, of contacts by the week to the end of the week that the last of them lies in."""
+    if scenario.records.form != "edges":
+        return days
+    return max((to for back, to in steps(scenario, end) if back < days), default=days)
+
+
+def of_records(records: DataFrame) -> DataFrame:
+    """One row per user and day: own calls and messages, whether the rival's hotline was asked, calls to ours, whether calls went to the rival."""
+    return records.groupBy("user_id", "day").agg(
         F.expr("count_if(side = 0 and service < 3)").alias("own"),
         F.expr(f"bool_or(side = 0 and service = 0 and peer = '{RIVAL_HOTLINE}')").alias("asked"),
         F.expr(f"count_if(side = 0 and service = 0 and peer = '{HOTLINE}')").alias("complaints"),
-        F.expr("bool_or(forwarded_to rlike '^13[0-3]')").alias("forwarded"),
+        F.expr(f"bool_or(forwarded_to rlike '{RIVAL}')").alias("forwarded"),
     )
-    near = daily.join(ends, on=F.expr(f"day <= end and day > end - {span}"), how="inner")
-    weeks = ", ".join(f"cast(sum(if((end - day) div 7 = {week}, own, 0)) as int)" for week in range(WEEKS))
+
+
+def of_weeks(met: DataFrame, sent_on: DataFrame, scenario: CityScenario) -> DataFrame:
+    """The same of weekly contacts (edges.edges) and forwarded calls (edges.forwards), a week's on its first day."""
+    day = f"datediff(FIRST_DAY, date'{scenario.first_day}') as day"
+    hotline = {
+        name: f"if(OPP_NUMBER = '{number}', OUT_CALLS, 0)" for name, number in (("asked", RIVAL_HOTLINE), ("complaints", HOTLINE))
+    }
+    used = met.selectExpr(
+        "USER_ID as user_id", day, "OUT_CALLS + OUT_MESSAGES as own", *[f"{sql} as {name}" for name, sql in hotline.items()], "0 as forwarded"
+    )  # fmt: skip
+    forwarded = sent_on.where(f"FORWARDED_TO rlike '{RIVAL}'").selectExpr(
+        "USER_ID as user_id", day, "0 as own", "0 as asked", "0 as complaints", "CALLS as forwarded"
+    )
+    return used.unionByName(forwarded).groupBy("user_id", "day").agg(
+        F.sum("own").alias("own"), F.expr("sum(asked) > 0").alias("asked"), F.sum("complaints").alias("complaints"),
+        F.expr("sum(forwarded) > 0").alias("forwarded"),
+    )  # fmt: skip
+
+
+def visible(daily: DataFrame, lives: DataFrame, contacts: DataFrame, scenario: CityScenario) -> DataFrame:
+    """One row per user and month's end with what the operator could see of it by then.
+
+    ``events``: own calls and messages in each of the steps before, newest first; ``days_seen`` since the first use, at most all of
+    them; ``is_active``: an own event in the last ACTIVE days; ``asked_rival`` and ``forwarded`` in the last RECENT ones; ``complained``
+    in the last COMPLAINED; ``gone``: contacts who fell silent between 7 and 50 days ago; ``known_risk``: how much more often its brand
+    and time with us make discontented. Of contacts by the week, each of these times is of whole weeks, of as many days at least.
+
+    Args:
+        daily: one row per user and day, from ``of_records`` or ``of_weeks``.
+        lives: the numbers held.
+        contacts: the pairs in touch.
+        scenario: the city.
+    """
+    spark, span = daily.sparkSession, WEEKS * 7
+    ends = F.broadcast(
+        spark.createDataFrame(month_ends(scenario), "month date, end int, next int, after int").select("month", "end")
+    )
+    reach = [
+        (month, scenario_day, at, back < ACTIVE, back < RECENT, back < COMPLAINED)
+        for month, end, *_ in month_ends(scenario)
+        for at, (back, to) in enumerate(steps(scenario, end))
+        for scenario_day in ([end - to + 1] if scenario.records.form == "edges" else range(end - to + 1, end - back + 1))
+    ]
+    told = "month date, day int, step int, is_near boolean, is_recent boolean, is_lately boolean"
+    near = daily.join(F.broadcast(spark.createDataFrame(reach, told)), on="day", how="inner")
+    most = max((at + 1 for _, _, at, *_ in reach), default=0)
+    sums = ", ".join(f"cast(sum(if(step = {step}, own, 0)) as int)" for step in range(most))
     seen = near.groupBy("user_id", "month").agg(
-        F.expr(f"array({weeks})").alias("events"),
-        F.expr("bool_or(own > 0 and end - day < 15)").alias("is_active"),
-        F.expr(f"bool_or(asked and end - day < {RECENT})").alias("asked_rival"),
-        F.expr(f"sum(if(end - day < {COMPLAINED}, complaints, 0)) >= {CALLS}").alias("complained"),
-        F.expr(f"coalesce(bool_or(forwarded and end - day < {RECENT}), false)").alias("forwarded"),
+        F.expr(f"array({sums})").alias("events"),
+        F.expr("bool_or(own > 0 and is_near)").alias("is_active"),
+        F.expr("bool_or(asked and is_recent)").alias("asked_rival"),
+        F.expr(f"sum(if(is_lately, complaints, 0)) >= {CALLS}").alias("complained"),
+        F.expr("coalesce(bool_or(forwarded and is_recent), false)").alias("forwarded"),
     )
     sides = contacts.selectExpr("a as person_id", "b as contact").unionByName(
         contacts.selectExpr("b as person_id", "a as contact")
@@ -95,53 +155,59 @@ def observable(seen: pd.DataFrame, scenario: CityScenario) -> pd.DataFrame:
         rows = seen[pd.to_datetime(seen["month"]).dt.date == month]
         if not len(rows):
             continue
-        paths = _paths(scenario)
-        counts = np.stack(rows["events"].map(np.asarray).to_list()).astype(float)
-        worth = _worth(scenario, end) * _held(rows["days_seen"].to_numpy(float))
+        parts = steps(scenario, end)
+        paths = _paths(scenario, parts)
+        counts = np.stack(rows["events"].map(np.asarray).to_list()).astype(float)[:, : len(parts)]
+        worth = _worth(scenario, end, parts) * _held(rows["days_seen"].to_numpy(float), parts)
         fits = _log_fit(counts, worth, paths, _spread(counts, worth))
         fits = np.exp(fits - fits.max(axis=1, keepdims=True))
         signs = np.stack([rows[name].to_numpy(bool) for name in SIGNS])
         level = rows["known_risk"].to_numpy(float) + _caught(scenario) * rows["gone"].to_numpy(float)
-        score_t1, score_t2 = _posterior(fits, signs, level, scenario, rng, (after, later))
+        within = (window(scenario, end, RECENT), window(scenario, end, COMPLAINED))
+        score_t1, score_t2 = _posterior(fits, signs, level, scenario, rng, (after, later), within)
         found.append(pd.DataFrame({"user_id": rows["user_id"], "month": month, "score_t1": score_t1, "score_t2": score_t2}))
     return pd.concat(found, ignore_index=True)
 
 
-def _paths(scenario: CityScenario) -> Array:
-    """Levels of use, week by week (newest first), one row per path: 0 as ever, then fading since each week, then faded and over it."""
+def _paths(scenario: CityScenario, parts: Sequence[tuple[int, int]]) -> Array:
+    """Levels of use, step by step (newest first), one row per path: 0 as ever, then fading since each week, then faded and over it."""
     leaving = scenario.leaving
-    days = np.arange(WEEKS * 7).reshape(WEEKS, 7) + 0.5
-    found = [np.ones(WEEKS)]
+    back = np.arange(WEEKS * 7)
+    days = back + 0.5
+    found = [np.ones(WEEKS * 7)]
     for began in range(WEEKS):
         for pace in _middles(*leaving.fade_days, PACES):
             for depth in _middles(*leaving.fade_depth, DEPTHS):
-                level = 1 - depth * np.clip(((began + 0.5) * 7 - days) / pace, 0, 1)
-                found.append(level.mean(axis=1))
+                found.append(1 - depth * np.clip(((began + 0.5) * 7 - days) / pace, 0, 1))
     fading = found[1:]
     for place, path in enumerate(fading):
         began = place // (PACES * DEPTHS)
-        found += [np.where(np.arange(WEEKS) < over, 1.0, path) for over in range(1, began)]
-    return np.maximum(np.stack(found), 0.02)
+        found += [np.where(back < over * 7, 1.0, path) for over in range(1, began)]
+    by_step = np.stack([np.stack(found)[:, at:to].mean(axis=1) for at, to in parts], axis=1)
+    levels: Array = np.maximum(by_step, 0.02)
+    return levels
 
 
 def _middles(least: float, most: float, parts: int) -> list[float]:
     return [least + (most - least) * (part + 0.5) / parts for part in range(parts)]
 
 
-def _worth(scenario: CityScenario, end: int) -> Array:
-    """Common weeks that each week before ``end`` is worth, by the calendar."""
+def _worth(scenario: CityScenario, end: int, parts: Sequence[tuple[int, int]]) -> Array:
+    """Common weeks that each step before ``end`` is worth, by the calendar."""
     mix = scenario.records.mix
     daily = sum(np.asarray(habits.calendar(scenario, s)) * mix[s] for s in ("voice", "sms", "mms"))
     assert not isinstance(daily, int)
     daily = np.concatenate([np.zeros(WEEKS * 7), daily / daily.mean()])
     recent = daily[end + 1 : end + 1 + WEEKS * 7][::-1]
-    weeks: Array = recent.reshape(WEEKS, 7).sum(axis=1) / 7
-    return weeks
+    worth: Array = np.array([recent[at:to].sum() / 7 for at, to in parts])
+    return worth
 
 
-def _held(days_seen: Array) -> Array:
-    """Share of each week, newest first, in which the user was there."""
-    return np.clip(days_seen[:, None] / 7 - np.arange(WEEKS)[None, :], 0, 1)
+def _held(days_seen: Array, parts: Sequence[tuple[int, int]]) -> Array:
+    """Share of each step, newest first, in which the user was there."""
+    at, to = np.array(parts, dtype=float).T
+    held: Array = np.clip((days_seen[:, None] - at[None, :]) / (to - at)[None, :], 0, 1)
+    return held
 
 
 def _spread(counts: Array, worth: Array) -> float:
@@ -168,9 +234,9 @@ def _caught(scenario: CityScenario) -> float:
 
 
 def _posterior(
-    fits: Array, signs: Array, level: Array, scenario: CityScenario, rng: np.random.Generator, months: tuple[int, int]
+    fits: Array, signs: Array, level: Array, scenario: CityScenario, rng: np.random.Generator, months: tuple[int, int], within: tuple[int, int]
 ) -> tuple[Array, Array]:  # fmt: skip
-    leaving = scenario.leaving
+    leaving, (recent, complained) = scenario.leaving, within
     causes = list(leaving.causes.values())
     rate, size = onset_rate(scenario), PACES * DEPTHS
     weights = list(leaving.onsets.values())
@@ -186,8 +252,8 @@ def _posterior(
         return np.where(shows, age - np.floor(np.maximum(1, length - 2) * SOON * rng.random(SIMULATED)), -1.0)
 
     fade, hotline, forward, complaint = begun("fade"), begun("hotline"), begun("forward"), begun("complaint")
-    rings = np.where(hotline >= 0, 1 - np.exp(-RATES["rival"][0] * np.clip(hotline + 1, 0, RECENT)), 0.0)
-    passes = np.where(forward >= 0, 1 - np.exp(-CALLED * np.clip(forward + 1, 0, RECENT)), 0.0)
+    rings = np.where(hotline >= 0, 1 - np.exp(-RATES["rival"][0] * np.clip(hotline + 1, 0, recent)), 0.0)
+    passes = np.where(forward >= 0, 1 - np.exp(-CALLED * np.clip(forward + 1, 0, recent)), 0.0)
     week = np.minimum(np.floor(fade / 7), WEEKS - 1).astype(int)
     # a false sign lasts 27 days on average, and is over in most
     lasts = 27 / scenario.days
@@ -195,11 +261,11 @@ def _posterior(
     false_rings = 0.001 + leaving.false_hotline * lasts * 1.3 + odd.get("shopper", 0.0)
     false_passes = 0.0005 + leaving.false_forward * lasts * 1.3 + odd.get("forwarder", 0.0)
     # a complaint is some calls within some days; others call the hotline too, now and then
-    known_by, now_and_then = next((share, rate * COMPLAINED) for name, *_, share, rate, _ in people.HUBS if name == "hotline")
+    known_by, now_and_then = next((share, rate * complained) for name, *_, share, rate, _ in people.HUBS if name == "hotline")
     calls = RATES["complaint"][0] * COMPLAINING
     heard, by_chance = 1 - np.exp(-calls) * (1 + calls), known_by * (1 - np.exp(-now_and_then) * (1 + now_and_then))
-    complains = np.where((complaint >= 0) & (complaint < COMPLAINED), heard, by_chance)
-    complained_anyway = leaving.false_complaint * COMPLAINED / scenario.days
+    complains = np.where((complaint >= 0) & (complaint < complained), heard, by_chance)
+    complained_anyway = leaving.false_complaint * complained / scenario.days
     false_complains = complained_anyway * heard + (1 - complained_anyway) * by_chance
     false_fade = leaving.false_fade * 7 / scenario.days
     score_t1, score_t2 = np.zeros(len(fits)), np.zeros(len(fits))

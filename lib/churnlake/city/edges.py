@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import events, habits, money, people
 from churnlake.city.dice import Dice
+from churnlake.city.discontent import NEVER
 from churnlake.city.handsets import imei, used_on
 from churnlake.city.settings import CityScenario
 from churnlake.city.society import SERVICES
@@ -145,6 +146,27 @@ def edges(rated: DataFrame, parties: DataFrame, level: list[float], scenario: Ci
         f"date_add(date'{scenario.first_day}', first) as FIRST_DAY",
         f"date_add(date'{scenario.first_day}', last) as LAST_DAY",
     )
+
+
+def forwards(met: DataFrame, parties: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """One row per user and week of ``met`` (``edges``) with calls that were sent on: where to, and how many of those that came in.
+
+    Columns are the operator's: USER_ID, FORWARDED_TO (full national form), CALLS, FIRST_DAY and LAST_DAY of the week.
+    """
+    held = parties.selectExpr("party_id", "inline(lives)").where(
+        f"is_own and forward_from < {NEVER} and forward_number is not null"
+    )
+    sent = held.selectExpr(
+        f"{people.user_id(f'(party_id * {people.SLOTS} + slot)')} as USER_ID", "forward_from", "forward_to",
+        "cast(forward_number as string) as FORWARDED_TO",
+    )  # fmt: skip
+    rings = met.where("IN_CALLS > 0").groupBy("USER_ID", "FIRST_DAY", "LAST_DAY").agg(F.sum("IN_CALLS").alias("rings"))
+    both = rings.join(sent, on="USER_ID", how="inner").selectExpr(
+        "*", *[f"datediff({name}_DAY, date'{scenario.first_day}') as {name.lower()}" for name in ("FIRST", "LAST")]
+    )
+    part = "greatest(0, least(last + 1, forward_to) - greatest(first, forward_from)) / (last - first + 1)"
+    calls = f"cast(floor(rings * {part} + {dice.u('sent on', 'USER_ID', 'first')}) as int)"
+    return both.selectExpr("USER_ID", "FORWARDED_TO", f"{calls} as CALLS", "FIRST_DAY", "LAST_DAY").where("CALLS > 0")
 
 
 def lifecycle(lives: DataFrame, persons: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:

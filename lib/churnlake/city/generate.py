@@ -88,6 +88,9 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
     }
     if scenario.records.form == "edges":
         counts = _edges(spark, persons, lives, parties, rated, level, scenario, dice, landing)
+        if scenario.records.by == "week":
+            met, sent_on = (spark.read.parquet(str(landing / name)) for name in ("edges", "forwards"))
+            told["visible"] = ceiling.visible(ceiling.of_weeks(met, sent_on, scenario), lives, contacts, scenario)
     else:
         touched = events.planned(rated, level, scenario, dice).unionByName(events.bursts(ties, lives, scenario, dice))
         first, last = scenario.written
@@ -100,7 +103,7 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
         counts |= more
         told |= {**wrong, **market, "outages": registers.outages_truth(spark, scenario, dice)}
         if last - first + 1 >= ceiling.RECENT * 2:
-            told["visible"] = ceiling.visible(written, lives, contacts, scenario)
+            told["visible"] = ceiling.visible(ceiling.of_records(written), lives, contacts, scenario)
     _tell(told, scenario, truth)
     shutil.rmtree(building)
     return counts
@@ -136,15 +139,19 @@ def _edges(
     spark: SparkSession, persons: DataFrame, lives: DataFrame, parties: DataFrame, rated: DataFrame, level: list[float],
     scenario: CityScenario, dice: Dice, landing: Path,
 ) -> dict[str, int]:  # fmt: skip
-    """Write edges/month=<first day>/ and lifecycle/ as Parquet, and the registers that need no records; rows of both."""
+    """Write edges/month=<first day>/, forwards/ (of weeks) and lifecycle/ as Parquet, and the registers that need no records; rows of all."""
     with configured(spark, _as_written()):
         met = edges.edges(rated, parties, level, scenario, dice)
         _dealt(met, scenario, "USER_ID", "month").write.partitionBy("month").parquet(str(landing / "edges"))
+    if scenario.records.by == "week":
+        sent_on = edges.forwards(spark.read.parquet(str(landing / "edges")), parties, scenario, dice)
+        _dealt(sent_on, scenario, "USER_ID").write.parquet(str(landing / "forwards"))
     used = edges.lifecycle(lives, persons, scenario, dice)
     _dealt(used, scenario, "USER_ID").write.parquet(str(landing / "lifecycle"))
     due = _known(spark, persons, lives, scenario, dice)
     counts = _register_files(due, scenario, landing)
-    return {name: spark.read.parquet(str(landing / name)).count() for name in ("edges", "lifecycle")} | counts
+    made = ("edges", "forwards", "lifecycle") if scenario.records.by == "week" else ("edges", "lifecycle")
+    return {name: spark.read.parquet(str(landing / name)).count() for name in made} | counts
 
 
 def _tell(told: dict[str, DataFrame], scenario: CityScenario, truth: Path) -> None:

@@ -25,7 +25,7 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.shape import Shape, shape, span_to
 from churnlake.evaluate.truth import planted_decoys, planted_pairs, reentry_found
 from churnlake.settings import Settings
-from churnlake.tables.churn import MODELS
+from churnlake.tables.churn import MODELS, NEXT_MONTH
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import DEVICES, EDGES, USAGE
 from churnlake.tables.features import MONTHLY
@@ -194,7 +194,11 @@ def _share_of(planted: Any, column: str) -> float | None:
 
 def _churn(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
     lake = lake_of(spark, settings, days, MODELS)
-    rows = [row.asDict() for row in lake.read(MODELS).orderBy("learner").collect()] if lake.has(MODELS) else []
+    rows = (
+        [row.asDict() for row in lake.read(MODELS).where(F.col("target") == NEXT_MONTH).orderBy("learner").collect()]
+        if lake.has(MODELS)
+        else []
+    )
     kept = ("learner", "test_month", "test_rows", "base_rate", "pr_auc", "roc_auc", "lift_top_decile", "is_champion")
     return {"models": [{name: row[name] for name in kept} for row in rows]}
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from churnlake.core.console import Console
-from churnlake.core.errors import ContractError, MissingInputError, SettingsError
+from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.core.job import guarded, log_to
 from churnlake.core.session import session
 from churnlake.core.settings import load
+from churnlake.evaluate.judging import add_cities, cities_asked, evaluate
 from churnlake.settings import Settings
 
 
@@ -94,67 +95,6 @@ def _privacy(argv: list[str]) -> int:
     return guarded("privacy", parser, argv, body)
 
 
-def _evaluate(argv: list[str]) -> int:
-    from churnlake.evaluate.cities import judge, over_seeds
-
-    parser = argparse.ArgumentParser(
-        prog="python -m churnlake evaluate",
-        description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
-        "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds, and studies of real people, whose "
-        "names stand among the cities'. Default: standard and seed 2006; of reentry standard, no_imei and hard, seeds 2006 to 2010, cns and "
-        "collegemsg.",
-    )
-    parser.add_argument("--what", choices=("chain", "reentry"), default="chain")
-    parser.add_argument("--users", type=int, default=20_000, help="of reentry: people of each city (default 20,000)")
-    parser.add_argument(
-        "--data", default="../shared/data", help="of reentry: folder of the studies of real people, cns and collegemsg"
-    )
-    _add_cities(parser, "")
-    parser.set_defaults(seeds="")
-
-    def body(arguments: argparse.Namespace) -> None:
-        console = Console()
-        if arguments.what == "reentry":
-            _evaluate_reentry(arguments, console)
-            return
-        arguments.city, arguments.seeds = arguments.city or "standard", arguments.seeds or "2006"
-        found = [judge(given, console) for given in _cities(arguments)]
-        if len(found) > 1:
-            console.summary(f"City {found[0]['city']}, mean of {len(found)} seeds (least to most)", over_seeds(found))
-
-    return guarded("evaluate", parser, argv, body)
-
-
-def _evaluate_reentry(arguments: argparse.Namespace, console: Console) -> None:
-    from churnlake.evaluate import real, reentry
-
-    work, data = Path(arguments.work), Path(arguments.data)
-    arguments.seeds = arguments.seeds or reentry.SEEDS
-    for city in (arguments.city or ",".join((*reentry.SCENARIOS, *real.STUDIES))).split(","):
-        if city in real.STUDIES:
-            if not arguments.city and not (data / city).is_dir():
-                console.say(f"left out: {city}, a study of real people: {data / city} is not there; name its folder with --data")
-                continue
-            study = real.judge(city, data / city, work / city, console)
-            reentry.write({"real": {city: study}}, work / "reentry.json")
-            console.summary(f"Study {city}, split at its median time", real.lines(study))
-            continue
-        # a city that is there is judged again: one of other people is another
-        home = work / f"{Path(city).stem}-{arguments.users}-weeks"
-        told = argparse.Namespace(
-            **{**vars(arguments), "city": reentry.weekly_city(city, arguments.users, home), "work": str(home)}
-        )
-        strained = Path(city).stem == reentry.SCENARIOS[0]
-        cities = []
-        for given in _cities(told):
-            cities.append(reentry.judge(given, console, strained=strained))
-            console.say(reentry.line(cities[-1].figures))
-            # after each: a run that is stopped leaves what it found
-            found = reentry.over_seeds(reentry.with_oracle(cities))
-            reentry.write({"scenarios": {Path(city).stem: found}}, work / "reentry.json")
-        console.summary(f"City {Path(city).stem}, {arguments.users:,} people, {len(cities)} seeds", reentry.lines(found))
-
-
 def _faults(argv: list[str]) -> int:
     from churnlake.evaluate.faults import judge_faults
 
@@ -163,10 +103,10 @@ def _faults(argv: list[str]) -> int:
         description="Make a city whose files are broken in every known way, take it in, judge its days, and print for each kind "
         "what caught it, and how often sound days raised an alarm. A city that is there already is judged again.",
     )
-    _add_cities(parser, "noisy_town", "build/faults")
+    add_cities(parser, "noisy_town", "build/faults")
 
     def body(arguments: argparse.Namespace) -> None:
-        for given in _cities(arguments):
+        for given in cities_asked(arguments):
             judge_faults(given, Console())
 
     return guarded("faults", parser, argv, body)
@@ -180,11 +120,11 @@ def _probe(argv: list[str]) -> int:
         description="Make a city for each seed, split its people at their median event, find the second halves again by plain "
         "likeness of contacts, and print how often that succeeds beside the same on the Copenhagen data.",
     )
-    _add_cities(parser, "copenhagen")
+    add_cities(parser, "copenhagen")
     _add_study(parser)
 
     def body(arguments: argparse.Namespace) -> None:
-        probe_cities(_cities(arguments), Path(arguments.data), Path(arguments.study), Console())
+        probe_cities(cities_asked(arguments), Path(arguments.data), Path(arguments.study), Console())
 
     return guarded("probe", parser, argv, body)
 
@@ -281,31 +221,9 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _add_cities(parser: argparse.ArgumentParser, city: str, work: str = "build/evaluate") -> None:
-    parser.add_argument("--city", default=city, help="a scenario of conf/city, or the path of a scenario file")
-    parser.add_argument("--seeds", default="2006", metavar="N,N...", help="one city for each seed (default: 2006)")
-    parser.add_argument("--work", default=work, help="folder for the cities, their lakes and the figures found")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.hub_users=80"
-    )
-
-
 def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="../shared/data/cns", help="folder with calls.csv and sms.csv of the Copenhagen study")
     parser.add_argument("--study", default="build/cns", help="folder of the study's lake; made from --data when it is not there")
-
-
-def _cities(arguments: argparse.Namespace) -> list[Settings]:
-    """The settings of the city of each seed asked for."""
-    from churnlake.evaluate.cities import overrides
-
-    if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
-        raise SettingsError(f"--seeds {arguments.seeds}: give whole numbers with commas between, for example 2006,2007")
-    work = Path(arguments.work)
-    return [
-        load(Settings, "local", [*overrides(arguments.city, int(seed), work), *arguments.set])
-        for seed in arguments.seeds.split(",")
-    ]
 
 
 def _kills(argv: list[str]) -> int:
@@ -366,7 +284,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "demo": (_demo, "make a small city, run the whole chain on it and sum up"),
     "city": (_city, "make the landing files of a made-up city, the truth apart, and nothing else"),
     "cns": (_cns, "find split people again in the Copenhagen Networks Study data"),
-    "evaluate": (_evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
+    "evaluate": (evaluate, "make cities, run the chain on each and compare with their truth and with plain baselines"),
     "faults": (_faults, "make a city with broken files and days, judge its quality and tell what was caught"),
     "probe": (_probe, "split the people of a made-up city and find them again, as in the Copenhagen data"),
     "realism": (_realism, "one page that compares cities with real data and tells how hard they are"),

@@ -22,7 +22,7 @@ from churnlake.evaluate import motives
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import Found, planted_pairs, reentry_found
 from churnlake.settings import Settings
-from churnlake.tables.churn import MODELS
+from churnlake.tables.churn import MODELS, NEXT_MONTH
 from churnlake.tables.reentry import JOINERS, MATCHES
 
 FIRST, LAST = "generate_city", "publish_site"
@@ -60,7 +60,14 @@ def _evaluate(spark: SparkSession, settings: Settings, days: Days) -> tuple[Foun
     planted = planted_pairs(spark, Path(settings.city.truth), lake.key)
     found = reentry_found(lake.read(JOINERS), lake.read(MATCHES), planted, max(settings.reentry.stages))
     models = (
-        [row.asDict() for row in lake.read(MODELS).orderBy(F.desc("known_on"), F.desc("is_champion")).limit(2).collect()]
+        [
+            row.asDict()
+            for row in lake.read(MODELS)
+            .where(F.col("target") == NEXT_MONTH)
+            .orderBy(F.desc("known_on"), F.desc("is_champion"))
+            .limit(2)
+            .collect()
+        ]
         if lake.has(MODELS)
         else []
     )

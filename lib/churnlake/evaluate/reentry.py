@@ -53,13 +53,13 @@ FAR = (75, 105)
 """Days of gap that count as about ninety."""
 
 
-def weekly_city(city: str, users: int, home: Path) -> str:
-    """Path of a scenario file: that city with so many people, its contacts by the week in place of records."""
+def weekly_city(city: str, users: int, home: Path, **more: Any) -> str:
+    """Path of a scenario file: that city with so many people, its contacts by the week in place of records, and what else is asked."""
     home.mkdir(parents=True, exist_ok=True)
     like = Path(city)
     if like.suffix:
         shutil.copyfile(like, home / like.name)
-    told = {"like": like.stem, "name": f"{like.stem}_weeks", "users": users, "records": {"form": "edges", "by": "week"}}
+    told = {"like": like.stem, "name": f"{like.stem}_weeks", "users": users, "records": {"form": "edges", "by": "week"}, **more}
     path = home / "by_week.yaml"
     path.write_text(yaml.safe_dump(told), encoding="utf-8")
     return str(path)
