@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 
+from churnlake.churn import declines
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.indicators import ALL_ITEMS, INDICATORS
 from churnlake.indicators.checks import refuse_wrong
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import DEVICES, EDGES, PLACES, USAGE
-from churnlake.tables.features import ITEMS, MONTHLY
+from churnlake.tables.features import DECLINES, ITEMS, MONTHLY
 from churnlake.tables.reference import BILLS, CELLS, HANDSETS, PLANS, RECHARGES, SUBSCRIBERS, SUBSCRIPTIONS, TOUCHES
 from churnlake.usage.features import features, first_day_needed
 from jobs import job
@@ -29,9 +30,9 @@ LEFT_OUT = {
 }
 
 
-@job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS), declared=refuse_wrong)
+@job(reads=(*DAILY, LEAVINGS), may_read=tuple(LEFT_OUT), writes=(MONTHLY, ITEMS, DECLINES), declared=refuse_wrong)
 def build_features(lake: Lake, run: Run) -> None:
-    """One row per user and month that ends within the run."""
+    """One row per user and month that ends within the run; in features.declines also of users silent in it."""
     months = run.months("features")
     if not months:
         return
@@ -44,7 +45,9 @@ def build_features(lake: Lake, run: Run) -> None:
         else:
             run.leaves_out(what, table)
     home = run.settings.landing.home_area
-    lake.write_all({table: features(months, given, home, asked) for table, asked in ((MONTHLY, INDICATORS), (ITEMS, ALL_ITEMS))})
+    made = {table: features(months, given, home, asked) for table, asked in ((MONTHLY, INDICATORS), (ITEMS, ALL_ITEMS))}
+    used = lake.read(USAGE, first=declines.first_day_needed(months))
+    lake.write_all({**made, DECLINES: declines.declines(used, months)})
 
 
 def without_records(months: Iterable[dt.date], usage: DataFrame) -> list[str]:

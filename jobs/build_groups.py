@@ -5,10 +5,11 @@ from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, PEERS, SIGNATURES
+from churnlake.tables.daily import USAGE
 from jobs import job
 
 
-@job(reads=(SIGNATURES, PEERS), may_read=(LEAVINGS,), writes=(GROUPS, MEMBERS, NEIGHBOURS))
+@job(reads=(SIGNATURES, PEERS, USAGE), may_read=(LEAVINGS,), writes=(GROUPS, MEMBERS, NEIGHBOURS))
 def build_groups(lake: Lake, run: Run) -> None:
     """One row per month and group; one per month and member; one per month and active user with neighbours."""
     settings = run.settings.circles.groups
@@ -23,7 +24,9 @@ def build_groups(lake: Lake, run: Run) -> None:
     found = groups.groups(ties.ties(made, settings), ties.reach(made), settings, lake.checkpoint)
     frames = {GROUPS: found.groups, MEMBERS: found.members}
     if lake.has(LEAVINGS):
-        frames[NEIGHBOURS] = neighbours.neighbours(circles, lake.read(LEAVINGS), months, settings)
+        frames[NEIGHBOURS] = neighbours.neighbours(
+            circles, lake.read(LEAVINGS), lake.read(USAGE, first=neighbours.first_day_needed(months, settings)), months, settings
+        )
     else:
         run.leaves_out("neighbours who left", LEAVINGS)
     lake.write_all(frames)

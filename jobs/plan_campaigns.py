@@ -1,10 +1,12 @@
 """Put the users worth calling on a ranked list with reasons, a control group left alone inside it."""
 
+from pyspark.sql import functions as F
+
 from churnlake.campaigns.lists import plan, willing
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.tables.campaigns import LISTS
-from churnlake.tables.churn import SCORES
+from churnlake.tables.churn import NEXT_MONTH, SCORES
 from churnlake.tables.features import MONTHLY
 from churnlake.tables.reference import OPT_OUTS
 from jobs import job
@@ -19,7 +21,7 @@ def plan_campaigns(lake: Lake, run: Run) -> None:
     if not lake.has(SCORES):
         run.leaves_out("retention lists", SCORES)
         return
-    scores = lake.read(SCORES, first=months[0])
+    scores = lake.read(SCORES, first=months[0]).where(F.col("target") == NEXT_MONTH)
     if lake.has(OPT_OUTS):
         # the forecast may be older than the choice
         scores = willing(scores, lake.read(OPT_OUTS))

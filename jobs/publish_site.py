@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry and its control, joining check, circles, churn, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: overview, re-entry and its control, joining check, circles, stages, churn, staying, indicators, quality, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
 from churnlake.site.pages import pages
 from churnlake.tables.campaigns import LISTS
+from churnlake.tables.causes import CAUSE_MONTHS
 from churnlake.tables.churn import LABELS, LEAVINGS, MODELS
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS
@@ -24,14 +25,18 @@ from churnlake.tables.motives import MOTIVE_SHARES
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
 from churnlake.tables.reference import OPT_OUTS
+from churnlake.tables.stages import FORECASTS_JUDGED, LEAD_TIMES, SIGNS, TRANSITIONS
+from churnlake.tables.staying import BUCKET, COHORTS, SILENCES, SURVIVAL
 from jobs import job
 
 FOUND = (JOINERS, MATCHES, MOTIVE_SHARES, GROUPS, MEMBERS, NEIGHBOURS)
 FORESEEN = (LEAVINGS, LABELS, MODELS, CHURN_SCORES, LISTS)
+STAYING = (BUCKET, COHORTS, SURVIVAL, SILENCES)
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
 AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)
+STAGED = (SIGNS, FORECASTS_JUDGED, TRANSITIONS, LEAD_TIMES, CAUSE_MONTHS)
 CONTROL = (STEPS, GROSS_ADDS, NET_ADDS, PLAN_MOVES, FUNNELS, CLAWBACKS)
-SHOWN = (*RECORDS, USAGE, *FOUND, *CONTROL, *AT_THE_COUNTER, *FORESEEN, *UNDERSTOOD, OPT_OUTS, CHECKS, SCORES)
+SHOWN = (*RECORDS, USAGE, *FOUND, *CONTROL, *STAGED, *AT_THE_COUNTER, *FORESEEN, *STAYING, *UNDERSTOOD, OPT_OUTS, CHECKS, SCORES)
 
 
 @job(may_read=SHOWN, looks_back=(FILES,))

@@ -29,7 +29,7 @@ def plan(scores: DataFrame, features: DataFrame, settings: CampaignsSettings) ->
     incrementality; a random group measures targeting: references.)
 
     Args:
-        scores: churn.scores of the months to plan.
+        scores: churn.scores of the months to plan, of one target.
         features: features.monthly of the same months.
         settings: cells, capacity, control arm.
     """

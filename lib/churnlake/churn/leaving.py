@@ -21,7 +21,7 @@ def leavings(
     found = _silent(usage, recharges, subscribers, settings)
     if subscribers is not None:
         found = found.unionByName(_ordered(subscribers)).unionByName(_suspended(subscribers, settings))
-        found = found.join(_brands(subscribers), on="user_id", how="left")
+        found = found.join(first_brands(subscribers), on="user_id", how="left")
     else:
         found = found.withColumn("brand", F.lit(None).cast("string"))
     by_user = Window.partitionBy("user_id").orderBy("known_on", "leave_on", "kind")
@@ -41,23 +41,27 @@ def silent_length(brand: str, settings: ChurnSettings) -> Column:
     return lengths
 
 
-def _brands(subscribers: DataFrame) -> DataFrame:
-    # the first brand on record: a later delivery must not change what was said before it
+def first_brands(subscribers: DataFrame) -> DataFrame:
+    """One row per user: the first brand on record, for a later delivery must not change what was said before it."""
     return subscribers.groupBy("user_id").agg(F.min_by("brand", "delivered_on").alias("brand"))
 
 
-def _silent(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFrame | None, settings: ChurnSettings) -> DataFrame:
+def signs_of_life(usage: DataFrame, recharges: DataFrame | None) -> DataFrame:
+    """One row per user and day with an own outgoing event or a recharge; ``is_own``: with an own event."""
     signs = usage.where("own_events > 0").select("user_id", "day", F.lit(True).alias("is_own"))
     if recharges is not None:
         signs = signs.unionByName(recharges.select("user_id", "day", F.lit(False).alias("is_own")))
-    per_day = signs.groupBy("user_id", "day").agg(F.max("is_own").alias("is_own"))
+    return signs.groupBy("user_id", "day").agg(F.max("is_own").alias("is_own"))
+
+
+def _silent(usage: DataFrame, recharges: DataFrame | None, subscribers: DataFrame | None, settings: ChurnSettings) -> DataFrame:
     by_day = Window.partitionBy("user_id").orderBy("day")
-    timed = per_day.select(
+    timed = signs_of_life(usage, recharges).select(
         "user_id", "day", F.lead("day").over(by_day).alias("next_day"),
         F.max(F.expr("if(is_own, day, null)")).over(by_day.rowsBetween(Window.unboundedPreceding, 0)).alias("last_own_day"),
     )  # fmt: skip
     branded = (
-        timed.join(_brands(subscribers), on="user_id", how="left")
+        timed.join(first_brands(subscribers), on="user_id", how="left")
         if subscribers is not None
         else timed.withColumn("brand", F.lit(None).cast("string"))
     )

@@ -19,17 +19,27 @@ def first_month_needed(months: list[dt.date], settings: GroupSettings) -> dt.dat
     return dt.date(number // 12, number % 12 + 1, 1)
 
 
-def neighbours(circles: DataFrame, leavings: DataFrame, months: list[dt.date], settings: GroupSettings) -> DataFrame:
-    """One row per month and user active in it with neighbours: how many there are, how many are known to have left, their shares.
+def first_day_needed(months: list[dt.date], settings: GroupSettings) -> dt.date:
+    """First day of daily usage that tells which neighbours have fallen silent."""
+    return min(months) - dt.timedelta(days=settings.silent_most_days)
+
+
+def neighbours(
+    circles: DataFrame, leavings: DataFrame, usage: DataFrame, months: list[dt.date], settings: GroupSettings
+) -> DataFrame:
+    """One row per month and user active in it with neighbours: how many there are, have fallen silent or are known to have left, their shares.
 
     A neighbour is a peer of the user's circle at the month's end or at one of the ``neighbour_months`` month ends before it, with
     the greatest strength it had at any of them: who is known to have left has been silent for two months or three, and is hardly
     in the newest circle any more. It is one of ours if it had a circle itself at one of these or is known to have left.
-    Nothing that became known after the month's end counts.
+    Nothing that became known after the month's end counts. That somebody has left is known two months late, and friends follow sooner:
+    silent is who used the number in the last ``silent_most_days``, ``silent_least_events`` times at least, but not in the last
+    ``silent_days``.
 
     Args:
         circles: signatures without hubs, from ``first_month_needed`` on (``ties.close``).
         leavings: churn.leavings.
+        usage: daily.usage, from ``first_day_needed`` on.
         months: first days of the months to make.
         settings: months looked back on.
     """
@@ -41,22 +51,32 @@ def neighbours(circles: DataFrame, leavings: DataFrame, months: list[dt.date], s
     told = leavings.select("user_id", "known_on", F.explode(of).alias("of")).where("known_on <= last_day(of)")
     since = [F.max(F.expr(f"known_on >= add_months(of, -{back})")).alias(f"left_{window}") for window, back in WINDOWS.items()]
     left = told.groupBy("of", "user_id").agg(*since)
+    used = usage.where("own_events > 0").select("user_id", "own_events", F.explode(of).alias("of"), "day")
+    used = used.withColumn("back", F.expr("datediff(last_day(of), day)")).where(
+        f"back >= 0 AND back < {settings.silent_most_days}"
+    )
+    quiet = used.groupBy("of", "user_id").agg(F.min("back").alias("back"), F.sum("own_events").alias("events"))
+    quiet = quiet.where(f"back >= {settings.silent_days} AND events >= {settings.silent_least_events}")
+    silent = quiet.select("of", F.col("user_id").alias("peer_id"), F.lit(True).alias("is_silent"))
     # one of ours: with the flags of who left
     ours = (
         seen.select("of", "user_id")
         .distinct()
         .join(left, on=["of", "user_id"], how="full")
         .withColumnRenamed("user_id", "peer_id")
+        .join(silent, on=["of", "peer_id"], how="left")
     )
     known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
     counted = known.groupBy(F.col("of").alias("month"), "user_id").agg(
         F.count("*").alias("neighbours"),
         F.sum("strength").alias("strength"),
+        F.count_if("is_silent").alias("neighbours_silent"),
         *[F.count_if(f"left_{window}").alias(f"neighbours_left_{window}") for window in WINDOWS],
         *[F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{window}), 0)").alias(f"strength_{window}") for window in WINDOWS],
     )
     return counted.select(
-        "month", "user_id", "neighbours",
+        "month", "user_id", "neighbours", "neighbours_silent",
+        F.expr("neighbours_silent / neighbours").alias("neighbours_silent_share"),
         *[f"neighbours_left_{window}" for window in WINDOWS],
         *[F.expr(f"neighbours_left_{window} / neighbours").alias(f"neighbours_left_share_{window}") for window in WINDOWS],
         *[F.expr(f"strength_{window} / strength").alias(f"neighbours_left_strength_share_{window}") for window in WINDOWS],

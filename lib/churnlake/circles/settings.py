@@ -17,6 +17,9 @@ class GroupSettings(Model):
     rank_rounds: Annotated[int, Field(ge=1)]
     rank_reset: Annotated[float, Field(gt=0, lt=1)]
     users_per_seed: Annotated[int, Field(ge=1)]
+    silent_days: Annotated[int, Field(ge=1)]
+    silent_most_days: Annotated[int, Field(ge=1)]
+    silent_least_events: Annotated[int, Field(ge=1)]
     neighbour_months: Annotated[int, Field(ge=0)]
 
 

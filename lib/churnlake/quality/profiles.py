@@ -14,7 +14,7 @@ from churnlake.core.quality import profile
 from churnlake.core.runs import Days
 from churnlake.quality.measures import RATIOS, shares, sums
 from churnlake.quality.settings import QualitySettings
-from churnlake.tables.churn import LABELS
+from churnlake.tables.churn import LABELS, NEXT_MONTH
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS, VOICE
 from churnlake.tables.daily import EDGES, USAGE
@@ -264,7 +264,8 @@ def feature_months(table: Table, features: DataFrame, usage: DataFrame | None) -
 
 
 def score_months(scores: DataFrame, labels: DataFrame | None) -> DataFrame:
-    """One row per month scored: the contract's profile, mean probability, gaps in the ranking, the rate seen later."""
+    """One row per month scored: of leaving in the month after, the contract's profile, mean probability, gaps in the ranking, the rate seen later."""
+    scores = scores.where(F.col("target") == NEXT_MONTH)
     months = profile(CHURN_SCORES, scores, "month", F.sum("probability").alias("probabilities"))
     ends = scores.groupBy("month").agg(F.expr("max(place) as last_place"), F.expr("count(distinct place) as places"))
     months = months.join(ends, on="month", how="left").withColumns(
@@ -274,7 +275,8 @@ def score_months(scores: DataFrame, labels: DataFrame | None) -> DataFrame:
         }
     )
     if labels is not None:
-        seen = labels.groupBy("month").agg(F.expr("avg(cast(has_left_for_good as int)) as seen_rate"))
+        of_target = labels.where(F.col("target") == NEXT_MONTH).groupBy("month")
+        seen = of_target.agg(F.expr("avg(cast(has_churned_for_good as int)) as seen_rate"))
         months = months.join(seen, on="month", how="left")
         months = months.withColumn("rate_skew", F.expr("abs(mean_probability / nullif(seen_rate, 0) - 1)"))
     return months.drop("probabilities", "last_place", "places")

@@ -117,6 +117,13 @@ NEIGHBOURS = Table(
             "Users of ours in the circle at the month's end or at the month ends before it that still count, hubs left out.",
             least=1,
         ),
+        Column(
+            "neighbours_silent",
+            COUNT,
+            "Of these, those who used their number in the last two months but not in the last fortnight (circles.groups.silent_days).",
+            least=0,
+        ),
+        Column("neighbours_silent_share", SHARE, "Share of neighbours who have so fallen silent.", least=0, most=1),
         Column("neighbours_left_1m", COUNT, "Of these, those whose leaving became known in the month.", least=0),
         Column(
             "neighbours_left_3m", COUNT, "Of these, those whose leaving became known in the month or the two before.", least=0

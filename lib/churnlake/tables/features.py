@@ -28,6 +28,27 @@ ITEMS = Table(
     sort=("user_id",),
     columns=(MONTH, USER_ID, *columns_of(ALL_ITEMS)),
 )
+DECLINES = Table(
+    "features.declines",
+    "One row per month and user with an own event in the quarter before its end: whether its own use has fallen, beside what chance makes of so few events.",
+    key=("month", "user_id"),
+    slice="month",
+    at="month",
+    sort=("user_id",),
+    columns=(
+        MONTH,
+        USER_ID,
+        Column(
+            "decline_evidence",
+            DOUBLE,
+            "Log of the likelihood of a fall at some week over that of none; above 0 a fall explains the counts better.",
+        ),
+        Column("decline_weeks", COUNT, "Weeks since the likeliest fall; 0 where none is likelier than none.", least=0),
+        Column(
+            "decline_level", DOUBLE, "Own events a week since then over those before; 1 where there is no fall.", least=0, most=1
+        ),
+    ),
+)
 VIEW = Column("view", STRING, "The business view it belongs to.")
 
 SELECTION = Table(
