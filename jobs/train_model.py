@@ -1,54 +1,70 @@
-"""Teach both learners who leaves next month, judge them on the newest labelled month, keep the better as champion."""
+"""Teach the learners each target, judge them on the newest labelled month, keep the best as champion or challenger."""
+
+from pathlib import Path
 
 from churnlake.campaigns.lists import willing
 from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
-from churnlake.models.frame import beside, features_of, labelled, selected, taught_months
-from churnlake.models.train import report, train
-from churnlake.tables.churn import LABELS, MODELS
-from churnlake.tables.circles import NEIGHBOURS
+from churnlake.models.frame import BESIDE
+from churnlake.models.hazard_lesson import learn_hazard
+from churnlake.models.lesson import Lesson, Row, Tiers
+from churnlake.models.parts import judged_frame
+from churnlake.models.train import REGISTERED, report
+from churnlake.models.winback import responses
+from churnlake.tables.churn import LABELS, LEAVINGS, MODELS
+from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY, SELECTION
-from churnlake.tables.reference import OPT_OUTS
+from churnlake.tables.judged import JUDGED
+from churnlake.tables.reentry import MATCHES
+from churnlake.tables.reference import OPT_OUTS, TOUCHES
 from jobs import job
 
+ANSWERED = (TOUCHES, LEAVINGS, USAGE, MATCHES)
+"""Contacts, and what tells whether who had left came back."""
 
-@job(reads=(MONTHLY, SELECTION, LABELS), may_read=(OPT_OUTS, NEIGHBOURS), writes=(MODELS,))
+
+@job(reads=(MONTHLY, SELECTION, LABELS), may_read=(OPT_OUTS, *BESIDE, *ANSWERED), writes=(MODELS, JUDGED))
 def train_model(lake: Lake, run: Run) -> None:
-    """One row per learner fitted, into churn.models; the champion, into the registry.
+    """One row per target and learner fitted, into churn.models, and per part of the customers, into churn.judged; models, into the registry.
 
-    Taught are the modelling indicators of the newest selection not later than the newest month taught with, and how many of a
-    user's neighbours have left.
+    Taught are the modelling indicators of the newest selection not later than the newest month taught with, how far a user's own
+    use has fallen, and how many neighbours have.
     """
-    settings = run.settings.models
-    labels, features, selection = lake.read(LABELS), lake.read(MONTHLY), lake.read(SELECTION)
+    settings, last = run.settings, run.days.last
+    labels, features = lake.read(LABELS), lake.read(MONTHLY)
     if lake.has(OPT_OUTS):
         features = willing(features, lake.read(OPT_OUTS))
-    try:
-        numeric, categories = selected(selection, taught_months(features, labels, settings)[-1], MONTHLY)
-        if lake.has(NEIGHBOURS):
-            spread, _ = features_of(NEIGHBOURS)
-            features, numeric = beside(features, lake.read(NEIGHBOURS), spread), [*numeric, *spread]
-        else:
-            run.leaves_out("neighbours who left", NEIGHBOURS)
-        trained = train(
-            labelled(features, labels, settings.label, numeric, categories),
-            numeric,
-            categories,
-            settings,
-            lake.checkpoint,
-        )
-    except MissingInputError as error:
-        # a young lake has nothing to teach yet; the rest of the chain goes on without a model
-        run.left_out.append(f"training: {error}")
-        return
-    version = Tracker(run.settings.tracking).log_model(
-        trained.champion.pipeline, f"churn {run.days.last}", training_key=trained.training_key, params=trained.params(), metrics=trained.metrics(),
-        numeric=trained.numeric, categories=trained.categories, inputs=lake.versions_read, notes=trained.contributions.to_notes(),
+    more = {table: lake.read(table) for table in BESIDE if lake.has(table)}
+    for table, what in BESIDE.items():
+        if table not in more:
+            run.leaves_out(what, table)
+    if all(lake.has(table) for table in ANSWERED):
+        touches, leavings, usage, matches = (lake.read(table) for table in ANSWERED)
+        labels = labels.unionByName(responses(touches, leavings, usage, matches, settings.models.winback_days, last))
+    tiers = Tiers(settings.campaigns.value_feature, settings.campaigns.value_quantile)
+    given = Lesson(
+        features, labels, lake.read(SELECTION), more, last,
+        settings.models, tiers, settings.privacy.least_shown, lake.checkpoint, lake.versions_read,
     )  # fmt: skip
-    lake.write(MODELS, report(trained, run.days.last, version.version, labels))
-    run.facts["champion"] = trained.champion.learner
+    before = [lake.read(table) if lake.has(table) else None for table in (MODELS, JUDGED)]
+    models: list[Row] = []
+    judged: list[Row] = []
+    for target in settings.models.targets:
+        tracker = Tracker(settings.tracking, REGISTERED[target])
+        try:
+            learnt = learn_hazard(given, tracker, before[1]) if target == "hazard" else given.learnt(target, tracker, *before)
+        except MissingInputError as error:
+            # a young lake has nothing to teach yet; the rest of the chain goes on without this model
+            run.left_out.append(f"training of {target}: {error}")
+            continue
+        models, judged = models + learnt.models, judged + learnt.judged
+        run.facts.setdefault("told", []).append(f"{target}: {learnt.told}")
+        if learnt.promoted:
+            tracker.keep(learnt.promoted, Path(settings.store.work) / "champions" / tracker.name)
+    if judged:
+        lake.write_all({MODELS: report(models, features), JUDGED: judged_frame(judged, features)})
 
 
 if __name__ == "__main__":

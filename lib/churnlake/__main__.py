@@ -45,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
         "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
         "explain": (_explain, "explain why a joiner is, or is not, taken for an old user"),
+        "fit-table": (
+            _fit_table,
+            "try the models on any customer table: what its columns are, and how well its label can be foreseen",
+        ),
         "skew": (_skew, "tell which shared contacts, handsets and documents make most work of finding candidates"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
@@ -129,6 +133,28 @@ def _content(argv: list[str]) -> int:
         _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
 
     return guarded("content", parser, argv, body)
+
+
+def _fit_table(argv: list[str]) -> int:
+    from churnlake import fit_table as trying
+
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake fit-table",
+        description="Try the suite's models on any customer table. Columns that name rows, hold nothing or tell the label alone are reported and left "
+        "out. Each part of the table is asked once, by models that the other parts chose, taught and calibrated.",
+    )
+    trying.arguments(parser)
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example models.seed=7")
+
+    def body(arguments: argparse.Namespace) -> None:
+        settings = load(Settings, arguments.env, arguments.set)
+        logs = Path(settings.store.work).resolve() / "logs"
+        log_to(logs)
+        with session(settings.spark, logs) as spark:
+            trying.fit_table(spark, settings, arguments, Console())
+
+    return guarded("fit-table", parser, argv, body)
 
 
 def _explain(argv: list[str]) -> int:

@@ -19,6 +19,12 @@ class MissingInputError(ChurnlakeError):
     exit_code = 2
 
 
+class UnreachableError(ChurnlakeError):
+    """A service that is needed does not answer."""
+
+    exit_code = 2
+
+
 class ContractError(ChurnlakeError):
     """Data or a declaration breaks a table's contract, or a gate was not passed."""
 

@@ -84,7 +84,7 @@ class TrackingSettings(Model):
     uri: str
     artifacts: str
     experiment: str
-    model_name: str
+    model_prefix: str
 
 
 class MaintenanceSettings(Model):

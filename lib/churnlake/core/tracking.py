@@ -1,29 +1,40 @@
 """The model registry: which model serves, what it was made from, and the model itself. The one importer of MLflow.
 
-Nothing about a person goes here: parameters, measures and fitted models only.
+Nothing about a person goes here: parameters, measures, curves and fitted models only.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import logging
 import os
+import shutil
+import socket
+import sqlite3
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from churnlake.core.errors import MissingInputError
+from churnlake.core.errors import ChurnlakeError, MissingInputError, UnreachableError
+from churnlake.core.logs import revision
 from churnlake.core.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "training_key"
 NOTES = "notes.json"
 SQLITE = "sqlite:///"
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PATIENCE = 5
+"""Seconds that a registry has to answer at all."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +45,64 @@ class Version:
     tags: dict[str, str]
 
 
-class Tracker:
-    """Logs models and finds the champion. ``root`` is the folder that relative paths of the settings start from."""
+@dataclass(frozen=True)
+class Trial:
+    """One learner on one fold, a child of the training's run."""
 
-    def __init__(self, settings: TrackingSettings, root: Path | None = None) -> None:
+    name: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What is kept of a training beside the model.
+
+    Attributes:
+        params: what was trained on, and how.
+        metrics: how well it ranks.
+        inputs: table name -> Delta version read.
+        slices: table name -> the slices or months of it that went in.
+        notes: plain values of fixed size kept beside the model, given back by ``load``.
+        tags: further tags of run and version.
+        trials: what was tried, each a child run.
+        texts: file name -> text, the model card among them.
+        pictures: file name -> PNG.
+    """
+
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    inputs: Mapping[str, int]
+    notes: Mapping[str, Any]
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    trials: Sequence[Trial] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Tracker:
+    """Logs versions of one model and finds the champion. ``root`` is the folder that relative paths of the settings start from.
+
+    Raises UnreachableError, within seconds, where the registry does not answer.
+    """
+
+    def __init__(self, settings: TrackingSettings, model_name: str, root: Path | None = None) -> None:
         base = (root or Path.cwd()).resolve()
-        self._name = settings.model_name
+        self.name = f"{settings.model_prefix}{model_name}"
         self._experiment = settings.experiment
         self._uri = settings.uri
         self._artifacts = settings.artifacts
         if settings.uri.startswith(SQLITE):
-            database = base / settings.uri.removeprefix(SQLITE)
-            database.parent.mkdir(parents=True, exist_ok=True)
-            self._uri = f"{SQLITE}{database}"
-        if ":/" not in settings.artifacts:
-            folder = base / settings.artifacts
-            folder.mkdir(parents=True, exist_ok=True)
-            self._artifacts = folder.as_uri()
-        self._mlflow = _import_quietly()
-        self._client = self._mlflow.MlflowClient(tracking_uri=self._uri)
+            self._uri = f"{SQLITE}{base / settings.uri.removeprefix(SQLITE)}"
+        with self._reached():
+            _answers(self._uri)
+            if ":/" not in settings.artifacts:
+                folder = base / settings.artifacts
+                folder.mkdir(parents=True, exist_ok=True)
+                self._artifacts = folder.as_uri()
+            self._mlflow = _import_quietly()
+            self._client = self._mlflow.MlflowClient(tracking_uri=self._uri)
 
     def log_model(
         self,
@@ -60,84 +110,150 @@ class Tracker:
         run_name: str,
         *,
         training_key: str,
-        params: Mapping[str, str],
-        metrics: Mapping[str, float],
         numeric: Sequence[str],
         categories: Sequence[str],
-        inputs: Mapping[str, int],
-        notes: Mapping[str, Any],
-        tags: Mapping[str, str] | None = None,
+        logged: Logged,
+        alias: str | None = CHAMPION,
     ) -> Version:
-        """Keep a fitted pipeline as a new version, the champion from now on.
+        """Keep a fitted pipeline as a new version under an alias: the champion serves from now on.
 
-        Where the champion was made with the same ``training_key``, nothing is logged and it stays.
+        Where a version with the same ``training_key`` is known, nothing is logged and all stays as it is.
 
         Args:
             pipeline: from raw columns to probability.
             run_name: the run's name, for people.
             training_key: a hash of all that went in.
-            params: what was trained on, and how.
-            metrics: how well it ranks.
             numeric: raw numeric columns, all doubles in the signature, for they may be null.
             categories: raw text columns.
-            inputs: table name -> Delta version read.
-            notes: plain values of fixed size kept beside the model, given back by ``load``.
-            tags: further tags of run and version.
+            logged: what is kept beside it.
+            alias: CHAMPION, CHALLENGER, or none.
         """
-        current = self.champion()
-        if current is not None and current.tags.get(KEY) == training_key:
-            return current
-        mlflow = self._mlflow
-        mlflow.set_tracking_uri(self._uri)
-        from mlflow.models.signature import ModelSignature
-        from mlflow.types.schema import ColSpec, Schema
+        known = self.known(training_key)
+        if known is not None:
+            return known
+        with self._reached():
+            mlflow = self._mlflow
+            mlflow.set_tracking_uri(self._uri)
+            from mlflow.models.signature import ModelSignature
+            from mlflow.types.schema import ColSpec, Schema
 
-        typed = [*(("double", name) for name in numeric), *(("string", name) for name in categories)]
-        columns = Schema([ColSpec(kind, name, required=False) for kind, name in typed])
-        signature = ModelSignature(inputs=columns, outputs=Schema([ColSpec("double", "probability")]))
-        tagged = {KEY: training_key, **{f"input.{table}": str(version) for table, version in inputs.items()}, **(tags or {})}
-        requirements = [f"{package}=={importlib.metadata.version(package)}" for package in ("mlflow", "pyspark")]
-        with mlflow.start_run(experiment_id=self._experiment_id(), run_name=run_name, tags=tagged) as run:
-            mlflow.log_params(dict(params))
-            mlflow.log_metrics(dict(metrics))
-            mlflow.log_dict(dict(notes), NOTES)
-            with tempfile.TemporaryDirectory() as folder:
-                logged = mlflow.spark.log_model(
-                    pipeline, artifact_path="model", signature=signature, pip_requirements=requirements, dfs_tmpdir=folder
-                )
-        if not self._client.search_registered_models(f"name = '{self._name}'"):
-            self._client.create_registered_model(self._name)
-        made = self._client.create_model_version(
-            self._name, source=logged.model_uri, run_id=run.info.run_id, model_id=logged.model_id, tags=tagged
-        )
-        self._client.set_registered_model_alias(self._name, CHAMPION, made.version)
-        return Version(str(made.version), tagged)
+            typed = [*(("double", name) for name in numeric), *(("string", name) for name in categories)]
+            columns = Schema([ColSpec(kind, name, required=False) for kind, name in typed])
+            signature = ModelSignature(inputs=columns, outputs=Schema([ColSpec("double", "probability")]))
+            tagged = {
+                KEY: training_key,
+                **{f"input.{table}": str(version) for table, version in logged.inputs.items()},
+                **{f"slices.{table}": ",".join(slices) for table, slices in logged.slices.items()},
+                **logged.tags,
+            }
+            requirements = [f"{package}=={importlib.metadata.version(package)}" for package in ("mlflow", "pyspark")]
+            code = {"mlflow.source.git.commit": revision() or "unknown"}
+            with mlflow.start_run(experiment_id=self._experiment_id(), run_name=run_name, tags=tagged | code) as run:
+                mlflow.log_params(dict(logged.params))
+                mlflow.log_metrics(dict(logged.metrics))
+                mlflow.log_dict(dict(logged.notes), NOTES)
+                with tempfile.TemporaryDirectory() as folder:
+                    self._beside(Path(folder), logged)
+                with tempfile.TemporaryDirectory() as folder:
+                    model = mlflow.spark.log_model(
+                        pipeline, artifact_path="model", signature=signature, pip_requirements=requirements, dfs_tmpdir=folder
+                    )
+            self._try_out(run, logged.trials)
+            if not self._client.search_registered_models(f"name = '{self.name}'"):
+                self._client.create_registered_model(self.name)
+            made = self._client.create_model_version(
+                self.name, source=model.model_uri, run_id=run.info.run_id, model_id=model.model_id, tags=tagged
+            )
+            if alias:
+                self._client.set_registered_model_alias(self.name, alias, made.version)
+            if alias == CHAMPION and self._by(CHALLENGER):
+                # who challenged was measured against another
+                self._client.delete_registered_model_alias(self.name, CHALLENGER)
+            return Version(str(made.version), tagged)
 
     def champion(self) -> Version | None:
         """The version that serves, or None while no model was logged."""
-        if not self._client.search_registered_models(f"name = '{self._name}'"):
+        with self._reached():
+            return self._by(CHAMPION)
+
+    def challenger(self) -> Version | None:
+        """The newest version that was not better than the champion beyond noise, or None."""
+        with self._reached():
+            return self._by(CHALLENGER)
+
+    def known(self, training_key: str) -> Version | None:
+        """The champion or challenger that was made of the very same, or None."""
+        return next((v for v in (self.champion(), self.challenger()) if v is not None and v.tags.get(KEY) == training_key), None)
+
+    def notes(self, version: str) -> dict[str, Any]:
+        """The notes kept beside a version. Raises MissingInputError when there is no such version."""
+        with self._reached():
+            self._mlflow.set_tracking_uri(self._uri)
+            notes: dict[str, Any] = self._mlflow.artifacts.load_dict(f"runs:/{self._found(version).run_id}/{NOTES}")
+        return notes
+
+    def load(self, version: str) -> tuple[PipelineModel, dict[str, Any]]:
+        """The pipeline of a version and the notes kept beside it. Raises MissingInputError when there is no such version."""
+        notes = self.notes(version)
+        with self._reached(), tempfile.TemporaryDirectory() as folder:
+            pipeline = self._mlflow.spark.load_model(f"models:/{self.name}/{version}", dfs_tmpdir=folder, dst_path=folder)
+        return pipeline, notes
+
+    def keep(self, version: str, folder: Path) -> None:
+        """Put a copy of a version and its notes into a folder, whole or not at all: ``kept`` reads it without any registry."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        notes = self.notes(version)
+        with self._reached(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as there:
+            whole = Path(there) / "whole"
+            whole.mkdir()
+            self._mlflow.artifacts.download_artifacts(f"models:/{self.name}/{version}", dst_path=str(whole / "model"))
+            (whole / NOTES).write_text(json.dumps({"version": version, "notes": notes}), encoding="utf-8")
+            if folder.exists():
+                folder.rename(Path(there) / "before")
+            whole.rename(folder)
+
+    def _by(self, alias: str) -> Version | None:
+        if not self._client.search_registered_models(f"name = '{self.name}'"):
             return None
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_model_version_by_alias(self._name, CHAMPION)
+            found = self._client.get_model_version_by_alias(self.name, alias)
         except MlflowException:
             return None
         return Version(str(found.version), dict(found.tags))
 
-    def load(self, version: str) -> tuple[PipelineModel, dict[str, Any]]:
-        """The pipeline of a version and the notes kept beside it. Raises MissingInputError when there is no such version."""
+    def _found(self, version: str) -> Any:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_model_version(self._name, version)
+            return self._client.get_model_version(self.name, version)
         except MlflowException as error:
-            raise MissingInputError(f"no version {version} of model {self._name} in the registry; train it first") from error
-        self._mlflow.set_tracking_uri(self._uri)
-        with tempfile.TemporaryDirectory() as folder:
-            pipeline = self._mlflow.spark.load_model(f"models:/{self._name}/{version}", dfs_tmpdir=folder, dst_path=folder)
-        notes = self._mlflow.artifacts.load_dict(f"runs:/{found.run_id}/{NOTES}")
-        return pipeline, notes
+            raise MissingInputError(f"no version {version} of model {self.name} in the registry; train it first") from error
+
+    def _beside(self, folder: Path, logged: Logged) -> None:
+        data = {
+            table: {"version": version, "slices": list(logged.slices.get(table, ()))} for table, version in logged.inputs.items()
+        }
+        texts = {**logged.texts, "data.json": json.dumps(data, indent=1, sort_keys=True)}
+        for name, content in {**{n: t.encode() for n, t in texts.items()}, **logged.pictures}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        self._mlflow.log_artifacts(str(folder))
+
+    def _try_out(self, parent: Any, trials: Sequence[Trial]) -> None:
+        from mlflow.entities import Metric, Param
+
+        for trial in trials:
+            tags = {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": trial.name}
+            child = self._client.create_run(parent.info.experiment_id, tags=tags)
+            now = int(time.time() * 1000)
+            self._client.log_batch(
+                child.info.run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in trial.metrics.items()],
+                params=[Param(name, value) for name, value in trial.params.items()],
+            )
+            self._client.set_terminated(child.info.run_id)
 
     def _experiment_id(self) -> str:
         # The location is said explicitly: by default artifacts land in ./mlruns of whatever folder is current.
@@ -145,6 +261,46 @@ class Tracker:
         if found is not None:
             return str(found.experiment_id)
         return str(self._client.create_experiment(self._experiment, artifact_location=self._artifacts))
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except ChurnlakeError:
+            raise
+        except Exception as error:
+            what = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+            place = urlsplit(self._uri)
+            shown = self._uri if place.password is None else self._uri.replace(place.password, "***")
+            raise UnreachableError(
+                f"MLflow at {shown} can not be asked for {self.name} ({what}); start it, or set tracking.uri to where it is"
+            ) from error
+
+
+def kept(folder: Path) -> tuple[PipelineModel, dict[str, Any], str]:
+    """Pipeline, notes and version of the copy that ``Tracker.keep`` put into a folder. Raises MissingInputError where there is none."""
+    if not (folder / NOTES).is_file():
+        raise MissingInputError(f"no copy of a champion in {folder}; train_model puts one there when it promotes")
+    told = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+    mlflow = _import_quietly()
+    with tempfile.TemporaryDirectory() as there:
+        shutil.copytree(folder / "model", Path(there) / "model")
+        pipeline = mlflow.spark.load_model(f"{there}/model", dfs_tmpdir=f"{there}/tmp")
+    return pipeline, told["notes"], str(told["version"])
+
+
+def _answers(uri: str) -> None:
+    """Raise what is wrong with a registry that does not answer: MLflow's own clients would try again for minutes."""
+    place = urlsplit(uri)
+    scheme = place.scheme.partition("+")[0]
+    if uri.startswith(SQLITE):
+        database = Path(uri.removeprefix(SQLITE))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with sqlite3.connect(database, timeout=PATIENCE) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+        connection.close()
+    elif scheme in PORTS and place.hostname:
+        socket.create_connection((place.hostname, place.port or PORTS[scheme]), timeout=PATIENCE).close()
 
 
 def _import_quietly() -> Any:

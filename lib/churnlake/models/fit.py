@@ -1,21 +1,24 @@
-"""Fit one learner: fill and scale, assemble, estimate, calibrate. The result is one pipeline from raw columns to probability."""
+"""One pipeline from raw columns to probability: fill and scale, assemble, estimate (learners), calibrate; and what explains it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.base import Transformer
 from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
-from pyspark.ml.feature import SQLTransformer, VectorAssembler, VectorSlicer
+from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.linalg import Matrices
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.models.learners import FEATURES, LABEL
+from churnlake.models.log_odds import MARGIN
 from churnlake.models.profile import Profile
-from churnlake.models.specs import FEATURES, LABEL, MARGIN, Spec
 
 CALIBRATED = "calibrated"
 
@@ -51,32 +54,26 @@ def prepared(frame: DataFrame, profile: Profile) -> tuple[DataFrame, list[Transf
     return frame, stages
 
 
-def fit(spec: Spec, ready: DataFrame) -> PipelineModel:
-    """The learner fitted on prepared training rows: feature vector in, margin out, not yet calibrated."""
-    return PipelineModel([spec.estimator().fit(ready), VectorSlicer(inputCol=MARGIN, outputCol="margin", indices=[1])])
+def calibrate(model: PipelineModel, held_out: Sequence[tuple[PipelineModel, DataFrame]]) -> PipelineModel:
+    """The fitted learner with its margins turned into probabilities (Platt scaling), as told by rows that were not taught.
 
-
-def calibrate(model: PipelineModel, newest: DataFrame, rows: int, leavers: int) -> PipelineModel:
-    """The fitted learner with its margins turned into probabilities that hold on the newest month known (Platt scaling).
-
-    Boosted margins are far from log-odds where leavers are few, and the share of leavers moves between months. The map
-    rises (its slope is bound to be 0 or more) and has two numbers, so that fitting it on the test month changes no ranking
-    measured there. Platt's targets, (leavers + 1) / (leavers + 2) and 1 / (stayers + 2), are given as weights: each row
-    counts partly as leaver, partly as stayer. Source: Platt 1999, "Probabilistic outputs for support vector machines".
+    The map rises (its slope is bound to be 0 or more) and has two numbers. Platt's targets, (positives + 1) / (positives + 2) and
+    1 / (negatives + 2), are given as weights: each row counts partly as positive, partly as negative. Source: Platt 1999,
+    "Probabilistic outputs for support vector machines".
 
     Args:
         model: the fitted learner.
-        newest: prepared rows of the newest month, one per user.
-        rows: how many there are.
-        leavers: how many of them left.
+        held_out: fitted learners of the same parameters, each with prepared rows that it was not taught with.
     """
-    left, stayed = (leavers + 1) / (leavers + 2), 1 / (rows - leavers + 2)
-    target = F.when(F.col(LABEL) == 1, F.lit(left)).otherwise(F.lit(stayed))
-    as_leaver = F.struct(F.lit(1.0).alias(LABEL), target.alias("weight"))
-    as_stayer = F.struct(F.lit(0.0).alias(LABEL), (1 - target).alias("weight"))
-    both = model.transform(newest).select("margin", F.inline(F.array(as_leaver, as_stayer)))
+    told = reduce(DataFrame.unionByName, [one.transform(rows).select(MARGIN, LABEL) for one, rows in held_out])
+    rows, positives = told.agg(F.count("*"), F.sum(LABEL)).first() or (0, 0)
+    found, others = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
+    target = F.when(F.col(LABEL) == 1, F.lit(found)).otherwise(F.lit(others))
+    as_positive = F.struct(F.lit(1.0).alias(LABEL), target.alias("weight"))
+    as_negative = F.struct(F.lit(0.0).alias(LABEL), (1 - target).alias("weight"))
+    both = told.select(MARGIN, F.inline(F.array(as_positive, as_negative)))
     estimator = LogisticRegression(
-        featuresCol="margin",
+        featuresCol=MARGIN,
         labelCol=LABEL,
         weightCol="weight",
         rawPredictionCol="calibrated_margin",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -11,8 +11,13 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import STRING, Table
 from churnlake.core.errors import MissingInputError
+from churnlake.models.learners import LABEL
 from churnlake.models.settings import ModelsSettings
-from churnlake.models.specs import LABEL
+from churnlake.tables.circles import NEIGHBOURS
+from churnlake.tables.features import DECLINES
+
+BESIDE = {NEIGHBOURS: "neighbours who fell silent or left", DECLINES: "falls of own use"}
+"""Further features of a user and month, each a table of its own, and what is left out without it."""
 
 
 def features_of(table: Table) -> tuple[list[str], list[str]]:
@@ -59,14 +64,24 @@ def beside(features: DataFrame, more: DataFrame | None, names: list[str]) -> Dat
     return features.join(more.select("month", "user_id", *names), on=["month", "user_id"], how="left")
 
 
-def labelled(features: DataFrame, labels: DataFrame, label: str, numeric: list[str], categories: list[str]) -> DataFrame:
-    """One row per user and month whose outcome is known: month, user_id, label (1 left, 0 stayed) and the features.
+def labelled(
+    features: DataFrame,
+    labels: DataFrame,
+    label: str,
+    numeric: list[str],
+    categories: list[str],
+    parted: Mapping[str, Column] | None = None,
+) -> DataFrame:
+    """One row per user and month whose outcome is known: month, user_id, label (1 left, 0 stayed), the features, and what else is asked.
 
     Labels exist for active users only, so features of users who were silent already stay out. Numbers become doubles and
     categories text; nulls stay.
     """
     known = labels.select("month", "user_id", F.col(label).cast("double").alias(LABEL))
-    return features.join(known, ["month", "user_id"], how="inner").select("month", "user_id", LABEL, *raw(numeric, categories))
+    more = [column.alias(name) for name, column in (parted or {}).items()]
+    return features.join(known, ["month", "user_id"], how="inner").select(
+        "month", "user_id", LABEL, *raw(numeric, categories), *more
+    )
 
 
 def raw(numeric: list[str], categories: list[str]) -> list[Column]:
@@ -122,6 +137,24 @@ def split(found: list[Month], settings: ModelsSettings) -> Split:
             f"models.least_leavers={settings.least_leavers}: add months or lower it"
         )
     return Split(train, test)
+
+
+def divided(known: Sequence[dt.date], settings: ModelsSettings) -> tuple[list[dt.date], dt.date]:
+    """Of months, oldest first, those to teach with and the newest, to test on. Raises MissingInputError where there are none to teach with."""
+    return _taught(known, settings), known[-1]
+
+
+def check_classes(parts: Split) -> None:
+    """Raise MissingInputError where the months trained on, or the one tested on, hold one class alone."""
+    for where, months_of in (
+        ("the months trained on", parts.train),
+        (f"{parts.test.month:%Y-%m}, the month tested on", (parts.test,)),
+    ):
+        rows, leavers = sum(month.rows for month in months_of), sum(month.leavers for month in months_of)
+        if leavers in (0, rows):
+            raise MissingInputError(
+                f"{where}: {leavers} of {rows} rows are positive; one class alone teaches and tells nothing, add months or users"
+            )
 
 
 def _taught(known: Sequence[dt.date], settings: ModelsSettings) -> list[dt.date]:

@@ -1,7 +1,8 @@
-"""Judge the learners on a later month and choose the champion."""
+"""Judge fitted learners on rows they were not taught with."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 
 from pyspark.ml import PipelineModel
@@ -9,23 +10,33 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.models.fit import probability
-from churnlake.models.specs import LABEL
-from churnlake.stats.curves import ranking
+from churnlake.models.learners import LABEL
+from churnlake.stats.gains import Gains, points
 
 Measures = dict[str, float | None]
+TOPS = (1, 2, 5, 10)
+"""Percent of the rows, the likeliest first, that precision and lift are told of."""
 
 
-def judge(models: dict[str, PipelineModel], test: DataFrame, top_share: float) -> dict[str, Measures]:
-    """Per learner: base_rate, pr_auc, roc_auc and lift_top_decile on prepared test rows; None where one has no meaning."""
+def judge(models: Mapping[str, PipelineModel], test: DataFrame) -> dict[str, Gains]:
+    """Per learner, how it ranks prepared test rows by its calibrated probability."""
     scored = [
         model.transform(test).select(F.lit(learner).alias("learner"), probability().alias("score"), LABEL)
         for learner, model in models.items()
     ]
-    judged = ranking(reduce(DataFrame.unionByName, scored), "score", LABEL, by="learner", share=top_share)
-    names = {"base_rate": "base_rate", "pr_auc": "pr_auc", "roc_auc": "roc_auc", "lift": "lift_top_decile"}
-    return {row["learner"]: {new: row[old] for old, new in names.items()} for row in judged.collect()}
+    steps = points(reduce(DataFrame.unionByName, scored), "score", LABEL, "learner").collect()
+    return {learner: Gains.of(row for row in steps if row["learner"] == learner) for learner in models}
 
 
-def champion(judged: dict[str, Measures], learners: list[str]) -> str:
-    """The learner with the best area under precision and recall; on equal merit (six places) the one named first, the simpler."""
-    return max(learners, key=lambda learner: (round(judged[learner]["pr_auc"] or 0.0, 6), -learners.index(learner)))
+def measures(gains: Gains) -> Measures:
+    """What is said of a ranking: base_rate, pr_auc, roc_auc, precision and lift of the TOPS, calibration slope and error."""
+    return {
+        "base_rate": gains.base_rate,
+        "pr_auc": gains.average_precision(),
+        "roc_auc": gains.roc_auc(),
+        **{f"precision_top_{top}": gains.precision(top / 100) for top in TOPS},
+        **{f"lift_top_{top}": gains.lift(top / 100) for top in TOPS[:-1]},
+        "lift_top_decile": gains.lift(0.1),
+        "calibration_slope": gains.calibration_slope(),
+        "calibration_error": gains.calibration_error(),
+    }

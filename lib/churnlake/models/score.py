@@ -1,4 +1,4 @@
-"""Score users: how likely each is to leave next month, in which place, and why."""
+"""Score users: how likely the target is to come true of each, in which place, and why."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from churnlake.models.fit import Contributions, probability
 from churnlake.models.frame import raw
 from churnlake.models.profile import OTHER, UNKNOWN
 from churnlake.models.settings import ModelsSettings
-from churnlake.tables.churn import SCORES
+from churnlake.tables.churn import NEXT_MONTH, SCORES
 
 
 def score(
-    features: DataFrame, pipeline: PipelineModel, given: Contributions, model_version: str, settings: ModelsSettings
+    features: DataFrame,
+    pipeline: PipelineModel,
+    given: Contributions,
+    model_version: str,
+    settings: ModelsSettings,
+    target: str = NEXT_MONTH,
+    is_fallback: bool = False,
 ) -> DataFrame:
-    """One row per user and month given: the probability of leaving next month, its place in the month, and the reasons.
+    """One row per user and month given: the probability that the target comes true, its place in the month, and the reasons.
 
     Reasons are the features that add most to this user's log-odds by the logistic regression, whichever learner serves:
     ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Equal probabilities are placed by user_id.
@@ -27,14 +33,18 @@ def score(
         given: what explains a score.
         model_version: the champion's version in the registry.
         settings: how many reasons, and how strong one must be.
+        target: what is foretold.
+        is_fallback: whether the champion is the copy kept at its promotion.
     """
     numeric, categories = list(given.numeric), list(given.categories)
     scored = pipeline.transform(features.select("month", "user_id", *raw(numeric, categories))).select(
         "month",
         "user_id",
+        F.lit(target).alias("target"),
         probability().alias("probability"),
         reasons(given, settings).alias("reasons"),
         F.lit(model_version).alias("model_version"),
+        F.lit(is_fallback).alias("is_fallback"),
     )
     order = Window.partitionBy("month").orderBy(F.desc("probability"), "user_id")
     return scored.withColumn("place", F.row_number().over(order).cast("bigint")).select(*SCORES.names)

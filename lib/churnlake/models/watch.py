@@ -1,0 +1,151 @@
+"""Whether what a champion sees is still what it was taught: inputs and scores of a month against those of its training months."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.models.fit import probability
+from churnlake.models.frame import raw
+from churnlake.models.profile import OTHER, UNKNOWN, Profile
+from churnlake.models.settings import DriftSettings
+from churnlake.stats.drift import by_chance, drift_of
+from churnlake.tables.judged import DRIFT
+
+SCORE = "score"
+DECILES = ", ".join(f"{part / 10}D" for part in range(1, 10))
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which index on a change is moderate and great, and above what chance reaches by so many standard deviations."""
+
+    moderate: float
+    great: float
+    deviations: float
+
+
+def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile, settings: DriftSettings, seed: int) -> Row:
+    """What a sample of the months taught held, by column, as plain values: classes and how many fell into each.
+
+    Classes of a number lie between its deciles, of a category are its levels; a last one is of no value. The score is one more number.
+
+    Args:
+        rows: one row per user and month taught: user_id and the raw columns.
+        count: how many those are.
+        model: what will serve, from raw columns to probability.
+        known: what the months taught say of each feature.
+        settings: how large a sample.
+        seed: of the sample.
+    """
+    numbers, categories = [n.name for n in known.numeric], {c.name: list(c.levels[:-2]) for c in known.categories}
+    seen = _seen(rows, count, model, numbers, list(categories), settings, seed).localCheckpoint()
+    deciles = (
+        _long(seen, [*numbers, SCORE]).groupBy("name").agg(F.expr(f"percentile(x, array({DECILES}))").alias("edges")).collect()
+    )
+    # equal deciles are one: a value that most have is a class of its own
+    edges = {row["name"]: sorted(set(row["edges"] or ())) for row in deciles}
+    counts = _counts(seen, edges, categories)
+    return {
+        "numbers": {name: {"edges": edges[name], "counts": counts[name]} for name in edges},
+        "categories": {name: {"levels": levels, "counts": counts[name]} for name, levels in categories.items()},
+    }
+
+
+def drift(
+    features: DataFrame,
+    count: int,
+    model: PipelineModel,
+    before: Mapping[str, Any],
+    settings: DriftSettings,
+    limits: Limits,
+    seed: int,
+) -> list[Row]:
+    """One row per column of the reference: index and advice. ``features`` has one row per user to be scored, ``count`` in all."""
+    numbers, categories = before["numbers"], before["categories"]
+    named = [name for name in numbers if name != SCORE]
+    seen = _seen(features, count, model, named, list(categories), settings, seed)
+    levels = {name: told["levels"] for name, told in categories.items()}
+    now = _counts(seen, {name: told["edges"] for name, told in numbers.items()}, levels)
+    found = []
+    for name, told in {**numbers, **categories}.items():
+        rows_now, rows_before = np.array(now[name], dtype=float), np.array(told["counts"], dtype=float)
+        if not rows_now.sum() or not rows_before.sum():
+            continue
+        index = max(drift_of(rows_now, rows_before), 0.0)
+        filled = int(((rows_now + rows_before) > 0).sum())
+        chance = by_chance(filled, int(rows_now.sum()), int(rows_before.sum()), limits.deviations)
+        advice = "none"
+        if index > chance:
+            advice = "retrain" if index >= limits.great else "watch" if index >= limits.moderate else "none"
+        found.append({"column": name, "psi": index, "rows": int(rows_now.sum()), "advice": advice})
+    return found
+
+
+def advised(found: Sequence[Row], settings: DriftSettings) -> str | None:
+    """Why the model should be taught again, or None: the scores have changed greatly, or too many inputs have."""
+    moved = [row["column"] for row in found if row["advice"] == "retrain"]
+    inputs = [name for name in moved if name != SCORE]
+    if SCORE in moved:
+        return "retraining advised: its scores are spread otherwise than in the months it was taught"
+    if len(inputs) > settings.most_inputs * max(len(found) - 1, 1):
+        named = ", ".join(sorted(inputs, key=lambda name: -next(row["psi"] for row in found if row["column"] == name))[:3])
+        return (
+            f"retraining advised: {len(inputs)} of {len(found) - 1} inputs have changed greatly since it was taught, {named} most"
+        )
+    return None
+
+
+def drift_frame(rows: Sequence[Mapping[str, Any]], frame: DataFrame) -> DataFrame:
+    """The rows as a frame of churn.drift, in the session of the other one."""
+    return frame.sparkSession.createDataFrame([tuple(row[name] for name in DRIFT.names) for row in rows], DRIFT.schema)
+
+
+def _seen(
+    rows: DataFrame,
+    count: int,
+    model: PipelineModel,
+    numbers: list[str],
+    categories: list[str],
+    settings: DriftSettings,
+    seed: int,
+) -> DataFrame:
+    """A sample of the rows by a hash of the user: the columns asked, and the score."""
+    kept = int(1_000_000 * min(1.0, settings.most_rows / max(count, 1)))
+    drawn = rows.where(F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(1_000_000)) < kept).select(*raw(numbers, categories))
+    return model.transform(drawn).select(*numbers, *categories, probability().alias(SCORE))
+
+
+def _long(seen: DataFrame, numbers: list[str]) -> DataFrame:
+    values = seen.select(*(F.nanvl(F.col(name), F.lit(None).cast("double")).alias(name) for name in numbers))
+    return values.unpivot([], [F.col(name) for name in numbers], "name", "x")
+
+
+def _counts(seen: DataFrame, edges: Mapping[str, Sequence[float]], levels: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    """By column, how many rows fall into each class, the last those without a value. One job; what is collected is of fixed size."""
+    cuts = F.create_map(
+        *(part for name, of in edges.items() for part in (F.lit(name), F.array(*map(F.lit, of)).cast("array<double>")))
+    )
+    place = F.size(F.filter(cuts[F.col("name")], lambda edge: edge < F.col("x")))
+    found = _long(seen, list(edges)).select("name", F.when(F.col("x").isNotNull(), place.cast("string")).alias("class"))
+    if levels:
+        texts = seen.select(
+            *(
+                F.when(F.col(name).isin(list(of)) | F.col(name).isNull(), F.col(name)).otherwise(OTHER).alias(name)
+                for name, of in levels.items()
+            )
+        )
+        found = found.unionByName(texts.unpivot([], [F.col(name) for name in levels], "name", "class"))
+    counted: dict[str, dict[str, int]] = {}
+    for row in found.groupBy("name", F.coalesce("class", F.lit(UNKNOWN)).alias("class")).count().collect():
+        counted.setdefault(row["name"], {})[row["class"]] = row["count"]
+    classes = {name: [*map(str, range(len(of) + 1)), UNKNOWN] for name, of in edges.items()}
+    classes |= {name: [*of, OTHER, UNKNOWN] for name, of in levels.items()}
+    return {name: [counted.get(name, {}).get(one, 0) for one in of] for name, of in classes.items()}
