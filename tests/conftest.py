@@ -117,6 +117,7 @@ def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
     overrides = [
         f"store.landing={home}/landing", f"store.lake={home}/lake", f"store.work={home}/work", f"city.truth={home}/truth", "city.scenario=tiny",
         f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3",
+        *SMALL_LEARNERS,
     ]  # fmt: skip
     settings = load(Settings, "local", overrides)
     log_to(home / "work" / "logs")
@@ -130,6 +131,15 @@ def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
     (home / "locked").rename(home / "truth")
     return City(settings, overrides, days, {r.job: r for r in (*made, *reports)}, content(spark, settings, days))
 
+
+SMALL_LEARNERS = [
+    "models.learners.logistic=[{max_iter: 20, reg_param: 0.02, elastic_net: 0.2}]",
+    "models.learners.tree=[{depth: 3, least_rows: 5, least_gain: 0.0, bins: 16}]",
+    "models.learners.forest=[{trees: 5, depth: 4, least_rows: 5, bins: 16, columns_share: 0.3}]",
+    "models.learners.boosted=[{trees: 5, depth: 3, step: 0.3, least_rows: 5, bins: 16, rows_share: 0.8}]",
+    "models.learners.perceptron=[{hidden: 3, max_iter: 20}]",
+]
+"""One candidate of each: what is chosen among more is asked on frames of hundreds of rows (test_models)."""
 
 NOISY = """
 like: noisy

@@ -28,17 +28,21 @@ from churnlake.core.tracking import Tracker
 from churnlake.evaluate.content import content
 from churnlake.evaluate.leaks import leaks, personal_values
 from churnlake.evaluate.truth import planted_pairs, reentry_found
-from churnlake.models.frame import features_of
+from churnlake.models.frame import BESIDE, features_of
+from churnlake.models.learners import SIMPLEST
+from churnlake.models.train import REGISTERED
 from churnlake.tables.campaigns import LISTS
-from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, SCORES
+from churnlake.tables.churn import LABELS, LEAVINGS, MODELS, NEXT_MONTH, SCORES, TARGETS
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, SIGNATURES
 from churnlake.tables.clean import MMS, RECORDS, SMS, VOICE, WAP
 from churnlake.tables.control import CALLBACKS, GROSS_ADDS, NET_ADDS, PARTS, PLAN_MOVES, STEPS
 from churnlake.tables.daily import EDGES, USAGE
 from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
+from churnlake.tables.judged import DRIFT, HAZARDS, JUDGED
 from churnlake.tables.reentry import JOINERS, MATCHES, PERSONS
 from churnlake.tables.reference import ACTIVATIONS, JOINING_REVIEWS, LIVES, OPT_OUTS, OPTED_OUT, REFERENCE
+from churnlake.tables.staying import BUCKET, COHORTS, DESTINATIONS, SILENCES, SURVIVAL
 
 LINEAGE = Lineage.of_package()
 
@@ -148,11 +152,19 @@ def test_every_user_of_daily_tables_is_a_life_and_keys_are_unique(spark: SparkSe
         CALLBACKS,
         STEPS,
         SCORES,
+        JUDGED,
+        DRIFT,
+        HAZARDS,
         LISTS,
         JOINING_CHECKS,
         COUNTER_REMINDERS,
         JOINING_FOLLOW_UPS,
         BONUS_REVIEWS,
+        DESTINATIONS,
+        BUCKET,
+        COHORTS,
+        SURVIVAL,
+        SILENCES,
     ):
         assert lake.read(table).groupBy(*table.key).count().where("count > 1").isEmpty(), table.name
 
@@ -289,15 +301,47 @@ def test_gross_adds_taken_apart_are_all_joiners_of_the_months_told(spark: SparkS
     assert set(lake.read(CALLBACKS).columns) == {"known_on", "month", "user_id", "call_order"}
 
 
+def test_the_bucket_and_cohorts_add_up(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    leavers, told = lake.read(LEAVINGS), lake.read(DESTINATIONS)
+    assert not told.isEmpty()
+    assert told.join(leavers, on=["user_id", "leave_on"], how="left_anti").isEmpty()
+    assert told.where("known_on < date_add(leave_on, 60)").isEmpty()
+    flows = {(r.month, r.flow): r for r in lake.read(BUCKET).collect()}
+    for month in {month for month, _ in flows}:
+        gone = [flows[month, name] for name in ("back", "competitor", "elsewhere")]
+        counted = sum(r.counted for r in gone)
+        assert abs(sum(r.expected for r in gone) - counted) < 1e-3
+        assert counted <= leavers.where(F.trunc("leave_on", "MM") == F.lit(month)).count()
+    cohorts = lake.read(COHORTS).collect()
+    for row in (r for r in cohorts if r.dimension == "all"):
+        for name in ("brand", "plan", "dealer"):
+            parts = [r for r in cohorts if r.dimension == name and (r.cohort, r.month) == (row.cohort, row.month)]
+            assert sum(r.users for r in parts) == row.users
+            assert sum(r.fee_yuan for r in parts) == row.fee_yuan
+    assert {r.months_since for r in cohorts} > {0, 1, 2}
+    labels = (
+        lake.read(LABELS)
+        .groupBy("target")
+        .agg(F.count("*").alias("n"), F.expr("count_if(has_churned)").alias("churned"))
+        .collect()
+    )
+    assert {r.target for r in labels} == set(TARGETS)
+    assert all(0 < r.churned < r.n for r in labels)
+    wakes = lake.read(SILENCES).where("brand = 'all'").orderBy("month", "days").collect()
+    assert wakes[-1].wakes < wakes[0].wakes
+
+
 def test_the_list_is_ranked_with_reasons_and_a_control_arm(spark: SparkSession, city: City) -> None:
     lake = city.lake(spark)
     listed = lake.read(LISTS).orderBy("place").collect()
     assert [r.place for r in listed] == list(range(1, len(listed) + 1))
     assert all(r.at_stake_yuan >= s.at_stake_yuan for r, s in itertools.pairwise(listed))
     assert any(r.reasons for r in listed)
-    assert lake.read(SCORES).agg(F.max("place")).first()[0] == lake.read(SCORES).count()  # type: ignore[index]
-    models = lake.read(MODELS).collect()
-    assert {m.learner for m in models} == {"logistic", "boosted"}
+    scores = lake.read(SCORES).where(F.col("target") == NEXT_MONTH)
+    assert scores.agg(F.max("place")).first()[0] == scores.count()  # type: ignore[index]
+    models = lake.read(MODELS).where(F.col("target") == NEXT_MONTH).collect()
+    assert {m.learner for m in models} == set(SIMPLEST)
     assert sum(m.is_champion for m in models) == 1
     assert all(m.test_month > dt.date.fromisoformat(max(m.train_months)) for m in models)
 
@@ -313,15 +357,15 @@ def test_models_take_the_indicators_selected_by_the_last_month_taught(spark: Spa
         roles = {row["indicator"]: row["role"] for row in rows if row["month"] == month}
         assert min(Counter(roles.values()).values()) > 20, Counter(roles.values())
         assert {roles[row["leader"]] for row in rows if row["month"] == month and row["leader"]} == {"modelling"}
-    champion = Tracker(city.settings.tracking).champion()
+    champion = Tracker(city.settings.tracking, "churn_leave").champion()
     assert champion is not None
-    _, notes = Tracker(city.settings.tracking).load(champion.version)
-    (months,) = {tuple(row["train_months"]) for row in lake.read(MODELS).collect()}
+    _, notes = Tracker(city.settings.tracking, "churn_leave").load(champion.version)
+    (months,) = {tuple(row["train_months"]) for row in lake.read(MODELS).where(F.col("target") == NEXT_MONTH).collect()}
     last = dt.date.fromisoformat(max(months))
     chosen = {row["indicator"] for row in rows if row["month"] == last and row["role"] == "modelling"}
-    spread, _ = features_of(NEIGHBOURS)
-    # and beside the indicators how many neighbours left, as far as that was known of anybody
-    taken = {*notes["numeric"], *notes["categories"]} - set(spread)
+    # and beside the indicators how far own use has fallen and how many neighbours left, as far as that was known of anybody
+    more = {name for table in BESIDE for name in features_of(table)[0]}
+    taken = {*notes["numeric"], *notes["categories"]} - more
     assert taken <= chosen
     assert len(taken) > 0.9 * len(chosen), "what is usable in the month is so, but for some, in the months taught"
 
@@ -330,12 +374,13 @@ def test_nobody_who_chose_to_be_left_alone_is_taught_with_scored_or_listed(spark
     lake = city.lake(spark)
     out = lake.read(OPT_OUTS).groupBy("user_id").agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select("user_id")
     assert not lake.read(MONTHLY).join(out, on="user_id", how="left_semi").isEmpty(), "its records are kept, and counted"
-    for table in (SCORES, LISTS):
+    for table in (SCORES, HAZARDS, LISTS):
         assert lake.read(table).join(out, on="user_id", how="left_semi").isEmpty(), table.name
-    model = lake.read(MODELS).first()
+    model = lake.read(MODELS).where(F.col("target") == NEXT_MONTH).first()
     assert model is not None
     taught = (
         lake.read(LABELS)
+        .where(F.col("target") == NEXT_MONTH)
         .where(F.col("month") == F.lit(model["test_month"]))
         .join(lake.read(MONTHLY), on=["month", "user_id"], how="left_semi")
     )
@@ -364,7 +409,19 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
-    for name in ("index", "reentry", "control", "joining", "circles", "churn", "indicators", "quality", "dictionary", "lineage"):
+    for name in (
+        "index",
+        "reentry",
+        "control",
+        "joining",
+        "circles",
+        "stages",
+        "churn",
+        "indicators",
+        "quality",
+        "dictionary",
+        "lineage",
+    ):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
         assert "Nothing to show yet" not in text, name
@@ -419,3 +476,29 @@ def test_a_job_run_too_early_says_what_to_run_first(
     assert code == 2
     assert re.search(told, err), err
     assert "Traceback" in (tmp_path / "work" / "logs" / "churnlake.log").read_text(), "the full trace is in the log"
+
+
+def test_each_target_is_taught_scored_and_watched_or_said_to_be_left_out(spark: SparkSession, city: City) -> None:
+    lake, left_out = city.lake(spark), [*city.reports["train_model"].left_out, *city.reports["score_model"].left_out]
+    judged = {row["target"] for row in lake.read(JUDGED).where("part in ('all', 'ahead')").collect()}
+    scored = {row["target"] for row in lake.read(SCORES).select("target").distinct().collect()}
+    for target, name in REGISTERED.items():
+        champion = Tracker(city.settings.tracking, name).champion()
+        if champion is None:
+            assert any(line.startswith(f"training of {target}: ") for line in left_out), target
+            continue
+        assert target in judged
+        if target == "hazard":
+            assert not lake.read(HAZARDS).isEmpty()
+            continue
+        assert target in scored
+        assert champion.tags["verdict"] == "the first of its name"
+        watched = {row["column"] for row in lake.read(DRIFT).where(F.col("target") == target).collect()}
+        assert "score" in watched
+        assert len(watched) > 20
+        copy = Path(city.settings.store.work) / "champions" / name
+        assert (copy / "model").is_dir()
+    assert NEXT_MONTH in scored
+    parts = lake.read(JUDGED).where(F.col("target") == NEXT_MONTH).collect()
+    whole = next(row for row in parts if row["part"] == "all")
+    assert sum(row["rows"] for row in parts if row["part"] == "brand") == whole["rows"]

@@ -15,6 +15,7 @@ from churnlake.core.testing import rows
 from churnlake.settings import Settings
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS, SIGNATURES
+from churnlake.tables.daily import USAGE
 
 FEBRUARY, MARCH, APRIL, MAY = (dt.date(2005, month, 1) for month in (2, 3, 4, 5))
 SETTINGS = load(Settings, "local").circles.groups.model_copy(update={"rounds": 4, "rank_rounds": 6})
@@ -87,8 +88,10 @@ def test_a_month_without_ties_has_no_groups(spark: SparkSession) -> None:
     assert made(rows(spark, SIGNATURES)) == ([], [])
 
 
-def of(circles: DataFrame, leavings: DataFrame, *months: dt.date) -> list[tuple[object, ...]]:
-    found = neighbours(circles, leavings, list(months), SETTINGS).select(NEIGHBOURS.names)
+def of(circles: DataFrame, leavings: DataFrame, *months: dt.date, usage: DataFrame | None = None) -> list[tuple[object, ...]]:
+    used = rows(circles.sparkSession, USAGE) if usage is None else usage
+    names = [name for name in NEIGHBOURS.names if usage is not None or not name.startswith("neighbours_silent")]
+    found = neighbours(circles, leavings, used, list(months), SETTINGS).select(names)
     return [tuple(row) for row in found.orderBy("month", "user_id").collect()]
 
 
@@ -112,6 +115,23 @@ def test_neighbours_who_left_are_counted_and_weighed(spark: SparkSession) -> Non
     ]
     assert first_month_needed([MAY, APRIL], SETTINGS) == dt.date(2005, 1, 1)
     assert first_month_needed([dt.date(2005, 1, 1)], SETTINGS) == dt.date(2004, 10, 1)
+
+
+def test_neighbours_who_fell_silent_are_counted(spark: SparkSession) -> None:
+    circles = rows(
+        spark, SIGNATURES, *circle(1, 2, 3, 4, 5, OFF_NET, month=APRIL), *(row for peer in (2, 3, 4, 5) for row in circle(peer, 1, month=APRIL))
+    )  # fmt: skip
+    days = {
+        2: (dt.date(2005, 4, 16), 10),
+        3: (dt.date(2005, 4, 17), 10),
+        4: (dt.date(2005, 4, 16), 9),
+        5: (dt.date(2005, 3, 1), 10),
+    }
+    usage = rows(spark, USAGE, *({"user_id": user, "day": day, "own_events": events} for user, (day, events) in days.items()))
+    # of the end of April 2 is silent for 14 days; 3 for 13, 4 hardly ever called, 5 has been gone for 60 days
+    told = of(circles, rows(spark, LEAVINGS), APRIL, usage=usage)
+    assert told[0][:5] == (APRIL, 1, 4, 1, 0.25)
+    assert [row[3] for row in told[1:]] == [0, 0, 0, 0]
 
 
 def test_what_becomes_known_later_moves_no_row(spark: SparkSession) -> None:

@@ -213,8 +213,8 @@ def test_ranking_gaps_and_the_rate_seen_later(spark: SparkSession) -> None:
     labels = rows(
         spark,
         LABELS,
-        {"month": D1, "user_id": 1, "has_left_for_good": True},
-        {"month": D1, "user_id": 2, "has_left_for_good": False},
+        {"month": D1, "user_id": 1, "has_churned_for_good": True},
+        {"month": D1, "user_id": 2, "has_churned_for_good": False},
     )
     row = score_months(scores, labels).collect()[0]
     assert (row["ranking_gaps"], row["rate_skew"]) == (1, pytest.approx(0.6))

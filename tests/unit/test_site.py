@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.core.testing import rows as python_rows
-from churnlake.site.data import SiteData, collect, faults_by_file, leavings_by_month
+from churnlake.site.data import SiteData, collect, faults_by_file
+from churnlake.site.monthly import leavings_by_month
 from churnlake.site.pages import pages
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS

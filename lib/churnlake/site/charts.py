@@ -46,6 +46,11 @@ COLOURS: Mapping[str, str] = {
     "logistic": "#28557f",
     "boosted": "#2f9e97",
     "base rate": "#c9d0d7",
+    "joined": "#9db3c8",
+    "back": "#2f9e97",
+    "competitor": "#cf4a5a",
+    "elsewhere": "#c3b8a3",
+    "all": "#1b2a3a",
     "moderate": "#e2a33a",
     "great": "#cf4a5a",
 }
@@ -115,6 +120,29 @@ def grouped(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] =
         }
     figure["layout"] |= {"barmode": "group", "bargap": 0.3, "bargroupgap": 0.08}
     return figure
+
+
+def lines(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (), form: str = ".1%") -> Figure:
+    """Lines: one per value of ``by``, where given in this order. ``low`` and ``high``, where the frame has them, are told at each point."""
+    kinds = [kind for kind in order if kind in set(frame[by])] + sorted(set(frame[by]) - set(order))
+    traces = []
+    for place, kind in enumerate(kinds):
+        rows = frame[frame[by] == kind].sort_values(x)
+        ends = {"low", "high"} <= set(rows.columns)
+        more = f" (%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}})" if ends else ""
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(rows) <= 12 else "lines",
+                "name": kind,
+                "x": [_plain(value) for value in rows[x]],
+                "y": [float(value) for value in rows[y]],
+                "line": {"color": COLOURS.get(kind, SPARE[place % len(SPARE)]), "width": 2},
+                "hovertemplate": f"%{{y:{form}}}{more}<extra>%{{fullData.name}}</extra>",
+                **({"customdata": rows[["low", "high"]].astype(float).to_numpy().tolist()} if ends else {}),
+            }
+        )
+    return {"data": traces, "layout": base_layout(hovermode="x unified")}
 
 
 def titled(figure: Figure, x: str = "", y: str = "", **layout: Any) -> Figure:

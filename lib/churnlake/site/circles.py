@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, shown, told
-from churnlake.tables.churn import LABELS
+from churnlake.tables.churn import LABELS, NEXT_MONTH
 from churnlake.tables.circles import GROUPS, MEMBERS, NEIGHBOURS
 
 SIZES = (3, 6, 11, 21, 51)
@@ -35,7 +35,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         by_size = _sized(frames[GROUPS]).withColumn("pairs", F.expr("users * (users - 1) div 2"))
         sums = [F.sum(name).alias(name) for name in MEASURES[1:]]
         found["groups"] = by_size.groupBy("month", "size").agg(F.count("*").alias("groups"), *sums)
-    outcome = frames[LABELS].select("month", "user_id", "has_left") if LABELS in frames else None
+    outcome = _fates(frames[LABELS]) if LABELS in frames else None
     if GROUPS in frames and MEMBERS in frames and outcome is not None:
         size = _sized(frames[GROUPS]).select("month", "group_id", "size")
         known = frames[MEMBERS].select("month", "user_id", "group_id").join(outcome, on=["month", "user_id"], how="inner")
@@ -46,6 +46,11 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         known = frames[NEIGHBOURS].select("month", "user_id", left).join(outcome, on=["month", "user_id"], how="inner")
         found["spread"] = known.groupBy("left", "has_left").agg(F.count("*").alias("users"))
     return found
+
+
+def _fates(labels: DataFrame) -> DataFrame:
+    """One row per user and month whose outcome is known: month, user_id, has_left in the month after."""
+    return labels.where(F.col("target") == NEXT_MONTH).select("month", "user_id", F.col("has_churned").alias("has_left"))
 
 
 def _sized(groups: DataFrame) -> DataFrame:

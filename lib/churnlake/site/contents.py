@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from churnlake.core.contract import STATES as LINE_STATES
-from churnlake.site import charts, health, samples, wording
+from churnlake.site import charts, health, samples, stages, wording
 from churnlake.site.control import headline
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.site.indicators import selected
 from churnlake.site.joining import named
 from churnlake.site.motives import motives
+from churnlake.site.staying import leaks
 
 FEEDS = ("voice", "sms", "mms", "wap")
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy")
@@ -28,7 +29,18 @@ def overview(data: SiteData) -> Context:
     figures: dict[str, charts.Figure] = {}
     since, least = data.last, data.least
     links = dict.fromkeys(
-        ("reentry.html", "control.html", "joining.html", "circles.html", "churn.html", "indicators.html", "quality.html"), ""
+        (
+            "reentry.html",
+            "control.html",
+            "joining.html",
+            "circles.html",
+            "stages.html",
+            "churn.html",
+            "staying.html",
+            "indicators.html",
+            "quality.html",
+        ),
+        "",
     )
     if _has(data.records):
         records = data.records
@@ -86,6 +98,8 @@ def overview(data: SiteData) -> Context:
             )
     links["indicators.html"], links["joining.html"] = selected(data), named(data)
     links["control.html"] = headline(data)
+    links["staying.html"] = leaks(data.bucket, least)
+    links["stages.html"] = stages.headline(data.transitions, data.least)
     checks = _records(data.checks)
     if checks:
         failed = sum(not check["has_passed"] for check in checks)

@@ -14,10 +14,11 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
-from churnlake.site import circles, control, joining
+from churnlake.site import circles, control, joining, stages, staying
+from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, rows_as, users_by_month
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
-from churnlake.tables.churn import LEAVINGS, MODELS
+from churnlake.tables.churn import LEAVINGS, MODELS, NEXT_MONTH
 from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
 from churnlake.tables.daily import USAGE
@@ -61,13 +62,11 @@ class SiteData:
         views: Indicators by business view.
         steps: The jobs in the order they run.
         files: feed, files, lines, rows_due, unreadable_files.
-        records: feed, day, state, rows.
+        records: feed, day, state, rows. users: month, users, own_events.
         reasons: feed, reason, state, rows; the most frequent.
-        users: month, users, own_events.
         joiners: month, stage_days, scope, users; each joiner at the latest stage it has reached.
         matches: month, kind, found_by, has_same_imei, rows; at each match's latest stage.
-        probabilities: bin (lower edge, width 0.05), found_by, rows.
-        gaps: bin (lower edge, 10 days), kind, rows.
+        probabilities: bin (lower edge, width 0.05), found_by, rows. gaps: bin (lower edge, 10 days), kind, rows.
         cases: The likeliest matches.
         groups: month, size, groups, users, ties, pairs, triangles, ties_out, seeds.
         members: month, size, has_left, users; members of groups by what became of them in the month after.
@@ -81,21 +80,20 @@ class SiteData:
         selection: Rows of features.selection of the newest month understood.
         selected: month, indicators; how many were selected for models, every month understood.
         drifts: month, drift, indicators; how many drifted, every month understood.
-        outliers: Rows of features.outliers of that month.
-        abnormal: Rows of features.abnormal of the newest month.
-        checks: Rows of quality.checks of the newest day judged.
-        quality: Rows of quality.scores of the newest day judged.
+        outliers, abnormal: Rows of features.outliers of that month, of features.abnormal of the newest.
+        checks, quality: Rows of quality.checks and of quality.scores of the newest day judged.
         states: day, table_name, errors, warnings; checks failed, for the days shown.
         failing: table_name, check_name, column_name, since; each check that fails, since when without a break.
         trend: day, dimension, score; mean over tables, for the days shown.
         carriers: feed, place, path, note, rows, bad_rows, files; the files that explain the newest day judged best, of so many.
         by_file: feed, path, column, reason, rows, shapes; where rows were set aside in the last week judged, the most first.
-        joining_verdicts: month, verdict, named_by, users; activations checked at the counter.
-        joining_outcomes: stage_days, verdict, named_by, outcome, users; what was found of them since.
-        joining_reminders: reminder, users.
-        joining_bonuses: state, users, yuan.
+        joining_verdicts: month, verdict, named_by, users; activations checked at the counter. joining_outcomes: stage_days, verdict,
+            named_by, outcome, users; what was found of them since.
+        joining_reminders: reminder, users. joining_bonuses: state, users, yuan.
         joining_delays: seconds (half and 19 in 20 of rows, from their file's arrival until they are seen), files; one row.
         steps_told, gross_adds, net_adds, plan_moves, funnels, clawbacks: As made in site/control.py.
+        outcomes, bucket, cohorts, survival, silences: As made in site/staying.py.
+        transitions, signs_told, forecasts_judged, lead_times, cause_months: As made in site/stages.py.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
@@ -147,6 +145,16 @@ class SiteData:
     plan_moves: pd.DataFrame | None = None
     funnels: pd.DataFrame | None = None
     clawbacks: pd.DataFrame | None = None
+    outcomes: pd.DataFrame | None = None
+    bucket: pd.DataFrame | None = None
+    cohorts: pd.DataFrame | None = None
+    survival: pd.DataFrame | None = None
+    silences: pd.DataFrame | None = None
+    transitions: pd.DataFrame | None = None
+    signs_told: pd.DataFrame | None = None
+    forecasts_judged: pd.DataFrame | None = None
+    lead_times: pd.DataFrame | None = None
+    cause_months: pd.DataFrame | None = None
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
     held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -164,6 +172,7 @@ def aggregates(
         least: Rows that no shape of a line is shown of when there are fewer.
     """
     found: dict[str, DataFrame] = {**joining.aggregates(frames), **circles.aggregates(frames)}
+    found |= {**stages.aggregates(frames), **staying.aggregates(frames)}
     if FILES in frames:
         found["files"] = files_by_feed(frames[FILES])
     ledgers = {table: frames[table] for table in RECORDS if table in frames}
@@ -178,9 +187,9 @@ def aggregates(
         latest = latest_matches(frames[MATCHES], frames.get(JOINERS))
         found["matches"] = matches_by_month(latest)
         twentieths = F.expr("least(floor(probability * 20), 19) / 20").alias("bin")
-        found["probabilities"] = latest.groupBy(twentieths, F.col("found_by")).agg(_rows())
+        found["probabilities"] = latest.groupBy(twentieths, F.col("found_by")).agg(rows_as())
         tens = F.expr("cast(floor(gap_days / 10) * 10 as int)").alias("bin")
-        found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(_rows())
+        found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(rows_as())
         found["cases"] = likeliest_matches(_willing(_willing(latest, frames, "user_id"), frames, "old_user_id"))
     if MOTIVE_SHARES in frames:
         found["motive_shares"] = _newest(frames[MOTIVE_SHARES], "month")
@@ -188,20 +197,21 @@ def aggregates(
         matched = latest_matches(frames[MATCHES], frames.get(JOINERS)) if MATCHES in frames else None
         found["leavings"] = leavings_by_month(frames[LEAVINGS], matched)
     if MODELS in frames:
-        found["fits"] = frames[MODELS].orderBy(F.desc("known_on"), F.desc("is_champion"), "learner").limit(FITS_SHOWN)
+        fits = frames[MODELS].where(F.col("target") == NEXT_MONTH)
+        found["fits"] = fits.orderBy(F.desc("known_on"), F.desc("is_champion"), "learner").limit(FITS_SHOWN)
     if CHURN_SCORES in frames:
-        newest = _newest(frames[CHURN_SCORES], "month")
+        newest = _newest(frames[CHURN_SCORES].where(F.col("target") == NEXT_MONTH), "month")
         fiftieths = F.expr("least(floor(probability * 50), 49) / 50").alias("bin")
-        found["scores"] = newest.groupBy(F.col("month"), fiftieths).agg(_rows("users"))
+        found["scores"] = newest.groupBy(F.col("month"), fiftieths).agg(rows_as("users"))
         found["ranked"] = likeliest_leavers(_willing(newest, frames, "user_id"), frames.get(LISTS))
     if LISTS in frames:
         listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
-        found["cells"] = listed.agg(_rows("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
+        found["cells"] = listed.agg(rows_as("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
     if SELECTION in frames:
         found["selection"] = _newest(frames[SELECTION], "month")
-        found["selected"] = frames[SELECTION].where("role = 'modelling'").groupBy("month").agg(_rows("indicators"))
+        found["selected"] = frames[SELECTION].where("role = 'modelling'").groupBy("month").agg(rows_as("indicators"))
         moved = frames[SELECTION].where("drift is not null").groupBy("month", "drift")
-        found["drifts"] = moved.agg(_rows("indicators"))
+        found["drifts"] = moved.agg(rows_as("indicators"))
         if OUTLIERS in frames:
             found["outliers"] = frames[OUTLIERS].join(found["selection"].select("month").distinct(), on="month", how="left_semi")
     if ABNORMAL in frames:
@@ -251,7 +261,7 @@ def records_by_day(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
     """One row per feed, day and state: rows. A row set aside whose day cannot be meant counts on its delivery day."""
     day = F.expr(ACCOUNT_DAY).alias("day")
     parts = [
-        ledger.groupBy(F.lit(_feed(table)).alias("feed"), day, F.col("state")).agg(_rows()) for table, ledger in ledgers.items()
+        ledger.groupBy(F.lit(_feed(table)).alias("feed"), day, F.col("state")).agg(rows_as()) for table, ledger in ledgers.items()
     ]
     return reduce(DataFrame.unionByName, parts)
 
@@ -262,7 +272,7 @@ def reasons_by_feed(ledgers: Mapping[Table, DataFrame]) -> DataFrame:
         ledger.where("size(reasons) > 0")
         .select(F.lit(_feed(table)).alias("feed"), "state", F.explode("reasons").alias("reason"))
         .groupBy("feed", "state", "reason")
-        .agg(_rows())
+        .agg(rows_as())
         for table, ledger in ledgers.items()
     ]
     return reduce(DataFrame.unionByName, parts).orderBy(F.desc("rows"), "feed", "reason", "state").limit(REASONS_SHOWN)
@@ -292,7 +302,7 @@ def faults_by_file(
     parts = [
         rows.select(F.lit(feed).alias("feed"), "file_id", F.explode("reasons").alias("reason"))
         .groupBy("feed", "file_id", "reason")
-        .agg(_rows())
+        .agg(rows_as())
         for feed, rows in week.items()
     ]
     named = files.select("feed", "file_id", "path")
@@ -306,28 +316,10 @@ def faults_by_file(
     return worst.orderBy(*order).selectExpr("feed", "path", blamed, "reason", "rows", "shapes")
 
 
-def users_by_month(usage: DataFrame) -> DataFrame:
-    """One row per month: users with a record in it."""
-    return usage.select(F.trunc("day", "MM").alias("month"), "user_id").distinct().groupBy("month").agg(_rows("users"))
-
-
-def joiners_by_month(joiners: DataFrame) -> DataFrame:
-    """One row per month of joining, stage reached and scope: joiners, each at the latest stage it has reached."""
-    latest = joiners.groupBy("user_id").agg(F.expr("max_by(struct(joined_on, scope, stage_days), stage_days) as at_last"))
-    month = F.trunc("at_last.joined_on", "MM").alias("month")
-    return latest.groupBy(month, F.col("at_last.stage_days"), F.col("at_last.scope")).agg(_rows("users"))
-
-
 def latest_matches(matches: DataFrame, joiners: DataFrame | None) -> DataFrame:
     """One row per joiner matched at the latest stage it has reached; an early match not upheld later is left out."""
     reached = (matches if joiners is None else joiners).groupBy("user_id").agg(F.max("stage_days").alias("stage_days"))
     return matches.join(reached, on=["user_id", "stage_days"], how="left_semi")
-
-
-def matches_by_month(latest: DataFrame) -> DataFrame:
-    """One row per month of joining, kind, way found and same-handset: matched joiners."""
-    by = [F.col(name) for name in ("kind", "found_by", "has_same_imei")]
-    return latest.groupBy(F.trunc("joined_on", "MM").alias("month"), *by).agg(_rows())
 
 
 def likeliest_matches(latest: DataFrame) -> DataFrame:
@@ -339,17 +331,6 @@ def likeliest_matches(latest: DataFrame) -> DataFrame:
         *("joined_on", "old_last_on", "gap_days", "shared_peers", "has_same_imei", "has_same_document"),
         *("found_by", "kind", "probability"),
     )
-
-
-def leavings_by_month(leavings: DataFrame, matches: DataFrame | None) -> DataFrame:
-    """One row per month of leaving, kind and brand: users who left, and those of them matched to a joiner since."""
-    month = F.trunc("leave_on", "MM").alias("month")
-    grouping = [F.col("kind"), F.expr("coalesce(brand, 'unknown')").alias("brand")]
-    if matches is None:
-        return leavings.groupBy(month, *grouping).agg(_rows("users")).withColumn("returned", F.lit(None).cast("long"))
-    back = matches.groupBy(F.col("old_user_id").alias("user_id")).agg(F.lit(True).alias("is_back"))
-    joined = leavings.join(back, on="user_id", how="left")
-    return joined.groupBy(month, *grouping).agg(_rows("users"), F.expr("count_if(is_back) as returned"))
 
 
 def likeliest_leavers(scores: DataFrame, lists: DataFrame | None) -> DataFrame:
@@ -387,10 +368,6 @@ def _recent(frame: DataFrame, judged: DataFrame, days: int) -> DataFrame:
     newest = F.broadcast(judged.agg(F.max("day").alias("newest_day")))
     near = F.expr(f"day between date_sub(newest_day, {days - 1}) and newest_day")
     return frame.join(newest, on=near, how="inner").drop("newest_day")
-
-
-def _rows(name: str = "rows") -> Column:
-    return F.count(F.lit(1)).alias(name)
 
 
 def _feed(table: Table) -> str:

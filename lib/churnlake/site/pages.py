@@ -18,6 +18,10 @@ from churnlake.site.data import SiteData
 from churnlake.site.declared import LAYERS, dictionary, lineage, rules_of
 from churnlake.site.indicators import indicators
 from churnlake.site.joining import joining
+from churnlake.site.stages import FILLED as OF_STAGES
+from churnlake.site.stages import stages
+from churnlake.site.staying import FILLED as STAYING
+from churnlake.site.staying import staying
 
 NAVIGATION: Mapping[str, tuple[str, str]] = {
     "index.html": ("Overview", "What came in, who left, who came back."),
@@ -25,7 +29,9 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "joining.html": ("Joining check", "Who of those at the counter is a customer already, and how often that was right."),
     "circles.html": ("Circles", "Groups of friends, their seed customers, and whether leaving spreads."),
     "control.html": ("Control", "Seven steps and their gates, what coming back costs, and which dealers stand out."),
+    "stages.html": ("Stages", "Who is about to leave, by which signs, and how early that is known."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
+    "staying.html": ("Staying", "How long joiners stay and pay, where leavers went, and how long silence must be."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
@@ -54,6 +60,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "scores": ("churn.scores",),
     "ranked": ("churn.scores",),
     "cells": ("campaigns.lists",),
+    **{field: (table.name,) for field, table in STAYING.items()},
     "selection": ("features.selection",),
     "drifts": ("features.selection",),
     "outliers": ("features.outliers",),
@@ -63,7 +70,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "states": ("quality.checks",),
     "trend": ("quality.scores",),
     "by_file": ("quality.checks",),
-    **{field: (table.name,) for field, table in FILLED.items()},
+    **{field: (table.name,) for field, table in {**FILLED, **OF_STAGES}.items()},
 }
 
 
@@ -75,7 +82,9 @@ def pages(data: SiteData) -> dict[str, str]:
         "joining.html": joining,
         "circles.html": lambda data: circles(data.groups, data.members, data.spread, data.least),
         "control.html": control,
+        "stages.html": lambda data: stages(data),
         "churn.html": churn,
+        "staying.html": lambda data: staying(data, data.least),
         "indicators.html": indicators,
         "quality.html": quality,
         "dictionary.html": dictionary,
