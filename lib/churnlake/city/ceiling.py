@@ -106,15 +106,17 @@ def visible(daily: DataFrame, lives: DataFrame, contacts: DataFrame, scenario: C
     ends = F.broadcast(
         spark.createDataFrame(month_ends(scenario), "month date, end int, next int, after int").select("month", "end")
     )
+    weekly = scenario.records.form == "edges"
+    # by the week all of it counts from the day that lies nearest; else each day counts for itself
     reach = [
-        (month, scenario_day, at, back < ACTIVE, back < RECENT, back < COMPLAINED)
+        (month, day, at, *(back_of < days for days in (ACTIVE, RECENT, COMPLAINED)))
         for month, end, *_ in month_ends(scenario)
         for at, (back, to) in enumerate(steps(scenario, end))
-        for scenario_day in ([end - to + 1] if scenario.records.form == "edges" else range(end - to + 1, end - back + 1))
+        for day, back_of in ([(end - to + 1, back)] if weekly else [(end - ago, ago) for ago in range(back, to)])
     ]
     told = "month date, day int, step int, is_near boolean, is_recent boolean, is_lately boolean"
     near = daily.join(F.broadcast(spark.createDataFrame(reach, told)), on="day", how="inner")
-    most = max((at + 1 for _, _, at, *_ in reach), default=0)
+    most = max((len(steps(scenario, end)) for _, end, *_ in month_ends(scenario)), default=0)
     sums = ", ".join(f"cast(sum(if(step = {step}, own, 0)) as int)" for step in range(most))
     seen = near.groupBy("user_id", "month").agg(
         F.expr(f"array({sums})").alias("events"),
