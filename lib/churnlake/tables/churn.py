@@ -82,7 +82,7 @@ SCORES = Table(
         Column("place", COUNT, "Place in the ranking of the month and target, 1 the likeliest.", least=1),
         Column("reasons", TEXTS, "The indicators that raise this user's score most, strongest first."),
         Column("model_version", STRING, "Version of the model in the registry."),
-        Column("is_fallback", BOOLEAN, "Scored by the copy kept at promotion, the registry being out of reach.", optional=True),
+        Column("is_fallback", BOOLEAN, "Scored by the copy kept at promotion, the registry being out of reach."),
     ),
 )
 MODELS = Table(
