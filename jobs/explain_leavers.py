@@ -5,6 +5,7 @@ import datetime as dt
 from churnlake.churn import causes
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
+from churnlake.core.months import last_day, month_before
 from churnlake.tables.causes import CAUSE_MONTHS, EVIDENCE, LEAVER_CAUSES
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import NEIGHBOURS
@@ -37,30 +38,22 @@ def explain_leavers(lake: Lake, run: Run) -> None:
     left = lake.checkpoint(lake.read(LEAVINGS, first=days[0] if days else run.days.last))
     # months, of some sixty or ninety days ago
     gone = [row["month"] for row in left.selectExpr("trunc(leave_on, 'MM') as month").distinct().collect()]
-    of = {month: causes.feature_month(_last_day(month), churn) for month in ends[EVIDENCE]}
-    months = sorted({*gone, *map(_before, gone), *of.values(), *ends[CAUSE_MONTHS]})
-    features = lake.read(MONTHLY, first=_before(_before(months[0])))
+    of = {month: causes.feature_month(last_day(month), churn) for month in ends[EVIDENCE]}
+    months = sorted({*gone, *map(month_before, gone), *of.values(), *ends[CAUSE_MONTHS]})
+    features = lake.read(MONTHLY, first=month_before(month_before(months[0])))
     shown = lake.checkpoint(causes.held(features, told.get(NEIGHBOURS), told.get(PLANS), months, churn))
     if of:
         before = lake.read(EVIDENCE) if lake.has(EVIDENCE) else None
         lake.write(EVIDENCE, causes.evidence(shown, lake.read(LEAVINGS), before, of, churn.causes))
     weights = lake.read(EVIDENCE) if lake.has(EVIDENCE) else None
     if days:
-        since = min(map(_before, gone), default=days[0]) - dt.timedelta(
+        since = min(map(month_before, gone), default=days[0]) - dt.timedelta(
             days=churn.causes.stop_days + churn.causes.stop_normal_days
         )
         lake.write(LEAVER_CAUSES, causes.causes(left, shown, {**told, USAGE: lake.read(USAGE, first=since)}, weights, churn))
     if ends[CAUSE_MONTHS] and weights is not None:
         explained = lake.read(LEAVER_CAUSES, first=ends[CAUSE_MONTHS][0])
         lake.write(CAUSE_MONTHS, causes.by_month(explained, shown, weights, ends[CAUSE_MONTHS], churn.causes))
-
-
-def _last_day(month: dt.date) -> dt.date:
-    return (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
-
-
-def _before(month: dt.date) -> dt.date:
-    return (month - dt.timedelta(days=1)).replace(day=1)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.campaigns.lists import willing
+from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
@@ -27,7 +28,7 @@ def score_model(lake: Lake, run: Run) -> None:
     months, settings = run.months("scoring"), run.settings
     if not months:
         return
-    active = f"last_use_days < {settings.churn.active_within_days} AND coalesce(is_suspended, 0) = 0"
+    active = is_active(settings.churn)
     known = lake.read(MONTHLY)
     if lake.has(OPT_OUTS):
         known = willing(known, lake.read(OPT_OUTS))

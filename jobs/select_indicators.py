@@ -7,6 +7,7 @@ import pandas as pd
 from churnlake.core.frames import frame_of
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
+from churnlake.core.months import month_before
 from churnlake.indicators import INDICATORS
 from churnlake.tables.features import ABNORMAL, MONTHLY, OUTLIERS, SELECTION
 from churnlake.understanding.filtering import abnormal_by_kind
@@ -29,7 +30,7 @@ def select_indicators(lake: Lake, run: Run) -> None:
         return in_order(drawn.selectExpr(*columns_of(INDICATORS)).toArrow().to_pandas())
 
     found: list[Understood] = []
-    before = sample((months[0] - dt.timedelta(1)).replace(day=1))
+    before = sample(month_before(months[0]))
     for month in months:
         now = sample(month)
         if not len(now):

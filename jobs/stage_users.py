@@ -5,6 +5,7 @@ import datetime as dt
 from churnlake.churn import stages
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
+from churnlake.core.months import month_before
 from churnlake.core.runs import Days
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
@@ -32,7 +33,7 @@ def stage_users(lake: Lake, run: Run) -> None:
         )  # fmt: skip
     months = sorted({dt.date.fromisoformat(month) for table in (TRANSITIONS, LEAD_TIMES) for month in due.get(table, ())})
     if months:
-        known, before = lake.read(STAGES), (months[0] - dt.timedelta(days=1)).replace(day=1)
+        known, before = lake.read(STAGES), month_before(months[0])
         lake.write_all(
             {
                 TRANSITIONS: stages.transitions(known, lake.read(MONTHLY, first=before), months),

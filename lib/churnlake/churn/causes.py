@@ -14,8 +14,10 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.churn.leaving import is_active
 from churnlake.churn.settings import CauseSettings, ChurnSettings
 from churnlake.core.contract import Table
+from churnlake.core.months import month_before
 from churnlake.tables.causes import (
     CAUSE_MONTHS,
     CAUSE_NAMES,
@@ -85,7 +87,7 @@ def held(
     facts = _with_saving(facts, plans)
     names = ", ".join(f"if({sql}, '{name}', null)" for name, sql in rules(settings).items())
     return facts.select(
-        "month", "user_id", F.expr(f"last_use_days < {settings.active_within_days} AND coalesce(is_suspended, 0) = 0").alias("is_active"),
+        "month", "user_id", F.expr(is_active(settings)).alias("is_active"),
         F.coalesce("brand", F.lit("")).alias("brand"),
         F.expr(f"coalesce(tenure_days < {settings.causes.new_days}, false)").alias("is_new"),
         F.expr(f"array_compact(array({names}))").alias("held"),
@@ -352,5 +354,4 @@ def by_month(
 def feature_month(end: dt.date, settings: ChurnSettings) -> dt.date:
     """The newest month whose outcome, of the month after it, is told on ``end``: ``label_closes_days`` after that one's end."""
     closed = end - dt.timedelta(days=settings.label_closes_days - 1)
-    outcome = (closed.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
-    return (outcome - dt.timedelta(days=1)).replace(day=1)
+    return month_before(month_before(closed))

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.months import month_after
+
 WEEKS = 13
 """Weeks before a month's end that are looked at: a quarter of a year."""
 STEADY = 26
@@ -19,8 +21,7 @@ MOST_EVIDENCE = 40.0
 
 def first_day_needed(months: Collection[dt.date]) -> dt.date:
     """First day of daily usage that declines as of these months' ends look at."""
-    ends = ((month + dt.timedelta(days=32)).replace(day=1) for month in months)
-    return min(ends) - dt.timedelta(days=7 * WEEKS)
+    return month_after(min(months)) - dt.timedelta(days=7 * WEEKS)
 
 
 def declines(usage: DataFrame, months: Collection[dt.date]) -> DataFrame:

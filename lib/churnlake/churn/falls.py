@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.churn.settings import FallSettings
+from churnlake.core.months import month_after
 from churnlake.core.runs import Days
 from churnlake.tables.stages import NORMALS
 
@@ -61,8 +62,8 @@ def stretches(days: Days, settings: FallSettings) -> list[tuple[dt.date, Days]]:
     found = []
     month = (days.first - dt.timedelta(days=longest + 62)).replace(day=1)
     while month <= days.last:
-        after = (month + dt.timedelta(days=32)).replace(day=1)
-        next_after = (after + dt.timedelta(days=32)).replace(day=1)
+        after = month_after(month)
+        next_after = month_after(after)
         # the month ends the day before `after`
         first = max(after + dt.timedelta(days=longest - 1), days.first)
         last = min(next_after + dt.timedelta(days=longest - 2), days.last)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.churn.leaving import is_active
 from churnlake.churn.settings import ChurnSettings
 
 SERVICES = "monthly_fee_yuan + new_service_yuan"
 BILLED = f"{SERVICES} + local_yuan + long_distance_yuan + roaming_yuan + message_yuan"
 USE = "voice_out_seconds + 60 * sms_out_messages"
 """Own use in seconds; a message sent counts as a minute called: their prices were alike."""
-
-
-def is_active(settings: ChurnSettings) -> str:
-    """SQL over features.monthly: whether a user is active at the month's end (mission, "Leaving")."""
-    return f"(last_use_days < {settings.active_within_days} AND coalesce(is_suspended, 0) = 0)"
 
 
 def monthly(features: DataFrame, bills: DataFrame | None, settings: ChurnSettings) -> DataFrame:

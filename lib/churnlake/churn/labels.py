@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.churn.fees import is_active
+from churnlake.churn.leaving import is_active
 from churnlake.churn.revenue import REVENUE
 from churnlake.churn.settings import ChurnSettings, PassiveSettings
 from churnlake.core.frames import only
+from churnlake.core.months import month_after
 from churnlake.core.runs import Days
 from churnlake.tables.churn import TARGETS
 
@@ -26,20 +27,20 @@ def label_months(days: Days, settings: ChurnSettings, target: str = TARGETS[0]) 
     while month <= days.last:
         if days.first <= closes_on(month, settings, target) <= days.last:
             months.append(month)
-        month = _after(month)
+        month = month_after(month)
     return months
 
 
 def closes_on(month: dt.date, settings: ChurnSettings, target: str = TARGETS[0]) -> dt.date:
     """Day on which the labels of a feature month close: so many days after the end of the outcome month."""
     waits = settings.revenue.closes_days if target == REVENUE else settings.label_closes_days
-    return _after(outcome_of(month, target)) + dt.timedelta(days=waits - 1)
+    return month_after(outcome_of(month, target)) + dt.timedelta(days=waits - 1)
 
 
 def outcome_of(month: dt.date, target: str) -> dt.date:
     """The month in which the target of a feature month comes true or not."""
     for _ in range(AHEAD[target]):
-        month = _after(month)
+        month = month_after(month)
     return month
 
 
@@ -157,7 +158,3 @@ def _with_suspension(
     late = f"datediff(status_since, last_on) <= {how.suspended_within_days}"
     near = used.agg(F.max("day").alias("last_on")).where(late).select(*key).distinct().withColumn("was_cut", F.lit(True))
     return rows.join(near, on=key, how="left").withColumn("was_cut", F.expr("coalesce(was_cut, false)"))
-
-
-def _after(month: dt.date) -> dt.date:
-    return (month + dt.timedelta(days=32)).replace(day=1)

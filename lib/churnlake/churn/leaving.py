@@ -33,6 +33,11 @@ def leavings(
     return fresh.select("known_on", "user_id", "leave_on", "kind", "brand")
 
 
+def is_active(settings: ChurnSettings) -> str:
+    """SQL over features.monthly: whether a user is active at the month's end (mission, "Leaving")."""
+    return f"(last_use_days < {settings.active_within_days} AND coalesce(is_suspended, 0) = 0)"
+
+
 def silent_length(brand: str, settings: ChurnSettings) -> Column:
     """Days of silence that confirm a leaving, by brand."""
     lengths = F.lit(settings.silent_days_otherwise)

@@ -7,8 +7,10 @@ import datetime as dt
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.churn.leaving import is_active
 from churnlake.churn.settings import ChurnSettings, OutlookSettings
 from churnlake.churn.signs import on_at
+from churnlake.core.months import month_before
 from churnlake.tables.stages import FORECAST_NAMES
 
 APPEARS = {"second_phone": ("forwarding", "hotline"), "fall": ("use_fell",), "cancel": ("suspended",)}
@@ -25,7 +27,7 @@ def asked(features: DataFrame, signs: DataFrame, settings: ChurnSettings) -> Dat
         signs: churn.signs up to the last of their ends.
         settings: who counts as active.
     """
-    active = features.where(f"last_use_days < {settings.active_within_days} AND coalesce(is_suspended, 0) = 0")
+    active = features.where(is_active(settings))
     ends = features.select("month").distinct()
     before = signs.join(F.broadcast(ends), on=F.expr("known_on <= last_day(month)"), how="inner")
     alarmed = on_at(before, "month").select("month", "user_id").distinct()
@@ -71,4 +73,4 @@ def first_day_needed(month: dt.date, settings: OutlookSettings) -> dt.date:
 def newest_over(end: dt.date, settings: OutlookSettings) -> dt.date:
     """First day of the newest month whose days to come are over on ``end``."""
     # the month before the one in which its last day would lie
-    return ((end - dt.timedelta(days=settings.days - 1)).replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+    return month_before(end - dt.timedelta(days=settings.days - 1))

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from churnlake.churn import fees
 from churnlake.churn.settings import ChurnSettings, RevenueSettings
+from churnlake.core.months import month_before
 
 REVENUE = "revenue"
 MEASURES = ["fee", "services", "use"]
@@ -84,7 +85,7 @@ def months_billed(bills: DataFrame, settings: ChurnSettings) -> DataFrame:
 def first_month(month: dt.date, settings: ChurnSettings) -> dt.date:
     """First of the months whose mean is usual for a feature month."""
     for _ in range(settings.revenue.months_before - 1):
-        month = (month - dt.timedelta(days=1)).replace(day=1)
+        month = month_before(month)
     return month
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from churnlake.churn.leaving import first_brands, signs_of_life, silent_length
 from churnlake.churn.settings import ChurnSettings
+from churnlake.core.months import last_day
 from churnlake.stats.survival import interval, product_limit
 from churnlake.tables.staying import SILENCES
 
@@ -19,7 +20,7 @@ ALL = "all"
 
 def first_day_needed(months: Sequence[dt.date], settings: ChurnSettings) -> dt.date:
     """First day whose silences are followed for these months."""
-    return _end(min(months)) - dt.timedelta(days=settings.waking.looks_back_days)
+    return last_day(min(months)) - dt.timedelta(days=settings.waking.looks_back_days)
 
 
 def waking(
@@ -140,7 +141,3 @@ def _silences(
     can_wake = "left_on IS NULL OR told_on > ends_on OR left_on < day OR (wakes AND left_on > next_day)"
     length = F.expr("datediff(if(wakes, next_day, ends_on), day) - 1")
     return each.where(can_wake).select("month", "brand", length.alias("days"), "wakes").where("days >= 1")
-
-
-def _end(month: dt.date) -> dt.date:
-    return (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.churn import labels
+from churnlake.churn.leaving import is_active
 from churnlake.city.generate import generate, scenario
 from churnlake.core.console import Console
 from churnlake.core.job import log_to
 from churnlake.core.lake import Lake
 from churnlake.core.lineage import Lineage
+from churnlake.core.months import last_day
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
@@ -33,6 +34,7 @@ from churnlake.models.learners import SIMPLEST
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.train import Trained, train
 from churnlake.settings import Settings
+from churnlake.stats.gains import Gains
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.daily import USAGE
@@ -84,10 +86,9 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
     city = scenario(settings.city.scenario)
     known = scores(spark, Path(settings.city.truth), city)
     known = known[pd.to_datetime(known["month"]).dt.date == ASKED]
-    on = (ASKED + dt.timedelta(32)).replace(day=1) - dt.timedelta(1)
     found = {}
     for target, turn in TARGETS.items():
-        given = taught(lake, settings, target, on)
+        given = taught(lake, settings, target, last_day(ASKED))
         trained = fitted(given, settings.models, lake)
         asked = asked_of(trained.champion.pipeline, given, settings)
         plain = given.without(CIRCLE)
@@ -133,14 +134,9 @@ def line(found: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the console says of one scenario: each figure as mean and 95 % interval."""
-
-    def text(one: Mapping[str, Any]) -> str:
-        if one["mean"] is None:
-            return "not reached"
-        spread = f" ({one['low']:.3f} to {one['high']:.3f})" if one["seeds"] > 1 else ""
-        return f"{one['mean']:.3f}{spread}" if abs(one["mean"]) < 100 else f"{one['mean']:,.0f}"
-
-    return [(f"{target}, {name.replace('_', ' ')}", text(one)) for target in TARGETS for name, one in found[target].items()]
+    return [
+        (f"{target}, {name.replace('_', ' ')}", reentry.text(one)) for target in TARGETS for name, one in found[target].items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -169,20 +165,24 @@ def told(rows: pd.DataFrame) -> dict[str, Any]:
     Args:
         rows: one row per user asked: leaves, probability (ours), without (ours, without circles), score (the filter's), hazard (the truth's).
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    label = rows["leaves"].astype(int).to_numpy()
-    area = {way: float(average_precision_score(label, rows[way])) for way in ("probability", "without", "score", "hazard")}
-    sure = rows["probability"].clip(1e-9, 1 - 1e-9).to_numpy()
-    odds = np.log(sure / (1 - sure))
+    ways = {way: ranking(rows, way) for way in ("probability", "without", "score", "hazard")}
+    ours, seen = ways["probability"], ways["score"]
+    area = {way: gains.average_precision() or 0.0 for way, gains in ways.items()}
     return {
-        "rows": len(rows), "leavers": int(label.sum()), "base_rate": float(label.mean()), "pr_auc": area["probability"],
+        "rows": len(rows), "leavers": int(ours.positives.sum()), "base_rate": ours.base_rate, "pr_auc": area["probability"],
         "observable_ceiling_pr_auc": area["score"], "true_hazard_pr_auc": area["hazard"], "of_ceiling": area["probability"] / area["score"],
-        "precision_top_2pct_active": top(label, rows["probability"]), "ceiling_precision_top_2pct_active": top(label, rows["score"]),
-        "auc_active": float(roc_auc_score(label, rows["probability"])), "ceiling_auc_active": float(roc_auc_score(label, rows["score"])),
-        "calibration_slope": slope(label, odds), "ece": calibration_error(label, rows["probability"].to_numpy()),
+        "precision_top_2pct_active": ours.precision(TOP), "ceiling_precision_top_2pct_active": seen.precision(TOP),
+        "auc_active": ours.roc_auc(), "ceiling_auc_active": seen.roc_auc(),
+        "calibration_slope": ours.calibration_slope(), "ece": ours.calibration_error(),
         "mean_probability": float(rows["probability"].mean()), "gain_of_circle_features": area["probability"] / area["without"] - 1,
     }  # fmt: skip
+
+
+def ranking(rows: pd.DataFrame, way: str) -> Gains:
+    """The ranking by a column, a step for each of its values."""
+    steps = rows.groupby(way)["leaves"].agg(["size", "sum"]).sort_index(ascending=False)
+    found = steps["sum"].to_numpy(float)
+    return Gains(steps["size"].to_numpy(float), found, steps.index.to_numpy(float), found)
 
 
 def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:
@@ -201,27 +201,5 @@ def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:
 
 def asked_of(pipeline: PipelineModel, given: Given, settings: Settings) -> DataFrame:
     """One row per user active at the end of ASKED: user_id, probability."""
-    active = f"last_use_days < {settings.churn.active_within_days} AND coalesce(is_suspended, 0) = 0"
-    rows = given.features.where(F.col("month") == F.lit(ASKED)).where(active)
+    rows = given.features.where(F.col("month") == F.lit(ASKED)).where(is_active(settings.churn))
     return pipeline.transform(rows.select("user_id", *raw(*given.names))).select("user_id", probability().alias("probability"))
-
-
-def top(label: Any, score: pd.Series[float]) -> float:
-    """Share of leavers among the likeliest TOP."""
-    first = np.argsort(-score.to_numpy(), kind="stable")[: max(1, round(len(score) * TOP))]
-    return float(label[first].mean())
-
-
-def slope(label: Any, odds: Any) -> float:
-    """Slope of a logistic regression of the outcome on the log-odds foretold (Cox 1958)."""
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=1e9, max_iter=1000).fit(odds.reshape(-1, 1), label)
-    return float(fitted.coef_[0][0])
-
-
-def calibration_error(label: Any, probability_of: Any) -> float:
-    """Mean distance of probability from frequency over ten groups of equal size."""
-    order = np.argsort(probability_of, kind="stable")
-    groups = np.array_split(order, 10)
-    return float(sum(abs(probability_of[g].mean() - label[g].mean()) * len(g) for g in groups) / len(order))

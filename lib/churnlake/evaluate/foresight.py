@@ -21,6 +21,7 @@ from pyspark.sql.types import BooleanType, DateType, NumericType, StringType, Ti
 
 from churnlake.core.contract import Column, Table
 from churnlake.core.errors import MissingInputError, SettingsError
+from churnlake.core.months import last_day
 from churnlake.core.runs import EVER
 from churnlake.evaluate.content import lake_of
 from churnlake.indicators import ALL_ITEMS, INDICATORS
@@ -71,7 +72,7 @@ def foresight(tables: Tables, month: dt.date, build: Build) -> Foreseen:
     Raises:
         MissingInputError: the month has no features to compare, or nothing could be planted.
     """
-    end = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+    end = last_day(month)
     past = {table: rows.where(F.col(table.at) <= F.lit(end)) if table.at else rows for table, rows in tables.items()}
     future = {table: _future(table, rows, end) for table, rows in past.items() if table.at}
     planted = {table.name: rows.count() for table, rows in future.items()}

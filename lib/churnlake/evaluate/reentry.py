@@ -317,15 +317,16 @@ def line(figures: Mapping[str, Any]) -> str:
     return f"  seed {figures['seed']}: {figures['pairs_true']:,} true pairs among {figures['candidates']:,} joiners; {', '.join(told)}"
 
 
+def text(one: Mapping[str, Any]) -> str:
+    """A figure over seeds in words: its mean and 95 % interval."""
+    if one["mean"] is None:
+        return "not reached"
+    spread = f" ({one['low']:.3f} to {one['high']:.3f})" if one["seeds"] > 1 else ""
+    return f"{one['mean']:.3f}{spread}" if abs(one["mean"]) < 100 else f"{one['mean']:,.0f}"
+
+
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the console says of one scenario."""
-
-    def text(one: Mapping[str, Any]) -> str:
-        if one["mean"] is None:
-            return "not reached"
-        spread = f" ({one['low']:.3f} to {one['high']:.3f})" if one["seeds"] > 1 else ""
-        return f"{one['mean']:.3f}{spread}" if abs(one["mean"]) < 100 else f"{one['mean']:,.0f}"
-
     plain = [(name.replace("_", " "), text(one)) for name, one in found.items() if "mean" in one]
     decoys = [(f"decoy {kind}", text(one)) for kind, one in found["decoy_false_share"].items()]
     ways = [(f"PR-AUC, {way}", text(one["pr_auc"])) for way, one in found["baselines"].items()]

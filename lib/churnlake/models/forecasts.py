@@ -15,6 +15,7 @@ from pyspark.ml.base import Transformer
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.core.months import last_day
 from churnlake.models.fit import calibrate, prepared, probability
 from churnlake.models.frame import raw
 from churnlake.models.judge import judge, measures
@@ -72,7 +73,7 @@ def teach(
     # in fixed partitions and order: sums of doubles, and so the fits, come out the same every time
     base = checkpoint(plain.repartition(settings.partitions, "user_id").sortWithinPartitions("user_id", "month"))
     found = _months(base, forecasts)
-    before = [m for m in found if found and _over(m.month, days) <= _last_day(found[-1].month)]
+    before = [m for m in found if found and _over(m.month, days) <= last_day(found[-1].month)]
     least = settings.forecasts.least_positives
     enough = [name for name in forecasts if sum(month.positives[name] for month in found) >= least]
     tested = [name for name in enough if sum(m.positives[name] for m in before) >= least and found[-1].positives[name] > 0]
@@ -185,9 +186,5 @@ def _told(name: str, found: Sequence[_Month], before: Sequence[_Month], enough: 
     }
 
 
-def _last_day(month: dt.date) -> dt.date:
-    return (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
-
-
 def _over(month: dt.date, days: int) -> dt.date:
-    return _last_day(month) + dt.timedelta(days=days)
+    return last_day(month) + dt.timedelta(days=days)

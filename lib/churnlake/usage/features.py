@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import DOUBLE, Indicator, Table
+from churnlake.core.months import last_day, month_before
 from churnlake.indicators import DAILY, INDICATORS
 from churnlake.indicators.calls import TRENDS
 from churnlake.indicators.formulas import DATA_DAYS, PLAN_MEAN, total
@@ -140,12 +141,8 @@ def _packed(rows: DataFrame, keys: Sequence[str], name: str) -> DataFrame:
 def _looks_back_to(month: dt.date) -> dt.date:
     first = month
     for _ in range(MONTHS_BACK):
-        first = (first - dt.timedelta(days=1)).replace(day=1)
-    return min(first, _last_day(month) - dt.timedelta(days=DAYS_BACK - 1))
-
-
-def _last_day(month: dt.date) -> dt.date:
-    return (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+        first = month_before(first)
+    return min(first, last_day(month) - dt.timedelta(days=DAYS_BACK - 1))
 
 
 def _spread(rows: DataFrame, months: Sequence[dt.date], condition: str = "true") -> DataFrame:
