@@ -27,9 +27,10 @@ def build_circles(lake: Lake, run: Run) -> None:
     if missing := [week_to for week_to in signatures.week_ends(since, days.first) if week_to not in known]:
         edges = lake.read(EDGES, first=max(since, missing[0] - dt.timedelta(days=6)), last=missing[-1])
         summed = summed.unionByName(signatures.weeks(edges.where(F.expr(signatures.WEEK_TO).isin(missing))))
-    kept = lake.checkpoint(signatures.signatures(summed, months, settings))
-    lake.write(SIGNATURES, kept)
-    lake.write(PEERS, signatures.peers(kept))
+    lake.write(SIGNATURES, signatures.signatures(summed, months, settings))
+    # read back rather than kept: five months of a whole city are 140 million rows, too many for memory beside the sums
+    written = lake.read(SIGNATURES, first=months[0]).where(F.col("month").isin(months))
+    lake.write(PEERS, signatures.peers(written))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,12 @@ def build_groups(lake: Lake, run: Run) -> None:
     frames = {GROUPS: found.groups, MEMBERS: found.members}
     if lake.has(LEAVINGS):
         frames[NEIGHBOURS] = neighbours.neighbours(
-            circles, lake.read(LEAVINGS), lake.read(USAGE, first=neighbours.first_day_needed(months, settings)), months, settings
+            circles,
+            lake.read(LEAVINGS),
+            lake.read(USAGE, first=neighbours.first_day_needed(months, settings)),
+            months,
+            settings,
+            lake.checkpoint,
         )
     else:
         run.leaves_out("neighbours who left", LEAVINGS)

@@ -90,8 +90,8 @@ def test_a_month_without_ties_has_no_groups(spark: SparkSession) -> None:
 
 def of(circles: DataFrame, leavings: DataFrame, *months: dt.date, usage: DataFrame | None = None) -> list[tuple[object, ...]]:
     used = rows(circles.sparkSession, USAGE) if usage is None else usage
-    names = [name for name in NEIGHBOURS.names if usage is not None or not name.startswith("neighbours_silent")]
-    found = neighbours(circles, leavings, used, list(months), SETTINGS).select(names)
+    names = [name for name in NEIGHBOURS.names if usage is not None or not name.startswith(("neighbours_silent", "activation"))]
+    found = neighbours(circles, leavings, used, list(months), SETTINGS, lambda frame: frame.localCheckpoint()).select(names)
     return [tuple(row) for row in found.orderBy("month", "user_id").collect()]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.circles.activation import activation
 from churnlake.circles.settings import GroupSettings
 
 WINDOWS = {"1m": 0, "3m": 2}
@@ -25,9 +27,15 @@ def first_day_needed(months: list[dt.date], settings: GroupSettings) -> dt.date:
 
 
 def neighbours(
-    circles: DataFrame, leavings: DataFrame, usage: DataFrame, months: list[dt.date], settings: GroupSettings
+    circles: DataFrame,
+    leavings: DataFrame,
+    usage: DataFrame,
+    months: list[dt.date],
+    settings: GroupSettings,
+    checkpoint: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
-    """One row per month and user active in it with neighbours: how many there are, have fallen silent or are known to have left, their shares.
+    """One row per month and user active in it with neighbours: how many there are, have fallen silent or are known to have left, their shares,
+    and how much of these people's energy reaches the user (``activation``).
 
     A neighbour is a peer of the user's circle at the month's end or at one of the ``neighbour_months`` month ends before it, with
     the greatest strength it had at any of them: who is known to have left has been silent for two months or three, and is hardly
@@ -42,6 +50,7 @@ def neighbours(
         usage: daily.usage, from ``first_day_needed`` on.
         months: first days of the months to make.
         settings: months looked back on.
+        checkpoint: materialises a frame and cuts its lineage.
     """
     of = F.array(*[F.lit(month) for month in months])
     near = F.expr(f"month <= of AND month >= add_months(of, -{settings.neighbour_months})")
@@ -67,17 +76,21 @@ def neighbours(
         .join(silent, on=["of", "peer_id"], how="left")
     )
     known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
-    counted = known.groupBy(F.col("of").alias("month"), "user_id").agg(
+    known = checkpoint(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR left_3m IS NOT NULL AND left_3m")))
+    reached = activation(known.select("of", "user_id", "peer_id", "strength", "has_gone"), settings, checkpoint)
+    counted = known.groupBy("of", "user_id").agg(
         F.count("*").alias("neighbours"),
         F.sum("strength").alias("strength"),
         F.count_if("is_silent").alias("neighbours_silent"),
         *[F.count_if(f"left_{window}").alias(f"neighbours_left_{window}") for window in WINDOWS],
         *[F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{window}), 0)").alias(f"strength_{window}") for window in WINDOWS],
     )
-    return counted.select(
+    told = counted.join(reached, on=["of", "user_id"], how="left").withColumnRenamed("of", "month")
+    return told.select(
         "month", "user_id", "neighbours", "neighbours_silent",
         F.expr("neighbours_silent / neighbours").alias("neighbours_silent_share"),
         *[f"neighbours_left_{window}" for window in WINDOWS],
         *[F.expr(f"neighbours_left_{window} / neighbours").alias(f"neighbours_left_share_{window}") for window in WINDOWS],
         *[F.expr(f"strength_{window} / strength").alias(f"neighbours_left_strength_share_{window}") for window in WINDOWS],
+        F.expr("round(coalesce(activation, 0), 6)").alias("activation"),
     )  # fmt: skip

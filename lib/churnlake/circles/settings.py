@@ -21,6 +21,8 @@ class GroupSettings(Model):
     silent_most_days: Annotated[int, Field(ge=1)]
     silent_least_events: Annotated[int, Field(ge=1)]
     neighbour_months: Annotated[int, Field(ge=0)]
+    activation_rounds: Annotated[int, Field(ge=1)]
+    activation_passed: Annotated[float, Field(ge=0, lt=1)]
 
 
 class CircleSettings(Model):

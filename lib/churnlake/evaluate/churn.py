@@ -20,7 +20,7 @@ from churnlake.core.console import Console
 from churnlake.core.job import log_to
 from churnlake.core.lake import Lake
 from churnlake.core.lineage import Lineage
-from churnlake.core.months import last_day
+from churnlake.core.months import last_day, month_before
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
@@ -29,7 +29,7 @@ from churnlake.evaluate.ceilings import scores
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.weekly import SEEN
 from churnlake.models.fit import probability
-from churnlake.models.frame import beside, features_of, labelled, raw, selected, taught_months
+from churnlake.models.frame import BESIDE, beside, features_of, labelled, raw, selected, taught_months
 from churnlake.models.learners import SIMPLEST
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.train import Trained, train
@@ -38,18 +38,19 @@ from churnlake.stats.gains import Gains
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.daily import USAGE
-from churnlake.tables.features import DECLINES, MONTHLY, SELECTION
+from churnlake.tables.features import MONTHLY, SELECTION
 
-SCENARIOS = ("standard",)
-SEEDS = "2006,2007,2008,2009,2010"
-FIRST_DAY, ASKED = dt.date(2004, 9, 1), dt.date(2005, 4, 1)
-"""A city's first day, and the month at whose end forecasts are made: late enough to have closed labels of some months with a history,
-and with the two months after it in the city's time."""
+SEEDS, TWO_SEEDS = "2006,2007,2008,2009,2010", "2006,2007"
+SCENARIOS = {"standard": SEEDS, "contagion": TWO_SEEDS, "homophily": TWO_SEEDS, "unrelated": TWO_SEEDS}
+"""Cities judged where none is named, and their seeds: the last three tell what circle features are good for."""
+FIRST_DAY, ASKED = dt.date(2004, 4, 1), dt.date(2005, 4, 1)
+"""A city's first day, and the month at whose end forecasts are made: with the two months after it in the city's time, and as many months
+before it as models are taught with at most, whose labels have closed and that have a quarter of a year of history."""
 TARGETS = {"leave_t1": "t1", "leave_t2": "t2"}
 TOP = 0.02
 WITHOUT_RULES: dict[str, Any] = {"abnormal": {"flea": 0}, "coming": {"decoys": {"farmed": 0}, "renumbered": 0}}
 """Fleas, farmed cards and firms that change their numbers leave by a rule, not by chance: no hazard says when, so no ceiling knows of them."""
-JOBS = ("ingest_reference", "build_circles", "label_leaving", "build_groups", "build_features", "select_indicators")
+DAILY_JOBS, MONTHLY_JOBS = ("build_circles", "label_leaving"), ("build_groups", "build_features", "select_indicators")
 CIRCLE = (NEIGHBOURS, MEMBERS)
 
 
@@ -65,15 +66,32 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     by_name = {job.name: job for job in Lineage.of_package().jobs}
-    first, *others = (by_name[name] for name in JOBS)
-    jobs = [first, SEEN, *others]
-    makers = {table.name: job.name for job in jobs for table in job.writes}
+    daily = [by_name["ingest_reference"], SEEN, *(by_name[name] for name in DAILY_JOBS)]
+    monthly = [by_name[name] for name in MONTHLY_JOBS]
+    makers = {table.name: job.name for job in (*daily, *monthly) for table in job.writes}
     with session(settings.spark, work / "logs") as spark:
         if not (Path(settings.store.landing) / "_manifest.json").is_file():
             console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
             generate(spark, city, settings.city.seed, Path(settings.store.landing), Path(settings.city.truth))
-        run_chain(spark, settings, jobs, days, console, makers=makers)
+        run_chain(spark, settings, daily, days, console, makers=makers)
+        for months in months_needed(settings):
+            run_chain(spark, settings, monthly, months, console, makers=makers)
         return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days)}
+
+
+def months_needed(settings: Settings) -> list[Days]:
+    """The stretches of months whose features are taught or asked: those before whose labels have closed by ASKED's end, and ASKED."""
+    newest = []
+    for target in TARGETS:
+        month = month_before(ASKED)
+        while labels.closes_on(month, settings.churn, target) > last_day(ASKED):
+            month = month_before(month)
+        newest.append(month)
+    first = min(newest)
+    # the newest is tested on; those gap_months before it and earlier teach
+    for _ in range(settings.models.gap_months + settings.models.train_months - 1):
+        first = month_before(first)
+    return [Days(first, last_day(max(newest))), Days(ASKED, last_day(ASKED))]
 
 
 def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
@@ -82,7 +100,7 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
     Labels are those known that day. Asked are users active then, by the house's definition and the truth's; what became of them is the
     truth's. ``gain_of_circle_features`` is the PR-AUC over that of the same learner taught without what circles tell, less one.
     """
-    lake = lake_of(spark, settings, days, MONTHLY, SELECTION, DECLINES, *CIRCLE, USAGE, LEAVINGS)
+    lake = lake_of(spark, settings, days, MONTHLY, SELECTION, *BESIDE, USAGE, LEAVINGS)
     city = scenario(settings.city.scenario)
     known = scores(spark, Path(settings.city.truth), city)
     known = known[pd.to_datetime(known["month"]).dt.date == ASKED]
@@ -193,7 +211,7 @@ def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:
     told_of = labels.leaving_labels(features, lake.read(USAGE), lake.read(LEAVINGS), None, due, settings.churn)
     known = lake.checkpoint(told_of.where(F.col("known_on") <= F.lit(on)))
     numeric, categories = selected(lake.read(SELECTION), taught_months(features, known, settings.models)[-1], MONTHLY)
-    for table in (NEIGHBOURS, MEMBERS, DECLINES):
+    for table in BESIDE:
         names, _ = features_of(table)
         features, numeric = beside(features, lake.read(table, last=ASKED), names), [*numeric, *names]
     return Given(features, known, tuple(numeric), tuple(categories))

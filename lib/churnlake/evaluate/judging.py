@@ -43,9 +43,9 @@ def evaluate(argv: list[str]) -> int:
         prog="python -m churnlake evaluate",
         description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
         "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds, and studies of real people, whose "
-        "names stand among the cities'. With --what churn: ten months of such cities, who leaves next, beside what can be foreseen at all, and "
+        "names stand among the cities'. With --what churn: fifteen months of such cities, who leaves next, beside what can be foreseen at all, and "
         "public customer tables. Default: standard and seed 2006; of reentry standard, no_imei and hard, seeds 2006 to 2010, cns and collegemsg; "
-        "of churn standard, the same seeds, iranian_churn, ibm_telco and churn_3333_5000.",
+        "of churn standard with the same seeds, contagion, homophily and unrelated with two of them, iranian_churn, ibm_telco and churn_3333_5000.",
     )
     parser.add_argument("--what", choices=("chain", "reentry", "churn"), default="chain")
     parser.add_argument("--users", type=int, default=20_000, help="of reentry and churn: people of each city (default 20,000)")
@@ -104,7 +104,7 @@ def _churn(arguments: argparse.Namespace, console: Console) -> None:
     from churnlake.evaluate import churn, customer_tables, reentry
 
     work, data = Path(arguments.work), Path(arguments.data)
-    arguments.seeds = arguments.seeds or churn.SEEDS
+    seeds = arguments.seeds
     for city in (arguments.city or ",".join((*churn.SCENARIOS, *customer_tables.TABLES))).split(","):
         if city in customer_tables.TABLES:
             if not arguments.city and not (data / city).is_dir():
@@ -113,6 +113,7 @@ def _churn(arguments: argparse.Namespace, console: Console) -> None:
             given = load(Settings, "local", [f"store.work={work / city}", *arguments.set])
             reentry.write({"real": {city: customer_tables.judge(given, city, data, console)}}, work / "churn.json")
             continue
+        arguments.seeds = seeds or churn.SCENARIOS.get(city, churn.SEEDS)
         home = work / f"{Path(city).stem}-{arguments.users}-churn"
         told = argparse.Namespace(
             **{**vars(arguments), "city": churn.weekly_city(city, arguments.users, home), "work": str(home)}

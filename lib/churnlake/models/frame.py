@@ -13,16 +13,20 @@ from churnlake.core.contract import STRING, Table
 from churnlake.core.errors import MissingInputError
 from churnlake.models.learners import LABEL
 from churnlake.models.settings import ModelsSettings
-from churnlake.tables.circles import NEIGHBOURS
+from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import DECLINES
 
-BESIDE = {NEIGHBOURS: "neighbours who fell silent or left", DECLINES: "falls of own use"}
+BESIDE = {
+    NEIGHBOURS: "neighbours who fell silent or left",
+    MEMBERS: "the place in a group of friends",
+    DECLINES: "falls of own use",
+}
 """Further features of a user and month, each a table of its own, and what is left out without it."""
 
 
 def features_of(table: Table) -> tuple[list[str], list[str]]:
-    """Numeric and text features of a feature table: every column but its key."""
-    given = [c for c in table.columns if c.name not in table.key]
+    """Numeric and text features of a feature table: every column but its key and what names a group."""
+    given = [c for c in table.columns if c.name not in table.key and not c.name.endswith("_id")]
     return [c.name for c in given if c.type != STRING], [c.name for c in given if c.type == STRING]
 
 

@@ -27,14 +27,14 @@ from churnlake.models.train import Checkpoint, Material, Trained, material, taug
 from churnlake.models.watch import reference
 from churnlake.models.winback import WINBACK
 from churnlake.tables.churn import LABELS, MODELS
-from churnlake.tables.circles import NEIGHBOURS
+from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import DECLINES, MONTHLY, SELECTION
 from churnlake.tables.judged import JUDGED
 from churnlake.tables.reference import OPT_OUTS
 
 GROUPS = {
     **{view: [i.name for i in indicators] for view, indicators in VIEWS.items()},
-    "circles": features_of(NEIGHBOURS)[0],
+    "circles": [*features_of(NEIGHBOURS)[0], *features_of(MEMBERS)[0]],
     "declines": features_of(DECLINES)[0],
 }
 """Features by group: the views of the indicators, the circles, and falls of own use."""

@@ -152,5 +152,11 @@ NEIGHBOURS = Table(
             least=0,
             most=1,
         ),
+        Column(
+            "activation",
+            DOUBLE,
+            "Energy that reaches the user from all who fell silent or left in these months, friends of friends included: 1 is all of one person's.",
+            least=0,
+        ),
     ),
 )

@@ -1,0 +1,52 @@
+"""How much of the energy of those who went reaches a user: spreading activation over the ties of circles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.circles.settings import GroupSettings
+
+UNIT = 1_000_000_000
+"""Energy of one who went, in whole numbers: sums of doubles would depend on their order."""
+
+
+def activation(ties: DataFrame, settings: GroupSettings, checkpoint: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """One row per month and user reached: of, user_id, ``activation`` (1: all the energy of one who went).
+
+    Who went passes all of its energy to the users whose circle it is in, each by the strength of the tie; they keep a part and pass
+    ``activation_passed`` of it on in the same way, for ``activation_rounds`` rounds in all, and what is then under way stays where it
+    is. So friends of friends count too, and a leaver's best friend more than one of forty. Method: Dasgupta et al. 2008, "Social ties
+    and their relevance to churn in mobile telecom networks" (spread factor 0.72).
+
+    Args:
+        ties: one row per of, user_id and peer_id: strength, has_gone (the peer).
+        settings: rounds and the part passed on.
+        checkpoint: materialises a frame and cuts its lineage.
+    """
+    given = ties.groupBy("of", "peer_id").agg(F.sum("strength").alias("given"))
+    parts = ties.join(given, on=["of", "peer_id"], how="inner").select(
+        "of", "user_id", "peer_id", F.expr("strength / given").alias("part")
+    )
+    parts = checkpoint(parts)
+    energy = ties.where("has_gone").select("of", "peer_id").distinct().withColumn("energy", F.lit(UNIT))
+    kept: DataFrame | None = None
+    for turn in range(settings.activation_rounds):
+        passed = F.expr("cast(energy * part as bigint)")
+        came = checkpoint(
+            parts.join(energy, on=["of", "peer_id"], how="inner").groupBy("of", "user_id").agg(F.sum(passed).alias("energy"))
+        )
+        is_last = turn == settings.activation_rounds - 1
+        stays = came.withColumn("energy", F.expr(f"energy - {_moved('energy', 0.0 if is_last else settings.activation_passed)}"))
+        kept = stays if kept is None else kept.unionByName(stays)
+        energy = came.select(
+            "of", F.col("user_id").alias("peer_id"), F.expr(_moved("energy", settings.activation_passed)).alias("energy")
+        ).where("energy > 0")
+    assert kept is not None
+    return kept.groupBy("of", "user_id").agg(F.expr(f"sum(energy) / {UNIT}").alias("activation"))
+
+
+def _moved(energy: str, part: float) -> str:
+    return f"cast({energy} * {part!r}D as bigint)"
