@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from churnlake.campaigns.lists import willing
+from churnlake.churn.labels import closes_on
+from churnlake.churn.leaving import is_active
 from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
@@ -47,6 +49,7 @@ def train_model(lake: Lake, run: Run) -> None:
     given = Lesson(
         features, labels, lake.read(SELECTION), more, last,
         settings.models, tiers, settings.privacy.least_shown, lake.checkpoint, lake.versions_read,
+        is_active(settings.churn), lambda month, target: closes_on(month, settings.churn, target),
     )  # fmt: skip
     before = [lake.read(table) if lake.has(table) else None for table in (MODELS, JUDGED)]
     models: list[Row] = []

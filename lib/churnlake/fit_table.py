@@ -58,7 +58,8 @@ def fit_table(spark: SparkSession, settings: Settings, asked: argparse.Namespace
             raise ContractError(f"{asked.test} lacks {', '.join(missing)}; both files need the same columns")
         texts = texts.withColumn("is_test", F.lit("0")).unionByName(other.select(texts.columns).withColumn("is_test", F.lit("1")))
         folds = [Fold("given", F.col("is_test") == 0, F.col("is_test") == 1)]
-    found = tables.read(texts, asked.label, asked.id, asked.positive, FOLDS, lambda frame: frame.localCheckpoint())
+    checkpoint, how = lambda frame: frame.localCheckpoint(), settings.models.leakage
+    found = tables.read(texts, asked.label, asked.id, asked.positive, FOLDS, checkpoint, how)
     found = found.keeping([*asked.keep, *(["is_test"] if asked.test else [])])
     told = {
         "file": Path(asked.file).name,

@@ -25,9 +25,11 @@ from churnlake.core.pseudonyms import Key
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.tracking import Tracker
+from churnlake.evaluate.asof import MADE_FROM, compared, made_again
 from churnlake.evaluate.content import content
 from churnlake.evaluate.leaks import leaks, personal_values
 from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.indicators import INDICATORS
 from churnlake.models.frame import BESIDE, features_of
 from churnlake.models.learners import SIMPLEST
 from churnlake.models.train import REGISTERED
@@ -368,6 +370,19 @@ def test_models_take_the_indicators_selected_by_the_last_month_taught(spark: Spa
     taken = {*notes["numeric"], *notes["categories"]} - more
     assert taken <= chosen
     assert len(taken) > 0.9 * len(chosen), "what is usable in the month is so, but for some, in the months taught"
+
+
+def test_what_models_take_is_what_was_known_at_the_months_end(spark: SparkSession, city: City) -> None:
+    lake = city.lake(spark)
+    month = lake.read(NEIGHBOURS).agg(F.min("month")).collect()[0][0]
+    some = [i for i in INDICATORS if i.over][::12] + [
+        i for i in INDICATORS if i.name in ("own_events_to_plan_ratio", "peers_left")
+    ]
+    for table in MADE_FROM:
+        found = compared(table, month, lake.read(table), made_again(lake, city.settings, table, month, some), lake.checkpoint)
+        assert [str(leak) for leak in found.leaks()] == []
+        assert found.users > 50
+        assert found.columns == (len(some) if table == MONTHLY else len(table.names) - 2)
 
 
 def test_nobody_who_chose_to_be_left_alone_is_taught_with_scored_or_listed(spark: SparkSession, city: City) -> None:

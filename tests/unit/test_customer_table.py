@@ -49,7 +49,7 @@ def texts(spark: SparkSession, rows: list[dict[str, str]]) -> DataFrame:
 def read(
     spark: SparkSession, rows: list[dict[str, str]], label: str = "Churn", key: str | None = "Customer"
 ) -> table.CustomerTable:
-    return table.read(texts(spark, rows), label, key, None, 5, lambda frame: frame.localCheckpoint())
+    return table.read(texts(spark, rows), label, key, None, 5, lambda frame: frame.localCheckpoint(), MODELS.leakage)
 
 
 def test_columns_are_told_apart(spark: SparkSession) -> None:

@@ -220,6 +220,18 @@ def test_a_month_missing_or_not_closed_is_not_taught(school: School) -> None:
     assert (learnt.models[0]["test_month"], learnt.models[0]["train_months"][-1]) == (MONTHS[2], "2005-03-01")
 
 
+def test_a_training_that_leaks_is_refused_and_enters_nothing(school: School) -> None:
+    before = school.tracker.champion(), school.tracker.challenger()
+    answer = school.lesson.labels.select("month", "user_id", F.col("has_churned_for_good").cast("int").alias("points"))
+    leaking = school.lesson.features.drop("points").join(answer, on=["month", "user_id"], how="left")
+    with pytest.raises(ContractError, match=r"leave_t1: .* nothing was taught: .*column points: its value alone tells the label"):
+        school.learnt(27, models(), features=leaking)
+    assert (school.tracker.champion(), school.tracker.challenger()) == before
+    early = school.lesson.labels.withColumn("known_on", F.expr("last_day(add_months(month, 1))"))
+    with pytest.raises(ContractError, match="labels of 2005-02: taken on 2005-03-31, before they are settled on 2005-05-30"):
+        school.learnt(27, models(), labels=early, closes_on=lambda month, _: month + dt.timedelta(days=118))
+
+
 def test_a_champion_taught_the_month_is_not_compared_on_it() -> None:
     day = dt.date(2005, 8, 1)
     assert unfair({"known_on": "2005-07-31", "train_months": "2005-02-01,2005-03-01"}, day, MONTHS[2]) is None

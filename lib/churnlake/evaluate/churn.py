@@ -20,23 +20,25 @@ from churnlake.core.console import Console
 from churnlake.core.job import log_to
 from churnlake.core.lake import Lake
 from churnlake.core.lineage import Lineage
-from churnlake.core.months import last_day, month_before
+from churnlake.core.months import last_day, month_after, month_before
 from churnlake.core.runner import run_chain
 from churnlake.core.runs import Days
 from churnlake.core.session import session
-from churnlake.evaluate import reentry
+from churnlake.evaluate import gate, reentry
+from churnlake.evaluate.asof import MADE_FROM
 from churnlake.evaluate.ceilings import scores
 from churnlake.evaluate.content import lake_of
+from churnlake.evaluate.planted_leaks import Ground
 from churnlake.evaluate.weekly import SEEN
 from churnlake.models.fit import probability
-from churnlake.models.frame import BESIDE, beside, features_of, labelled, raw, selected, taught_months
+from churnlake.models.frame import BESIDE, Split, beside, features_of, labelled, raw, selected, taught_months
 from churnlake.models.learners import SIMPLEST
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.train import Trained, train
 from churnlake.settings import Settings
 from churnlake.stats.gains import Gains
 from churnlake.tables.churn import LEAVINGS
-from churnlake.tables.circles import MEMBERS, NEIGHBOURS
+from churnlake.tables.circles import MEMBERS, NEIGHBOURS, SIGNATURES
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY, SELECTION
 
@@ -76,11 +78,14 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
         run_chain(spark, settings, daily, days, console, makers=makers)
         for months in months_needed(settings):
             run_chain(spark, settings, monthly, months, console, makers=makers)
-        return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days)}
+        return {"city": city.name, "seed": settings.city.seed, **figures(spark, settings, days, console)}
 
 
 def months_needed(settings: Settings) -> list[Days]:
-    """The stretches of months whose features are taught or asked: those before whose labels have closed by ASKED's end, and ASKED."""
+    """The stretches of months whose features are taught or asked: those before whose labels have closed by ASKED's end, and ASKED.
+
+    A month more, as there would be: one of the leaks planted is of the month after.
+    """
     newest = []
     for target in TARGETS:
         month = month_before(ASKED)
@@ -91,20 +96,22 @@ def months_needed(settings: Settings) -> list[Days]:
     # the newest is tested on; those gap_months before it and earlier teach
     for _ in range(settings.models.gap_months + settings.models.train_months - 1):
         first = month_before(first)
-    return [Days(first, last_day(max(newest))), Days(ASKED, last_day(ASKED))]
+    return [Days(first, last_day(month_after(max(newest)))), Days(ASKED, last_day(ASKED))]
 
 
-def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, Any]:
+def figures(spark: SparkSession, settings: Settings, days: Days, console: Console) -> dict[str, Any]:
     """What is to be said of one lake beside its truth, by target: taught and asked by the house's own functions, as of ASKED's end.
 
     Labels are those known that day. Asked are users active then, by the house's definition and the truth's; what became of them is the
-    truth's. ``gain_of_circle_features`` is the PR-AUC over that of the same learner taught without what circles tell, less one.
+    truth's. ``gain_of_circle_features`` is the PR-AUC over that of the same learner taught without what circles tell, less one. The gate
+    before a training is judged by leaks planted into the same material (``gate.figures``).
     """
-    lake = lake_of(spark, settings, days, MONTHLY, SELECTION, *BESIDE, USAGE, LEAVINGS)
+    tables = dict.fromkeys((MONTHLY, SELECTION, *BESIDE, USAGE, LEAVINGS, *(t for made in MADE_FROM.values() for t in made)))
+    lake = lake_of(spark, settings, days, *tables)
     city = scenario(settings.city.scenario)
     known = scores(spark, Path(settings.city.truth), city)
     known = known[pd.to_datetime(known["month"]).dt.date == ASKED]
-    found = {}
+    found, of_stored = {}, None
     for target, turn in TARGETS.items():
         given = taught(lake, settings, target, last_day(ASKED))
         trained = fitted(given, settings.models, lake)
@@ -117,12 +124,34 @@ def figures(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
         )
         beside_truth = spark.createDataFrame(truth.dropna()).withColumn("user_id", lake.key.pseudonym(F.col("name"), "user"))
         rows = asked.join(asked_alone, on="user_id", how="inner").join(beside_truth.drop("name"), on="user_id", how="inner")
+        of_gate = material(lake, settings, target, given, trained.split)
+        if of_stored is None:
+            of_stored = gate.of_tables(of_gate, gate.made(lake, settings, of_gate), lake.checkpoint)
         found[target] = {
             **told(rows.orderBy("user_id").toPandas()),
             "train_rows": trained.split.rows,
             "train_months": len(trained.split.train),
+            **gate.figures(of_gate, of_stored, settings, lake.checkpoint, console),
         }
     return found
+
+
+def material(lake: Lake, settings: Settings, target: str, given: Given, split: Split) -> gate.Material:
+    """What the gate before the training of a target is judged on: what was taught, and the tables as they were that day."""
+    on, months = last_day(ASKED), tuple(month.month for month in (*split.train, split.test))
+    known = given.labels.where(F.col("month").isin(list(months)))
+    selected_in = (
+        lake.read(SELECTION).where(F.col("month") <= F.lit(months[-2])).agg(F.max("month").alias("month")).collect()[0]["month"]
+    )
+    # what is taken, and what says who is active; once, for every leak looks at them again
+    columns = dict.fromkeys(("month", "user_id", *given.numeric, *given.categories, "last_use_days", "is_suspended"))
+    ground = Ground(
+        lake.checkpoint(given.features.select(*columns)), known.select("month", "user_id", F.col("has_churned").cast("double").alias("label"), "known_on"),
+        lake.read(USAGE).where(F.col("day") <= F.lit(on)), lake.read(LEAVINGS).where(F.col("known_on") <= F.lit(on)),
+        lake.read(SIGNATURES, last=ASKED), {table: lake.read(table, last=ASKED) for table in MADE_FROM},
+        months, on, labels.AHEAD[target], settings.city.seed,
+    )  # fmt: skip
+    return gate.Material(ground, given.numeric, given.categories, selected_in, target)
 
 
 def fitted(given: Given, settings: ModelsSettings, lake: Lake) -> Trained:
@@ -143,7 +172,8 @@ def line(found: Mapping[str, Any]) -> str:
     """What the console says of one city, as soon as it is judged."""
     told = [
         f"{target} PR-AUC {of['pr_auc']:.3f} of {of['observable_ceiling_pr_auc']:.3f} (true hazard {of['true_hazard_pr_auc']:.3f}), "
-        f"AUC {of['auc_active']:.3f}, slope {of['calibration_slope']:.2f}, ECE {of['ece']:.3f}"
+        f"AUC {of['auc_active']:.3f}, slope {of['calibration_slope']:.2f}, ECE {of['ece']:.3f}, "
+        f"leaks caught {of['leaks_caught']} of {of['leaks_planted']}, {of['false_alarms']} false alarms"
         for target, of in found.items()
         if target in TARGETS
     ]
@@ -152,9 +182,11 @@ def line(found: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the console says of one scenario: each figure as mean and 95 % interval."""
-    return [
-        (f"{target}, {name.replace('_', ' ')}", reentry.text(one)) for target in TARGETS for name, one in found[target].items()
+    told = [(f"{target}, {name}", one) for target in TARGETS for name, one in found[target].items() if name != "found_marks"]
+    marks = [
+        (f"{target}, a flag of {name} is found", one) for target in TARGETS for name, one in found[target]["found_marks"].items()
     ]
+    return [(name.replace("_", " "), reentry.text(one)) for name, one in (*told, *marks)]
 
 
 @dataclass(frozen=True)

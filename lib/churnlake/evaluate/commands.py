@@ -187,12 +187,13 @@ def _bench(argv: list[str]) -> int:
 
 
 def _foresight(argv: list[str]) -> int:
-    from churnlake.evaluate.foresight import of_lake
+    from churnlake.evaluate.foresight import of_lake, stored_of_lake
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake foresight",
         description="Plant rows after a month's end into every table that features are made of, and see whether any feature of the month "
-        "moves. On some users of the lake, in memory: nothing is written. Exit 3 when one moves.",
+        "moves, on some users of the lake. Then make what models take of the month again by tables cut off at its end, for all users, and "
+        "see whether it is what is stored. In memory: nothing is written. Exit 3 when a feature moves or differs.",
     )
     parser.add_argument("--month", default="", metavar="YYYY-MM", help="the month (default: the newest with features)")
     parser.add_argument("--users", type=_at_least_one, default=1000, help="of about so many users (default 1000)")
@@ -206,10 +207,16 @@ def _foresight(argv: list[str]) -> int:
         logs = Path(settings.store.work).resolve() / "logs"
         with session(settings.spark, logs) as spark:
             found = of_lake(spark, settings, arguments.month, arguments.users)
-        sys.stdout.write("".join(f"{line}\n" for line in found.lines()))
+            sys.stdout.write("".join(f"{line}\n" for line in found.lines()))
+            stored = stored_of_lake(spark, settings, arguments.month)
+        sys.stdout.write("".join(f"{line}\n" for one in stored for line in one.lines()))
         if found.moved:
             raise ContractError(
                 f"{len(found.moved)} features know what came after their month; see their formulas: python -m churnlake indicators NAME"
+            )
+        if differing := [leak for one in stored for leak in one.leaks()]:
+            raise ContractError(
+                f"{len(differing)} features or sets of rows are not what was known at their month's end; see above"
             )
 
     return guarded("foresight", parser, argv, body)
@@ -292,7 +299,10 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
         _bench,
         "take a city's day in, or work out its month's indicators, beside DuckDB; compare time, memory and results",
     ),
-    "foresight": (_foresight, "plant a future and see that no feature of an earlier month moves"),
+    "foresight": (
+        _foresight,
+        "plant a future and see that no feature of an earlier month moves; make stored ones again as of its end",
+    ),
     "strain": (_strain, "take in one huge file or very many small ones, and compare with what was written"),
     "privacy": (_privacy, "look for every number of the landing files in all that runs left behind"),
     "kills": (_kills, "kill intake and daily building hard at random moments, run again and compare"),

@@ -21,20 +21,22 @@ from pyspark.sql.types import BooleanType, DateType, NumericType, StringType, Ti
 
 from churnlake.core.contract import Column, Table
 from churnlake.core.errors import MissingInputError, SettingsError
+from churnlake.core.lake import Lake
 from churnlake.core.months import last_day
 from churnlake.core.runs import EVER
+from churnlake.evaluate.asof import MADE_FROM, AsOf, compared, made_again
 from churnlake.evaluate.content import lake_of
 from churnlake.indicators import ALL_ITEMS, INDICATORS
 from churnlake.settings import Settings
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.features import MONTHLY
 from churnlake.usage.features import features, first_day_needed
-from jobs.build_features import DAILY, LEFT_OUT
+from jobs.build_features import DAILY
 
 Tables = Mapping[Table, DataFrame]
 Build = Callable[[Tables], DataFrame]
 TOLERANCE = 1e-9
-FEATURES_FROM = (*DAILY, LEAVINGS, *LEFT_OUT)
+FEATURES_FROM = MADE_FROM[MONTHLY]
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,9 @@ def of_lake(spark: SparkSession, settings: Settings, month: str, users: int) -> 
 
     Raises SettingsError for a month not written as YYYY-MM, MissingInputError where there are no features of it.
     """
-    if month and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-        raise SettingsError(f"--month {month}: write a month as 2005-05")
     lake = lake_of(spark, settings, EVER, MONTHLY, *FEATURES_FROM)
-    made = lake.read(MONTHLY).where(F.lit(True) if not month else F.col("month") == F.lit(f"{month}-01").cast("date"))
-    newest = made.agg(F.max("month").alias("month")).first()
-    if newest is None or newest["month"] is None:
-        raise MissingInputError(f"features.monthly has no month {month or 'yet'}; run job build_features over its days first")
-    first = newest["month"]
-    there = made.where(F.col("month") == F.lit(first))
+    first = month_asked(lake, month)
+    there = lake.read(MONTHLY).where(F.col("month") == F.lit(first))
     # about so many, the same every time
     kept = there.select("user_id").orderBy(F.xxhash64("user_id")).limit(users).localCheckpoint()
     tables = {}
@@ -114,6 +110,32 @@ def of_lake(spark: SparkSession, settings: Settings, month: str, users: int) -> 
             tables[table] = rows.localCheckpoint()
     home = settings.landing.home_area
     return foresight(tables, first, lambda of: features([first], of, home, (*INDICATORS, *ALL_ITEMS)))
+
+
+def stored_of_lake(spark: SparkSession, settings: Settings, month: str) -> list[AsOf]:
+    """What models take of a month, as it is stored, beside the same made again as of the month's end: one for each such table there is."""
+    lake = lake_of(spark, settings, EVER, *MADE_FROM, *dict.fromkeys(table for tables in MADE_FROM.values() for table in tables))
+    first = month_asked(lake, month)
+    return [
+        compared(table, first, lake.read(table), made_again(lake, settings, table, first), lake.checkpoint)
+        for table in MADE_FROM
+        if lake.has(table)
+    ]
+
+
+def month_asked(lake: Lake, month: str) -> dt.date:
+    """First day of the month named, or of the newest that has features, where none is.
+
+    Raises SettingsError for a month not written as YYYY-MM, MissingInputError where there are no features of it.
+    """
+    if month and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise SettingsError(f"--month {month}: write a month as 2005-05")
+    made = lake.read(MONTHLY).where(F.lit(True) if not month else F.col("month") == F.lit(f"{month}-01").cast("date"))
+    newest = made.agg(F.max("month").alias("month")).first()
+    if newest is None or newest["month"] is None:
+        raise MissingInputError(f"features.monthly has no month {month or 'yet'}; run job build_features over its days first")
+    found: dt.date = newest["month"]
+    return found
 
 
 def _by_user(features: DataFrame) -> pd.DataFrame:

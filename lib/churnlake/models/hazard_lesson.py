@@ -34,6 +34,7 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
 
     Raises:
         MissingInputError: too few months, features, leavers or users who came back.
+        ContractError: what is to be taught leaks.
     """
     settings = lesson.settings
     if not {"has_churned", "has_churned_for_good"} <= set(lesson.labels.columns):
@@ -53,6 +54,8 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
         return Learnt([], again, f"nothing new to learn; version {known.version} was made of the very same")
     taught = base.where(F.col("month").isin(train) & F.col("at_risk"))
     check_outcomes(taught, settings.least_leavers)
+    first_ahead = base.where(f"{LATER} = 0").withColumn(LABEL, (F.col(LABEL) == LEAVE).cast("double"))
+    lesson.check(next(iter(AHEAD)), first_ahead, taken, train, test)
     known_of = profile(taught, taken.numeric, taken.categories, settings)
     if not known_of.columns:
         raise MissingInputError("no feature is filled and varies in the months trained on; run build_features for them again")

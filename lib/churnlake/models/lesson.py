@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,10 @@ from churnlake.indicators import VIEWS
 from churnlake.models.card import card
 from churnlake.models.examine import examined
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import BESIDE, beside, features_of, labelled, selected, taught_months
+from churnlake.models.frame import BESIDE, beside, features_of, labelled, raw, selected, taught_months
+from churnlake.models.gate import Brought, leaks, newest_month, refuse
+from churnlake.models.leaking_rows import Timeline
+from churnlake.models.learners import LABEL
 from churnlake.models.parts import BRAND, VALUE, judged_rows
 from churnlake.models.pictures import pictures
 from churnlake.models.promotion import FIRST, Verdict, compared, unfair, verdict
@@ -58,7 +61,7 @@ class Taken:
     features: DataFrame
     numeric: list[str]
     categories: list[str]
-    selected_in: str
+    selected_in: dt.date | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Lesson:
     """What all targets are taught from, as known on a day: features, labels, the selection of indicators, and what stands beside it.
 
     ``more`` are the tables of BESIDE that there are; ``versions`` the Delta versions of the tables read, by name, which grow as tables are read.
+    For the gate: ``asked`` is SQL of whom scoring asks about, and ``closes_on`` tells when labels of a month and target are settled.
     """
 
     features: DataFrame
@@ -88,6 +92,8 @@ class Lesson:
     least_shown: int
     checkpoint: Checkpoint
     versions: Mapping[str, int]
+    asked: str | None = None
+    closes_on: Callable[[dt.date, str], dt.date] | None = None
 
     def learnt(self, target: str, tracker: Tracker, models: DataFrame | None, judged: DataFrame | None) -> Learnt:
         """Teach a target and enter what came of it, as champion or challenger; nothing is fitted where all that goes in is known.
@@ -100,6 +106,7 @@ class Lesson:
 
         Raises:
             MissingInputError: too few months, leavers or features.
+            ContractError: what is to be taught leaks.
         """
         champion = tracker.champion()
         asked = Contributions.from_notes(tracker.notes(champion.version)) if champion else Contributions({}, {})
@@ -107,6 +114,7 @@ class Lesson:
         known = tracker.known(given.training_key)
         if known is not None and (again := self._again(target, known, known == champion, models, judged)):
             return again
+        self.check(target, given.rows, taken, [month.month for month in given.split.train], given.split.test.month)
         trained = taught(given, self.settings)
         seen = examined(trained, given, self.settings, self.tiers.high_quantile, GROUPS)
         if known is not None and champion is not None:
@@ -176,7 +184,43 @@ class Lesson:
             features = beside(features, self.more.get(table), names)
             known += names if table in self.more else []
         month = self.selection.where(F.col("month") <= F.lit(newest)).agg(F.max("month").alias("month")).first()
-        return Taken(features, [*numeric, *known], categories, str(month["month"]) if month else "")
+        return Taken(features, [*numeric, *known], categories, month["month"] if month else None)
+
+    def check(self, target: str, rows: DataFrame, taken: Taken, taught: Sequence[dt.date], asked: dt.date) -> None:
+        """Refuse what leaks: the gate before anything is fitted.
+
+        Args:
+            target: one of TARGETS, of which labels there are.
+            rows: one row per user and month whose outcome is known: month, user_id, label, features.
+            taken: the features.
+            taught: months to teach with.
+            asked: the month tested on.
+
+        Raises:
+            ContractError: the leaks, each with why and what to do.
+        """
+        outcome = F.col(self.settings.label).cast("double").alias(LABEL)
+        known_on = [name for name in ("known_on",) if name in self.labels.columns]
+        labels = self.labels.where(F.col("target") == target).select("month", "user_id", outcome, *known_on)
+        waiting, closes_on = None, None
+        # contacts are closed one by one, and who is asked of them is no part of those active
+        if target != WINBACK:
+            if self.asked is not None:
+                waiting = taken.features.where(self.asked)
+                waiting = waiting.select("month", "user_id", *raw(taken.numeric, taken.categories))
+            if (settled := self.closes_on) is not None:
+                closes_on = lambda month: settled(month, target)  # noqa: E731
+        line = Timeline(
+            self.known_on,
+            tuple(taught),
+            asked,
+            self.settings.gap_months,
+            taken.selected_in,
+            newest_month(self.features),
+            closes_on,
+        )
+        given = Brought(rows, labels, waiting, tuple(taken.numeric), tuple(taken.categories), line)
+        refuse(leaks(given, self.settings.leakage, self.settings.seed), target)
 
     def _material(self, target: str, asked: Contributions) -> tuple[Material, Taken, list[str]]:
         """What is taught, and the columns that the champion asks for and are gone."""
@@ -195,7 +239,7 @@ class Lesson:
     def data(self, months: list[str], taken: Taken) -> tuple[dict[str, int], dict[str, list[str]]]:
         """By input read its version, and which slices or months of it went in."""
         slices = {table.name: months for table in GIVEN} | {
-            SELECTION.name: [taken.selected_in],
+            SELECTION.name: [str(taken.selected_in or "")],
             OPT_OUTS.name: [f"to {self.known_on}"],
         }
         versions = {name: version for name, version in self.versions.items() if name in slices}

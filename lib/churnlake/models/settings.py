@@ -117,6 +117,31 @@ class DriftSettings(Model):
     most_inputs: Share
 
 
+class LeakageSettings(Model):
+    """When a column, rows or dates of a training are a leak.
+
+    ``most_rows``: rows looked at. ``most_area``: under the ROC curve of one column. ``decisive`` and ``strong``: how many times likelier a
+    part of a column is among positives, for the one unless it is as common in the newest month, for the other where it is missing there.
+    ``least_share`` of the positives are in the one, ``strong_share`` in the other, and ``least_positives`` in both at least.
+    ``deviations``: of every interval, in standard errors. ``chance``: of an identifier that tells nothing to look as if it did.
+    ``most_copies``: share of the rows asked that may be the same as taught. ``most_missing``: difference between the shares of positives and
+    others without features. ``known_then``: columns that are known when asked, whatever they tell.
+    """
+
+    most_rows: Annotated[int, Field(ge=1000)]
+    most_area: Annotated[float, Field(gt=0.5, le=1)]
+    decisive: Annotated[float, Field(gt=1)]
+    strong: Annotated[float, Field(gt=1)]
+    least_share: Share
+    strong_share: Share
+    least_positives: Count
+    deviations: Annotated[float, Field(gt=0)]
+    chance: Annotated[float, Field(gt=0, lt=1)]
+    most_copies: Share
+    most_missing: Share
+    known_then: tuple[str, ...]
+
+
 class ModelsSettings(Model):
     """What is taught, on which months, how it is fitted, judged, promoted, explained and watched."""
 
@@ -143,6 +168,7 @@ class ModelsSettings(Model):
     profit: ProfitSettings
     importance: ImportanceSettings
     drift: DriftSettings
+    leakage: LeakageSettings
     winback_days: Count
     hazard: LogisticSettings
     learners: LearnersSettings

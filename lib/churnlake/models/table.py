@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.errors import ContractError, MissingInputError
+from churnlake.models import leakage
 from churnlake.models.fit import calibrate, prepared
 from churnlake.models.judge import Measures, judge, measures
 from churnlake.models.learners import FEATURES, LABEL, SIMPLEST, candidates
 from churnlake.models.profile import profile
 from churnlake.models.search import Fold, best, merit, tried
-from churnlake.models.settings import ModelsSettings
-from churnlake.stats.gains import Gains, points
+from churnlake.models.settings import LeakageSettings, ModelsSettings
+from churnlake.stats.gains import Gains
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 """What stands for no value, in small letters."""
@@ -31,9 +31,6 @@ IS_NUMBER = 0.99
 """Share of a column's values that are numbers, from which on it is one."""
 IS_ID, LEAST_VALUES = 0.98, 50
 """Share of a text's or whole number's values that stand once, from which on they name rows, and how many there must be to say so."""
-LEAKS = 0.98
-"""Area under the ROC curve of one column alone from which on it is taken to hold the answer."""
-STEPS = 200
 FOLD, ROW = "fold", "row_id"
 Checkpoint = Callable[[DataFrame], DataFrame]
 
@@ -74,7 +71,13 @@ class CustomerTable:
 
 
 def read(
-    texts: DataFrame, label: str, key: str | None, positive: str | None, folds: int, checkpoint: Checkpoint
+    texts: DataFrame,
+    label: str,
+    key: str | None,
+    positive: str | None,
+    folds: int,
+    checkpoint: Checkpoint,
+    how: LeakageSettings,
 ) -> CustomerTable:
     """The table of texts (every column a string) as models take it.
 
@@ -88,6 +91,7 @@ def read(
         positive: the label's value that means yes; told by POSITIVE where not given, else the rarer one.
         folds: customers are dealt to so many, by a hash of their content.
         checkpoint: materialises a frame and cuts its lineage.
+        how: when a column is taken to hold the answer.
 
     Raises:
         MissingInputError: a column that is not there, or no rows.
@@ -131,7 +135,7 @@ def read(
         *(F.expr(f"try_cast(`{name}` as double)").alias(name) if name in numbers else F.col(name) for name in known.values()),
     )
     typed = checkpoint(typed)
-    leaking = _leaks(typed, columns)
+    leaking = _leaks(typed, sum(answers.values()), columns, how)
     told = tuple(
         column if column.left_out or column.known_as not in leaking else replace(column, left_out=leaking[column.known_as])
         for column in columns
@@ -253,34 +257,16 @@ def _columns(rows: DataFrame, known: dict[str, str]) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _leaks(rows: DataFrame, columns: Sequence[Column]) -> dict[str, str]:
-    """By column that tells the label nearly alone, how: by its value, or by being there."""
-    taken = [column for column in columns if column.left_out is None]
+def _leaks(rows: DataFrame, count: int, columns: Sequence[Column], how: LeakageSettings) -> dict[str, str]:
+    """By column that tells the label nearly alone, how; of ``count`` customers so many are looked at as of a training."""
+    taken = [column.known_as for column in columns if column.left_out is None]
     if not taken:
         return {}
-    numbers: list[Any] = [F.col(c.known_as) for c in taken if c.kind == "number"]
-    texts: list[Any] = [F.col(c.known_as) for c in taken if c.kind == "category"]
-    kept: list[Any] = [F.col(LABEL), F.pmod(F.col(FOLD), F.lit(2)).alias("half")]
-    by_value = []
-    if numbers:
-        by_value.append(rows.unpivot(kept, numbers, "name", "score").where("score IS NOT NULL"))
-    if texts:
-        # how often a level is positive among the other half of the customers: of themselves every name would know
-        alike = Window.partitionBy("name", "level")
-        here = Window.partitionBy("name", "level", "half")
-        others = F.sum(LABEL).over(alike) - F.sum(LABEL).over(here)
-        rate = others / F.nullif(F.count("*").over(alike) - F.count("*").over(here), F.lit(0))
-        by_value.append(rows.unpivot(kept, texts, "name", "level").withColumn("score", F.coalesce(rate, F.lit(0.0))))
-    empty: list[Any] = [F.col(c.known_as).isNull().cast("double").alias(c.known_as) for c in taken]
-    found: dict[str, str] = {}
-    for how, parts in (
-        ("its value alone tells", by_value),
-        ("whether it is filled tells", [rows.unpivot(kept, empty, "name", "score")]),
-    ):
-        scored = reduce(DataFrame.unionByName, [part.select("name", LABEL, "score") for part in parts])
-        steps = points(scored, "score", LABEL, "name", steps=STEPS).collect()
-        for name in sorted({row["name"] for row in steps}):
-            area = Gains.of(row for row in steps if row["name"] == name).roc_auc()
-            if area is not None and max(area, 1 - area) >= LEAKS:
-                found.setdefault(name, f"{how} the label (area under ROC {max(area, 1 - area):.3f})")
-    return found
+    share = how.most_rows / max(count, 1)
+    drawn = F.pmod(F.xxhash64(ROW, F.lit("leaks")), F.lit(1_000_000)) < int(1_000_000 * share)
+    seen = (rows.where(drawn) if share < 1 else rows).select(LABEL, FOLD, *taken).toArrow().to_pandas()
+    half = seen[FOLD].to_numpy(dtype="int64") % 2
+    found = leakage.answers(
+        {name: leakage.grouped(seen[name]) for name in taken}, seen[LABEL].to_numpy(dtype="float64"), half, how
+    )
+    return {leak.what.removeprefix("column "): leak.why for leak in found}

@@ -34,6 +34,7 @@ NOT_TAUGHT = {
     "profit",
     "importance",
     "drift",
+    "leakage",
     "winback_days",
     "hazard",
     "fits_at_once",
