@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from churnlake.churn import falls, signs, stages
+from churnlake.churn.settings import FallSettings
 from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
@@ -162,6 +163,26 @@ def test_use_falls_where_chance_can_not_be_why_and_is_back_at_seven_tenths(spark
     assert found[(3, on(5, 20))] is False, "21 of 28 days are left, more than seven tenths"
     assert (1, on(5, 12)) in found
     assert all(not is_seen for (user, _), is_seen in found.items() if user >= 100)
+
+
+def test_who_got_used_to_less_is_not_back(spark: SparkSession) -> None:
+    last = on(11, 30)
+    city = [day for user in range(100, 103) for day in steady(user, on(1, 1), last, 9000)]
+    # one a day in place of four from May on, and in the end four again
+    faded = [*steady(1, on(1, 1), on(5, 1), 4), *steady(1, on(5, 1), on(9, 1), 1), *steady(1, on(9, 1), last, 4)]
+    usage = use(spark, *city, *faded)
+    known = falls.normals(usage, [on(month, 1) for month in range(3, 10)], FALL)
+
+    def back(days: Days, settings: FallSettings) -> list[dt.date]:
+        marks = falls.marks(usage, known, days, settings).where("user_id = 1 AND NOT is_seen")
+        return sorted(row.day for row in marks.collect())
+
+    # by July's end twelve weeks of one a day are what is normal, but March was better
+    late = Days(on(8, 29), on(9, 30))
+    own_only = FALL.model_copy(update={"back_months": 1})
+    assert back(late, own_only)[0] == on(8, 29)
+    # 4 x 28 x 0.7 = 78.4: of 28 days 17 with four and 11 with one are 79
+    assert back(late, FALL)[0] == on(9, 17)
 
 
 def test_what_the_whole_city_does_less_is_nobodys_fall(spark: SparkSession) -> None:

@@ -78,7 +78,8 @@ def marks(usage: DataFrame, known: DataFrame, days: Days, settings: FallSettings
 
     Two Poisson counts of unequal exposure are compared by their square roots, each divided by the user's dispersion before
     (Huffman 1984, "An improved approximate two-sample Poisson test"); the fall must moreover be a great one. What the whole city
-    did less, on holidays or where a day's records are missing, is not expected of the user.
+    did less, on holidays or where a day's records are missing, is not expected of the user. Use is back beside the best normal of the
+    last ``back_months`` months: the weeks of a fall become normal themselves, and nobody is back who has only got used to less.
 
     Args:
         usage: daily.usage, from the longest window before the first day on.
@@ -98,7 +99,7 @@ def marks(usage: DataFrame, known: DataFrame, days: Days, settings: FallSettings
     )
     looked = summed.where("month IS NOT NULL").join(F.broadcast(city), on=["month", "day"], how="inner")
     fell = {window: _fell(window, settings) for window in settings.windows_days}
-    back = F.expr(f"events_{longest} >= {settings.back_level}D * part_{longest} * {longest} * normal_events / normal_days")
+    back = F.expr(f"events_{longest} >= {settings.back_level}D * part_{longest} * {longest} * best_rate")
     began = F.coalesce(*[F.when(fell[window], F.date_sub("day", window - 1)) for window in sorted(fell)])
     return (
         looked.select("user_id", "day", began.alias("since"), back.alias("is_back"))
@@ -108,18 +109,22 @@ def marks(usage: DataFrame, known: DataFrame, days: Days, settings: FallSettings
 
 
 def _asked(known: DataFrame, days: Days, settings: FallSettings) -> DataFrame:
-    """One row per user with normal use and day of the run: month, normal_events, normal_days, dispersion."""
+    """One row per user with normal use and day of the run: month, normal_events, normal_days, dispersion, and ``best_rate``, own events a
+    day in the best of the ``back_months`` normals up to that one."""
     parts = stretches(days, settings)
     if not parts:
         return known.where("false").select(
             "user_id", "month", F.col("own_events").alias("normal_events"), F.col("days").alias("normal_days"), "dispersion",
-            F.col("month").alias("day"),
+            F.lit(0.0).alias("best_rate"), F.col("month").alias("day"),
         )  # fmt: skip
+    number = F.expr("year(month) * 12 + month(month)")
+    lately = Window.partitionBy("user_id").orderBy(number).rangeBetween(1 - settings.back_months, 0)
+    known = known.withColumn("best_rate", F.max(F.expr("own_events / cast(days as double)")).over(lately))
     each = F.lit(None).cast("array<date>")
     for month, of in parts:
         each = F.when(F.col("month") == F.lit(month), F.sequence(F.lit(of.first), F.lit(of.last))).otherwise(each)
     return known.where(F.col("month").isin([month for month, _ in parts])).select(
-        "user_id", "month", F.col("own_events").alias("normal_events"), F.col("days").alias("normal_days"), "dispersion",
+        "user_id", "month", F.col("own_events").alias("normal_events"), F.col("days").alias("normal_days"), "dispersion", "best_rate",
         F.explode(each).alias("day"),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from churnlake.core.settings import Count, Model, Share
-from churnlake.tables.causes import CAUSE_NAMES, EVIDENCE_CAUSES
+from churnlake.tables.causes import CAUSE_NAMES, EVIDENCE_CAUSES, OF_LEAVERS, UNKNOWN
 
 Days = Annotated[int, Field(ge=1)]
 
@@ -96,6 +96,7 @@ class FallSettings(Model):
     deviations: Annotated[float, Field(gt=0)]
     level: Share
     back_level: Share
+    back_months: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _in_turn(self) -> FallSettings:
@@ -124,11 +125,15 @@ class OutlookSettings(Model):
         return self
 
 
-class CauseSettings(Model):
-    """When each piece of evidence for a cause holds, what it weighs, and what mending a cause costs a customer.
+Likely = Annotated[float, Field(gt=0, lt=1)]
 
-    ``start_weights``: until there are months that tell; of evidence that only leavers show, always. ``sign_weights``: of evidence that
-    one is going, whatever made one go, the part that tells why; 1 of all others.
+
+class CauseSettings(Model):
+    """When each piece of evidence for a cause holds, what it says, and what mending a cause costs a customer.
+
+    ``start_shares`` of causes among leavers, and of unknown; ``start_shown``: of leavers of a cause that evidence speaks for, those who
+    show it; ``start_others``: of leavers of other causes, for evidence that only leavers show. All are what is taken for likely before any
+    leaver was seen; evidence counts as by ``start_leavers`` of each cause, shares of causes as by ``start_shares_leavers``.
     """
 
     new_days: Days
@@ -140,24 +145,37 @@ class CauseSettings(Model):
     bonus_days: Days
     least_saving: Share
     fee_ratio: Annotated[float, Field(ge=1)]
+    looks_back_months: Annotated[int, Field(ge=1)]
+    usual_users: Annotated[float, Field(gt=0)]
     stop_days: Days
     stop_normal_days: Days
+    stop_normals: Annotated[int, Field(ge=1)]
+    stop_events: Annotated[float, Field(gt=0)]
     stop_level: Annotated[float, Field(gt=0)]
+    least_match: Share
+    traced_days: Days
     evidence_months: Annotated[int, Field(ge=1)]
-    start_weights: dict[str, Share]
-    sign_weights: dict[str, Share]
+    learnt_months: Annotated[int, Field(ge=1)]
+    learnt_leavers_most: Annotated[int, Field(ge=1)]
+    start_leavers: Annotated[float, Field(gt=0)]
+    start_shares_leavers: Annotated[float, Field(gt=0)]
+    start_shares: dict[str, Likely]
+    start_shown: dict[str, Likely]
+    start_others: dict[str, Likely]
     mend_yuan: dict[str, Annotated[float, Field(ge=0)]]
 
     @model_validator(mode="after")
     def _of_all(self) -> CauseSettings:
         for name, given, due in (
-            ("start_weights", self.start_weights, EVIDENCE_CAUSES),
+            ("start_shares", self.start_shares, (*CAUSE_NAMES, UNKNOWN)),
+            ("start_shown", self.start_shown, EVIDENCE_CAUSES),
+            ("start_others", self.start_others, OF_LEAVERS),
             ("mend_yuan", self.mend_yuan, CAUSE_NAMES),
         ):
             if set(given) != set(due):
                 raise ValueError(f"{name} must name each of {', '.join(due)} and nothing else")
-        if unknown := set(self.sign_weights) - set(EVIDENCE_CAUSES):
-            raise ValueError(f"sign_weights names {', '.join(sorted(unknown))}, which is no evidence")
+        if abs(sum(self.start_shares.values()) - 1) > 1e-6:
+            raise ValueError("start_shares must sum to 1")
         return self
 
 

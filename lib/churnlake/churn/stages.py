@@ -212,8 +212,6 @@ def transitions(known: DataFrame, features: DataFrame, months: Sequence[dt.date]
 def lead_times(known: DataFrame, leavings: DataFrame, months: Sequence[dt.date]) -> DataFrame:
     """One row per month in which leavings were confirmed: for how long those who left had been warned of (churn.lead_times).
 
-    Counted are days without a break in a warning or alarm stage up to the leave date. What was only seen after it is no warning.
-
     Args:
         known: churn.stages up to the last month's end.
         leavings: churn.leavings of these months.
@@ -221,13 +219,7 @@ def lead_times(known: DataFrame, leavings: DataFrame, months: Sequence[dt.date])
     """
     left = leavings.withColumn("month", F.trunc("known_on", "MM")).where(F.col("month").isin(list(months)))
     left = left.groupBy("month", "user_id").agg(F.max("leave_on").alias("leave_on"))
-    told = known.select("user_id", F.col("known_on").alias("told_on"), F.col("stage").isin("warning", "alarm").alias("is_warned"))
-    before = left.join(told, on="user_id", how="inner").where("told_on < leave_on")
-    # warned of without a break: since the first such row after the last that is none
-    calm = F.max(F.expr("if(NOT is_warned, told_on, null)")).over(Window.partitionBy("month", "user_id"))
-    lasting = before.withColumn("calm_on", calm).where("is_warned AND (calm_on IS NULL OR told_on > calm_on)")
-    days = lasting.groupBy("month", "user_id").agg(F.expr("datediff(max(leave_on), min(told_on)) as days"))
-    every = left.join(days, on=["month", "user_id"], how="left")
+    every = warned_days(known, left.withColumnRenamed("leave_on", "on"))
     parts = (("low", 0.25), ("median", 0.5), ("high", 0.75))
     measured = {f"{name}_days": f"percentile(coalesce(days, 0), {part})" for name, part in parts}
     measured["warned_median_days"] = "percentile(days, 0.5)"
@@ -235,3 +227,21 @@ def lead_times(known: DataFrame, leavings: DataFrame, months: Sequence[dt.date])
         F.count("*").alias("leavers"), F.count("days").alias("warned"),
         *[F.expr(sql).alias(name) for name, sql in measured.items()],
     ).select(LEAD_TIMES.names)  # fmt: skip
+
+
+def warned_days(known: DataFrame, asked: DataFrame) -> DataFrame:
+    """The rows asked about, with ``days``: those without a break in a warning or alarm stage up to the day ``on``; null without any.
+
+    What was only told on that day or after it is no warning.
+
+    Args:
+        known: churn.stages.
+        asked: user_id, month, on; a user once a month.
+    """
+    told = known.select("user_id", F.col("known_on").alias("told_on"), F.col("stage").isin("warning", "alarm").alias("is_warned"))
+    before = asked.join(told, on="user_id", how="inner").where("told_on < on")
+    # warned of without a break: since the first such row after the last that is none
+    calm = F.max(F.expr("if(NOT is_warned, told_on, null)")).over(Window.partitionBy("month", "user_id"))
+    lasting = before.withColumn("calm_on", calm).where("is_warned AND (calm_on IS NULL OR told_on > calm_on)")
+    days = lasting.groupBy("month", "user_id").agg(F.expr("datediff(max(on), min(told_on)) as days"))
+    return asked.join(days, on=["month", "user_id"], how="left")

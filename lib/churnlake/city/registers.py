@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from churnlake.city import habits, handsets
 from churnlake.city.dice import Dice, Shuffle, by_key
+from churnlake.city.discontent import NEVER
 from churnlake.city.leaving import SERIAL
 from churnlake.city.money import BRAND_CODES
 from churnlake.city.records import cell_id, grid, is_out, out_from
@@ -129,7 +130,8 @@ def opt_outs(lives: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
 
 def users_truth(lives: DataFrame, persons: DataFrame, scenario: CityScenario) -> DataFrame:
     """One row per user: whose it is and how that person lives, from when to when it was really used, why it was left and where the
-    person went; ``was_caught`` tells whom a contact's leaving made discontented."""
+    person went; ``was_caught`` tells whom a contact's leaving made discontented; ``discontented_on`` when the discontent began that shows its
+    signs; ``fades_on``, ``fades_to`` and ``fade_depth`` when it used the number less, and by how much."""
     first = scenario.first_day
     return lives.join(persons.select("person_id", "persona"), on="person_id", how="inner").selectExpr(
         "user_id",
@@ -141,6 +143,10 @@ def users_truth(lives: DataFrame, persons: DataFrame, scenario: CityScenario) ->
         f"if(left_day is null, null, date_add(date'{first}', left_day)) as left_on",
         "cause",
         "destination",
+        f"if(onset >= {NEVER}, null, date_add(date'{first}', onset)) as discontented_on",
+        f"if(dip_from >= {NEVER}, null, date_add(date'{first}', dip_from)) as fades_on",
+        f"if(dip_to >= {NEVER}, null, date_add(date'{first}', dip_to)) as fades_to",
+        f"if(dip_from >= {NEVER}, null, depth) as fade_depth",
         "caught is not null as was_caught",
         "abnormal",
         "persona",

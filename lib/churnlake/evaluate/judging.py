@@ -43,12 +43,16 @@ def evaluate(argv: list[str]) -> int:
         prog="python -m churnlake evaluate",
         description="Make a city for each seed, run the chain on it and compare with its truth and with plain baselines. With --what reentry: "
         "larger cities, of weekly contacts, and who came back in them alone, with intervals over the seeds, and studies of real people, whose "
-        "names stand among the cities'. With --what churn: fifteen months of such cities, who leaves next, beside what can be foreseen at all, and "
-        "public customer tables. Default: standard and seed 2006; of reentry standard, no_imei and hard, seeds 2006 to 2010, cns and collegemsg; "
+        "names stand among the cities'. With --what churn: fifteen months of such cities, who leaves next, beside what can be foreseen at all; nine "
+        "months of smaller ones with all records, why and where leavers left, and how early they were warned of; and public customer tables. "
+        "Default: standard and seed 2006; of reentry standard, no_imei and hard, seeds 2006 to 2010, cns and collegemsg; "
         "of churn standard with the same seeds, contagion, homophily and unrelated with two of them, iranian_churn, ibm_telco and churn_3333_5000.",
     )
     parser.add_argument("--what", choices=("chain", "reentry", "churn"), default="chain")
     parser.add_argument("--users", type=int, default=20_000, help="of reentry and churn: people of each city (default 20,000)")
+    parser.add_argument(
+        "--record-users", type=int, default=1500, help="of churn: people of each city of records; 0: none (default 1,500)"
+    )
     parser.add_argument(
         "--data",
         default="../shared/data",
@@ -126,3 +130,21 @@ def _churn(arguments: argparse.Namespace, console: Console) -> None:
             found = reentry.over_seeds(cities)
             reentry.write({"scenarios": {Path(city).stem: found}}, work / "churn.json")
         console.summary(f"City {Path(city).stem}, {arguments.users:,} people, {len(cities)} seeds", churn.lines(found))
+        if arguments.record_users:
+            _churn_of_records(arguments, city, console)
+
+
+def _churn_of_records(arguments: argparse.Namespace, city: str, console: Console) -> None:
+    from churnlake.evaluate import churn_records
+
+    home = Path(arguments.work) / f"{Path(city).stem}-{arguments.record_users}-records"
+    given = {"city": churn_records.records_city(city, arguments.record_users, home), "work": str(home)}
+    cities = []
+    for settings in cities_asked(argparse.Namespace(**{**vars(arguments), **given})):
+        cities.append(churn_records.judge(settings, console))
+        console.say(churn_records.line(cities[-1].figures))
+        # after each: a run that is stopped leaves what it found
+        found = churn_records.keep(Path(city).stem, churn_records.with_revenue(cities), Path(arguments.work) / "churn.json")
+    console.summary(
+        f"City {Path(city).stem}, records of {arguments.record_users:,} people, {len(cities)} seeds", churn_records.lines(found)
+    )

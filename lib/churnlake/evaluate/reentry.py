@@ -55,14 +55,20 @@ FAR = (75, 105)
 
 def weekly_city(city: str, users: int, home: Path, **more: Any) -> str:
     """Path of a scenario file: that city with so many people, its contacts by the week in place of records, and what else is asked."""
+    like = beside(city, home)
+    told = {"like": like, "name": f"{like}_weeks", "users": users, "records": {"form": "edges", "by": "week"}, **more}
+    path = home / "by_week.yaml"
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
+    return str(path)
+
+
+def beside(city: str, home: Path) -> str:
+    """Name of a scenario that a file in ``home`` can be like: a file of its own is put beside."""
     home.mkdir(parents=True, exist_ok=True)
     like = Path(city)
     if like.suffix:
         shutil.copyfile(like, home / like.name)
-    told = {"like": like.stem, "name": f"{like.stem}_weeks", "users": users, "records": {"form": "edges", "by": "week"}, **more}
-    path = home / "by_week.yaml"
-    path.write_text(yaml.safe_dump(told), encoding="utf-8")
-    return str(path)
+    return like.stem
 
 
 @dataclass(frozen=True)

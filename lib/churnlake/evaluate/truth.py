@@ -67,6 +67,12 @@ def planted_destinations(spark: SparkSession, truth: Path, key: Key) -> DataFram
     return rows.select(key.pseudonym(F.col("user_id"), "user").alias("user_id"), "destination")
 
 
+def planted_discontent(spark: SparkSession, truth: Path, key: Key) -> DataFrame:
+    """One row per user that was ever discontented within the city's time: user_id and ``discontented_on``, since when it was last."""
+    rows = spark.read.parquet(str(truth / "users")).where("discontented_on IS NOT NULL")
+    return rows.select(key.pseudonym(F.col("user_id"), "user").alias("user_id"), "discontented_on")
+
+
 def reentry_found(joiners: DataFrame, matches: DataFrame, planted: DataFrame, stage_days: int) -> Found:
     """Matches of one stage against the planted pairs of the joiners that were asked at that stage."""
     asked = joiners.where(F.col("stage_days") == stage_days)

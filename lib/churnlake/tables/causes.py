@@ -13,42 +13,48 @@ CAUSE_MEANINGS = {
     "coverage": "active, quality: calls break off",
     "bonus": "active, economics: the joining bonus is used up",
     "handset": "active, technology: a handset",
-    "price": "active, economics: another plan is cheaper for the same use",
-    "competitor": "active: the competitor's offer",
+    "price": "active, economics: a lower price, ours or the competitor's",
 }
 """Causes of mission A4 that the house's data hold evidence for, in words; of equals the first, whose evidence is rarer, is taken."""
 CAUSE_NAMES = tuple(CAUSE_MEANINGS)
 UNKNOWN = "unknown"
-EVIDENCE_CAUSES = {
+DRAWN = ("price", "service", "coverage", "circle", "handset")
+"""Causes for which one compares with the competitor: active and deliberate ones, but for who lives from our bonuses."""
+CIRCUMSTANCES = {
     "great_debt": "fraud",
-    "suspended_in_debt": "arrears",
     "in_debt": "arrears",
-    "stopped_suddenly": "lost_sim",
-    "back_on_same_plan": "lost_sim",
     "other_home": "move",
     "away": "move",
     "neighbours_left": "circle",
     "complained": "service",
     "called_care": "service",
     "calls_dropped": "coverage",
-    "back_for_bonus": "bonus",
     "bonus_ends": "bonus",
     "new_handset": "handset",
     "old_handset": "handset",
-    "back_on_other_plan": "price",
     "cheaper_plan": "price",
     "fee_rose": "price",
-    "asked_competitor": "competitor",
-    "sends_calls_on": "competitor",
 }
-"""By evidence, the cause it speaks for; what holds when, see churn/causes.py and docs/stages.md."""
-OF_LEAVERS = ("suspended_in_debt", "stopped_suddenly", "back_for_bonus", "back_on_other_plan", "back_on_same_plan")
-"""Evidence that only one who has left can show: nobody who stays is there to compare with."""
+"""Evidence that anybody can show, and the cause it speaks for: those who stay tell how usual it is."""
+OF_LEAVERS: dict[str, tuple[str, ...]] = {
+    "suspended_in_debt": ("arrears", "fraud"),
+    "stopped_suddenly": ("lost_sim",),
+    "back": ("bonus", "lost_sim", "arrears"),
+    "back_for_bonus": ("bonus",),
+    "back_on_same_plan": ("lost_sim",),
+    "at_competitor": DRAWN,
+    "asked_competitor": DRAWN,
+    "sends_calls_on": DRAWN,
+}
+"""Evidence of how one left and where to, and the causes it speaks for: leavers of other causes tell how usual it is."""
+EVIDENCE_CAUSES: dict[str, tuple[str, ...]] = {**{name: (cause,) for name, cause in CIRCUMSTANCES.items()}, **OF_LEAVERS}
+"""By evidence, the causes it speaks for; what holds when, see churn/evidence.py and docs/stages.md."""
+ALL = "all"
 CAUSE = Column("cause", STRING, "Cause.", one_of=CAUSE_NAMES)
 
 EVIDENCE = Table(
     "churn.evidence",
-    "One row per month, cause and evidence for it (all: any of them): users who showed it at the end of the newest month whose outcome is told, and how many of them left.",
+    "One row per month, cause and evidence for it that anybody can show (all: any of them): users who showed it at the end of the newest month whose outcome is told, and how many of them left.",
     key=("month", "cause", "evidence"),
     slice="month",
     at="month",
@@ -63,7 +69,7 @@ EVIDENCE = Table(
             rule="feature_month < month",
         ),
         CAUSE,
-        Column("evidence", STRING, "Evidence, by its name; all: any evidence of the cause.", one_of=(*EVIDENCE_CAUSES, "all")),
+        Column("evidence", STRING, "Evidence, by its name; all: any evidence of the cause.", one_of=(*CIRCUMSTANCES, ALL)),
         Column("users", COUNT, "Active users who showed it.", least=0),
         Column("left_users", COUNT, "Of these, who left in the month after.", least=0),
         Column(
@@ -81,9 +87,27 @@ EVIDENCE = Table(
         ),
     ),
 )
+CAUSE_WEIGHTS = Table(
+    "churn.cause_weights",
+    "One row per month, cause and evidence: how many leavers of that cause show it, as learnt from the leavers of the months up to then.",
+    key=("month", "cause", "evidence"),
+    slice="month",
+    at="month",
+    frozen=True,
+    sort=("cause", "evidence"),
+    columns=(
+        Column(
+            "month", DATE, "First day of the month at whose end this is told; leavings confirmed after it are explained by it."
+        ),
+        Column("cause", STRING, "Cause; unknown: none that this evidence speaks for.", one_of=(*CAUSE_NAMES, UNKNOWN)),
+        Column("evidence", STRING, "Evidence, by its name; all: the cause itself.", one_of=(*EVIDENCE_CAUSES, ALL)),
+        Column("share", SHARE, "Share of its leavers who show it; of all: share of leavers whose cause it is.", least=0, most=1),
+        Column("leavers", COUNT, "Leavers this was learnt from, beside what is taken for likely at the start.", least=0),
+    ),
+)
 LEAVER_CAUSES = Table(
     "churn.causes",
-    "One row per leaver and day the leaving was confirmed: the likeliest cause, and each cause's share of the evidence.",
+    "One row per leaver and day the leaving was confirmed: how probable each cause is by the evidence, and the likeliest.",
     key=("known_on", "user_id"),
     slice="known_on",
     at="known_on",
@@ -93,18 +117,11 @@ LEAVER_CAUSES = Table(
         KNOWN_ON,
         USER_ID,
         Column("leave_on", DATE, "Leave date.", rule="leave_on <= known_on"),
-        Column(
-            "cause",
-            STRING,
-            "The cause with the greatest share; unknown where nothing speaks for any.",
-            one_of=(*CAUSE_NAMES, UNKNOWN),
-        ),
-        Column("share", SHARE, "Its share of the evidence; null where it is unknown.", optional=True, least=0, most=1),
-        *(
-            Column(f"{cause}_share", SHARE, f"Share of the evidence that speaks for {words}.", least=0, most=1)
-            for cause, words in CAUSE_MEANINGS.items()
-        ),
-        Column("evidence", TEXTS, "All evidence that holds, the strongest first; also such as speaks for nothing beyond chance."),
+        Column("cause", STRING, "The likeliest; unknown where that is none of them.", one_of=(*CAUSE_NAMES, UNKNOWN)),
+        Column("share", SHARE, "Its probability.", least=0, most=1),
+        *(Column(f"{cause}_share", SHARE, f"Probability: {words}.", least=0, most=1) for cause, words in CAUSE_MEANINGS.items()),
+        Column(f"{UNKNOWN}_share", SHARE, "Probability of none of them; all sum to 1.", least=0, most=1),
+        Column("evidence", TEXTS, "All evidence that holds, that which says most first."),
     ),
 )
 CAUSE_MONTHS = Table(
@@ -119,7 +136,7 @@ CAUSE_MONTHS = Table(
         Column("month", DATE, "First day of the month."),
         CAUSE,
         Column("leavers", COUNT, "Leavings confirmed in the month whose likeliest cause it is.", least=0),
-        Column("expected_leavers", DOUBLE, "Sum of its shares over all leavings confirmed in the month.", least=0),
+        Column("expected_leavers", DOUBLE, "Sum of its probabilities over all leavings confirmed in the month.", least=0),
         Column("users", COUNT, "Active users at the month's end who show evidence of it.", least=0),
         Column(
             "severity_ratio",
