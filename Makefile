@@ -58,6 +58,7 @@ city: setup
 bench: setup
 	@$(PY) -m churnlake bench --scale $(SCALE) --times $(TIMES)
 	@$(PY) -m churnlake bench --what indicators --scale $(PART) --times $(TIMES)
+	@$(PY) -m churnlake bench --what scoring --scale $(SCALE)
 
 privacy: setup
 	@$(PY) -m churnlake privacy

@@ -28,8 +28,11 @@ from jobs import job
 def forecast_signs(lake: Lake, run: Run) -> None:
     """One row per month's end and user asked about; one per month's end and forecast, of how it was judged."""
     due = [dt.date.fromisoformat(day) for day in dict(lake.planned()).get(FORECASTS, ())]
+    ends = [day for day in due if (day + dt.timedelta(days=1)).day == 1]
+    for table in (table for table in BESIDE if ends and not lake.has(table)):
+        run.leaves_out(BESIDE[table], table)
     made, judged = [], []
-    for end in (day for day in due if (day + dt.timedelta(days=1)).day == 1):
+    for end in ends:
         try:
             taught, rows = _of_month(lake, run, end)
         except MissingInputError as error:

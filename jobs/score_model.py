@@ -10,10 +10,11 @@ from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
-from churnlake.models.hazard import hazards
-from churnlake.models.serving import refusal, serving
+from churnlake.models.hazard import HAZARD, hazards
+from churnlake.models.score import scores
+from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
-from churnlake.models.watch import Limits, drift_frame
+from churnlake.models.watch import Limits, drawn, drift_frame
 from churnlake.models.winback import WINBACK, gone
 from churnlake.tables.churn import LEAVINGS, MODELS, SCORES
 from churnlake.tables.features import MONTHLY
@@ -28,43 +29,49 @@ def score_model(lake: Lake, run: Run) -> None:
     months, settings = run.months("scoring"), run.settings
     if not months:
         return
-    active = is_active(settings.churn)
-    known = lake.read(MONTHLY)
+    known, month, models = lake.read(MONTHLY), months[-1], settings.models
     if lake.has(OPT_OUTS):
         known = willing(known, lake.read(OPT_OUTS))
-    now = F.col("month") == F.lit(months[-1])
-    more = {table: lake.read(table) for table in BESIDE if lake.has(table)}
-    watched, told, scored, moved, made = settings.understanding, run.facts.setdefault("told", []), [], [], {}
-    limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
-    count = known.where(now).where(active).count()
-    for target in settings.models.targets if count else ():
-        champion = serving(settings.tracking, REGISTERED[target], settings.models.fall_back_to)
-        why = refusal(champion, run.days.last)
-        if champion is None or why:
-            run.left_out.append(f"scoring of {target}: {why}")
-            continue
-        if champion.is_fallback:
-            told.append(f"{target}: MLflow can not be reached; scored by the copy of version {champion.version}")
-        given = known
-        for table, what in BESIDE.items():
-            names = [name for name in features_of(table)[0] if name in champion.takes[0]]
-            if names and table not in more:
-                run.leaves_out(f"{what}, which the champion of {target} was taught with", table)
-            given = beside(given, more.get(table), names) if names else given
-        given = gone(given, lake.read(LEAVINGS), months[-1]) if target == WINBACK else given.where(now).where(active)
-        champion.check(given)
-        if target == "hazard":
-            made[HAZARDS] = hazards(champion.pipeline, given, *champion.takes, champion.version)
-            continue
-        scored.append(champion.scores(given, target, settings.models))
-        users = given.count() if target == WINBACK else count
-        rows, advice = champion.moved(given, users, months[-1], target, settings.models, limits)
-        moved += rows
-        told += [f"{target}: {advice}"] if advice else []
+    count = known.where(F.col("month") == F.lit(month)).where(is_active(settings.churn)).count()
     if not count:
-        run.left_out.append(f"scoring: no active user has features of {months[-1]:%Y-%m}; run job build_features over it first")
-    if scored:
-        made |= {SCORES: reduce(DataFrame.unionByName, scored), DRIFT: drift_frame(moved, known)}
+        run.left_out.append(f"scoring: no active user has features of {month:%Y-%m}; run job build_features over it first")
+        return
+    serves, left_out = champions(settings.tracking, models, REGISTERED, run.days.last)
+    run.left_out += left_out
+    told = run.facts.setdefault("told", [])
+    told += [
+        f"{target}: MLflow can not be reached; scored by the copy of version {champion.version}"
+        for target, champion in serves.items()
+        if champion.is_fallback
+    ]
+    for table, what in BESIDE.items():
+        names = [name for name in features_of(table)[0] if any(name in champion.takes[0] for champion in serves.values())]
+        more = lake.read(table) if lake.has(table) else None
+        if names and more is None:
+            run.leaves_out(f"{what}, which a champion was taught with", table)
+        known = beside(known, more, names) if names else known
+    now = known.where(F.col("month") == F.lit(month)).where(is_active(settings.churn))
+    for champion in serves.values():
+        champion.check(now)
+    together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
+    rows, moved, made = [scores(now, together, models)] if together else [], [], {}
+    watched = settings.understanding
+    limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
+    sample = lake.checkpoint(drawn(now, count, models.drift, models.seed)) if together else now
+    for target, champion in serves.items():
+        if target == HAZARD:
+            made[HAZARDS] = hazards(champion.pipeline, now, *champion.takes, champion.version)
+            continue
+        seen, users = sample, count
+        if target == WINBACK:
+            seen = gone(known, lake.read(LEAVINGS), month)
+            users = seen.count()
+            rows.append(scores(seen, [champion.scoring(target)], models))
+        found, advice = champion.moved(seen, users, month, target, models, limits)
+        moved += found
+        told += [f"{target}: {advice}"] if advice else []
+    if rows:
+        made |= {SCORES: reduce(DataFrame.unionByName, rows), DRIFT: drift_frame(moved, known)}
     lake.write_all(made)
 
 

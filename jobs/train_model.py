@@ -11,7 +11,7 @@ from churnlake.core.lake import Lake
 from churnlake.core.tracking import Tracker
 from churnlake.models.frame import BESIDE
 from churnlake.models.hazard_lesson import learn_hazard
-from churnlake.models.lesson import Lesson, Row, Tiers
+from churnlake.models.lesson import Lesson, Row, Tiers, asked, offered
 from churnlake.models.parts import judged_frame
 from churnlake.models.train import REGISTERED, report
 from churnlake.models.winback import responses
@@ -46,16 +46,20 @@ def train_model(lake: Lake, run: Run) -> None:
         touches, leavings, usage, matches = (lake.read(table) for table in ANSWERED)
         labels = labels.unionByName(responses(touches, leavings, usage, matches, settings.models.winback_days, last))
     tiers = Tiers(settings.campaigns.value_feature, settings.campaigns.value_quantile)
+    trackers = {target: Tracker(settings.tracking, REGISTERED[target]) for target in settings.models.targets}
+    # read and joined once, not for each target
+    labels, selection = lake.checkpoint(labels), lake.checkpoint(lake.read(SELECTION))
+    kept = {"brand", tiers.feature, *(name for tracker in trackers.values() for name in asked(tracker))}
     given = Lesson(
-        features, labels, lake.read(SELECTION), more, last,
+        lake.checkpoint(offered(features, selection, labels, kept)), labels, selection,
+        {table: lake.checkpoint(rows) for table, rows in more.items()}, last,
         settings.models, tiers, settings.privacy.least_shown, lake.checkpoint, lake.versions_read,
         is_active(settings.churn), lambda month, target: closes_on(month, settings.churn, target),
     )  # fmt: skip
     before = [lake.read(table) if lake.has(table) else None for table in (MODELS, JUDGED)]
     models: list[Row] = []
     judged: list[Row] = []
-    for target in settings.models.targets:
-        tracker = Tracker(settings.tracking, REGISTERED[target])
+    for target, tracker in trackers.items():
         try:
             learnt = learn_hazard(given, tracker, before[1]) if target == "hazard" else given.learnt(target, tracker, *before)
         except MissingInputError as error:

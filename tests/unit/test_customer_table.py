@@ -15,7 +15,7 @@ from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.core.settings import load
 from churnlake.fit_table import arguments, fit_table
 from churnlake.models import table
-from churnlake.models.settings import LearnersSettings, LogisticSettings, TreeSettings
+from churnlake.models.settings import BoostedSettings, LearnersSettings, LogisticSettings, TablesSettings, TreeSettings
 from churnlake.settings import Settings
 
 SETTINGS = load(Settings, "local")
@@ -24,7 +24,7 @@ QUICK = LearnersSettings(
     tree=[TreeSettings(depth=3, least_rows=5, least_gain=0.0, bins=16)],
     forest=[], boosted=[], perceptron=[],
 )  # fmt: skip
-MODELS = SETTINGS.models.model_copy(update={"learners": QUICK})
+MODELS = SETTINGS.models.model_copy(update={"learners": QUICK, "tables": TablesSettings(most_rows=10, boosted=[])})
 
 
 def lines(customers: int = 300) -> list[dict[str, str]]:
@@ -117,6 +117,7 @@ def test_the_label_is_foreseen_by_what_the_others_teach(spark: SparkSession) -> 
     found = table.foresee(read(spark, lines(400)), MODELS, table.cross_folds(5)[:2])
     assert found["roc_auc"] > 0.75
     assert found["merits"]["forest"] == 0.0
+    assert found["merits"]["boosted"] == 0.0
     assert [one["fold"] for one in found["folds"]] == ["0", "1"]
     assert all(one["chosen"].startswith(("logistic", "tree")) for one in found["folds"])
     # with nothing but chance in it nothing is foreseen
@@ -124,6 +125,14 @@ def test_the_label_is_foreseen_by_what_the_others_teach(spark: SparkSession) -> 
     chance = [{"a": str(rng.integers(50)), "b": str(rng.integers(9)), "Churn": str(rng.integers(2))} for _ in range(400)]
     none = table.foresee(read(spark, chance, key=None), MODELS, table.cross_folds(5)[:3])
     assert none["roc_auc"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_deep_trees_are_tried_on_small_tables_alone(spark: SparkSession) -> None:
+    deep = BoostedSettings(trees=3, depth=3, step=0.3, least_rows=3, bins=16)
+    asked = MODELS.model_copy(update={"tables": TablesSettings(most_rows=200, boosted=[deep])})
+    for customers, is_tried in ((200, True), (201, False)):
+        found = table.foresee(read(spark, lines(customers)), asked, table.cross_folds(5)[:1])
+        assert (found["merits"]["boosted"] > 0) == is_tried
 
 
 def test_the_command_judges_on_a_file_given(spark: SparkSession, tmp_path: Path) -> None:

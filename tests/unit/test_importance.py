@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.settings import load
-from churnlake.models.fit import Contributions, calibrate, contributions, prepared
+from churnlake.models.fit import Contributions, calibrate, contributions, held_out, prepared
 from churnlake.models.importance import ablated, permuted, places
 from churnlake.models.learners import FEATURES, SIMPLEST, Candidate
 from churnlake.models.parts import WHOLE, by_part, profit
@@ -71,14 +71,15 @@ def test_shuffling_finds_what_each_learner_leans_on_and_reasons_are_told(case: C
 
     ready, stages = prepared(case.taught, case.known)
     fitted = Candidate(learner, LEARNERS[learner], 1).fit(ready)
-    model = PipelineModel([*stages, *calibrate(fitted, [(fitted, ready)]).stages])
-    found = permuted(model, case.newest, case.known, ASKED, 5)
+    calibrated = calibrate(fitted, [held_out(fitted, ready)])
+    model, newest = PipelineModel([*stages, *calibrated.stages]), prepared(case.newest, case.known)[0]
+    found = permuted(calibrated, newest, case.known, ASKED, 5)
     lost = dict(found)
     assert found[0][0] == "slope"
     assert lost["slope"] > 0.15
     assert lost["brand"] > 0.005
     assert max(lost.get(name, 0.0) for name in ("calls", "noise")) < 0.03
-    assert permuted(model, case.newest.repartition(5, "calls"), case.known, ASKED, 5) == [
+    assert permuted(calibrated, newest.repartition(5, "calls"), case.known, ASKED, 5) == [
         (name, pytest.approx(value, abs=1e-9)) for name, value in found
     ], "the order of rows changes nothing"
     told = score(case.newest, model, case.given, "1", SETTINGS).where("place <= 30").collect()
@@ -105,7 +106,7 @@ def test_parts_are_of_the_whole_and_money_is_that_of_every_cut(case: Case) -> No
     ready, stages = prepared(case.taught, case.known)
 
     fitted = Candidate("logistic", LEARNERS["logistic"], 1).fit(ready)
-    model = PipelineModel([*stages, *calibrate(fitted, [(fitted, ready)]).stages])
+    model = PipelineModel([*stages, *calibrate(fitted, [held_out(fitted, ready)]).stages])
     odd = case.newest.withColumns(
         {
             "judged_brand": F.expr("if(user_id % 50 = 0, null, brand)"),
@@ -141,7 +142,7 @@ def test_parts_are_of_the_whole_and_money_is_that_of_every_cut(case: Case) -> No
 def test_a_level_unseen_in_training_is_scored_as_another(case: Case) -> None:
     ready, stages = prepared(case.taught, case.known)
     fitted = Candidate("logistic", LEARNERS["logistic"], 1).fit(ready)
-    model = PipelineModel([*stages, *calibrate(fitted, [(fitted, ready)]).stages])
+    model = PipelineModel([*stages, *calibrate(fitted, [held_out(fitted, ready)]).stages])
     few = case.newest.where("user_id < 1010")
     told = {}
     for level in ("'tornado'", "'never heard of'", "cast(null as string)"):

@@ -48,6 +48,7 @@ SETTINGS = ModelsSettings(
     drift=DriftSettings(most_rows=1000, most_inputs=0.1),
     winback_days=30,
     forecasts=load(Settings, "local").models.forecasts,
+    tables=load(Settings, "local").models.tables,
     hazard=LogisticSettings(max_iter=20, reg_param=0.001, elastic_net=0.5),
     label="has_churned_for_good",
     train_months=2,
@@ -78,6 +79,10 @@ SETTINGS = ModelsSettings(
 NUMERIC = ["slope", "calls", "forwarded_calls", "never_filled", "constant"]
 CATEGORIES = ["brand", "channel"]
 MONTHS = [dt.date(2005, month, 1) for month in (4, 5, 6, 7)]
+
+
+def checkpoint(frame: DataFrame) -> DataFrame:
+    return frame.localCheckpoint()
 
 
 def chance(seed: int) -> Column:
@@ -123,7 +128,7 @@ class Case:
 def case(spark: SparkSession) -> Iterator[Case]:
     given = features(spark).persist()
     frame = labelled(given, labels(given), "has_churned_for_good", NUMERIC, CATEGORIES)
-    yield Case(given, frame, train(frame, NUMERIC, CATEGORIES, SETTINGS, lambda f: f.localCheckpoint()))
+    yield Case(given, frame, train(frame, NUMERIC, CATEGORIES, SETTINGS, checkpoint))
     given.unpersist()
 
 
@@ -217,7 +222,7 @@ def test_parameters_are_chosen_by_months_before_the_one_that_judges(case: Case) 
     # the other set of parameters takes every slope to nothing
     assert by_learner["logistic"].candidate.parameters == SETTINGS.learners.logistic[0]
     assert case.trained.champion.merit == max(f.merit or 0 for f in case.trained.fitted)
-    single = train(case.frame.where(F.col("month") > MONTHS[0]), NUMERIC, CATEGORIES, SETTINGS, lambda f: f.localCheckpoint())
+    single = train(case.frame.where(F.col("month") > MONTHS[0]), NUMERIC, CATEGORIES, SETTINGS, checkpoint)
     assert single.folds == ()
     assert {f.merit for f in single.fitted} == {None}
     assert single.champion.measures["pr_auc"] == max(f.measures["pr_auc"] or 0 for f in single.fitted)
@@ -234,10 +239,10 @@ def test_who_falls_behind_on_the_newest_fold_is_not_tried_on_the_others(case: Ca
     ready, _ = prepared(case.frame, profile(case.frame, NUMERIC, CATEGORIES, SETTINGS))
     user, asked = F.col("user_id"), [Candidate("logistic", one, 1) for one in SETTINGS.learners.logistic]
     folds = [Fold("old", user < 80, user >= 80), Fold("new", user < 150, user >= 150)]
-    raced = tried(ready, folds, asked, finalists=1, at_once=2)
+    raced = tried(ready, folds, asked, checkpoint, finalists=1, at_once=2)
     assert [(one.candidate, one.fold.name) for one in raced] == [(asked[0], "new"), (asked[1], "new"), (asked[0], "old")]
     assert best(raced, asked) == asked[:1]
-    every = tried(ready, folds, asked)
+    every = tried(ready, folds, asked, checkpoint)
     assert [one.fold.name for one in every] == ["new", "new", "old", "old"]
     assert every[0].gains.average_precision() == pytest.approx(raced[0].gains.average_precision(), abs=1e-9), (
         "alone or side by side"
@@ -268,7 +273,7 @@ def test_probabilities_hold_on_the_months_asked(case: Case) -> None:
 
 
 def test_training_again_gives_the_same(case: Case) -> None:
-    again = train(case.frame.repartition(3, "slope"), NUMERIC, CATEGORIES, SETTINGS, lambda f: f.localCheckpoint())
+    again = train(case.frame.repartition(3, "slope"), NUMERIC, CATEGORIES, SETTINGS, checkpoint)
     assert again.training_key == case.trained.training_key
     for one, other in zip(again.fitted, case.trained.fitted, strict=True):
         assert one.measures == pytest.approx(other.measures, abs=1e-9)

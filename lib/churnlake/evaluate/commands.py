@@ -147,21 +147,21 @@ def _realism(argv: list[str]) -> int:
 
 
 def _bench(argv: list[str]) -> int:
-    from churnlake.evaluate import bench, bench_indicators, bench_reentry
+    from churnlake.evaluate import bench, bench_indicators, bench_reentry, bench_scoring
 
     parser = argparse.ArgumentParser(
         prog="python -m churnlake bench",
         description="What the lakehouse takes beside DuckDB, on the same data, rules, cores and memory: seconds, ratios, memory and shuffle by "
         "step, and whether the results agree. ingest: a day of the city, from files to daily tables. indicators: daily tables and a month's "
         "features from clean records, also beside one grouping for each indicator. reentry, alone: a month's circles, and its joiners of two months "
-        "before at their final stage.",
+        "before at their final stage. scoring, alone: a month's scores, reasons and drift, from features there are.",
     )
-    parser.add_argument("--what", choices=("ingest", "indicators", "reentry"), default="ingest")
+    parser.add_argument("--what", choices=("ingest", "indicators", "reentry", "scoring"), default="ingest")
     parser.add_argument(
         "--scale",
         type=float,
         default=None,
-        help="part of the city of 2.9 million (default 1, of indicators and reentry 0.1); of ingest above 1 so many of its days",
+        help="part of the city of 2.9 million (default 1, of all but ingest 0.1); of ingest above 1 so many of its days",
     )
     parser.add_argument("--days", type=int, default=30, help="of indicators: days of records, ending with a month")
     parser.add_argument("--cores", type=int, default=2, help="cores for either side, pinned")
@@ -172,8 +172,9 @@ def _bench(argv: list[str]) -> int:
 
     def body(arguments: argparse.Namespace) -> None:
         settings, work, console = load(Settings, "local", arguments.set), Path(arguments.work), Console()
-        if arguments.what == "reentry":
-            bench_reentry.bench(settings, arguments.scale or 0.1, arguments.cores, work, console, arguments.anew)
+        if arguments.what in ("reentry", "scoring"):
+            alone = bench_reentry.bench if arguments.what == "reentry" else bench_scoring.bench
+            alone(settings, arguments.scale or 0.1, arguments.cores, work, console, arguments.anew)
             return
         if arguments.what == "ingest":
             found = bench.bench(settings, arguments.scale or 1.0, arguments.cores, arguments.times, work, console)

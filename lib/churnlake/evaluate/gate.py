@@ -163,7 +163,7 @@ def strengths(given: Brought, settings: Settings) -> dict[str, float]:
     half = (pd.util.hash_array(sample["user_id"].to_numpy()) % 2).astype(np.int64)
     honest: dict[str, Groups] = {name: grouped(sample[name]) for name in given.columns}
     drawn = pd.util.hash_pandas_object(sample[["user_id", "month"]], index=False).to_numpy() / 2.0**64
-    found = {}
+    found: dict[str, float] = {}
     for marked in MARKED:
         flags = {
             f"{marked:.0%} of leavers, {others:.1%} of others": (drawn < np.where(label > 0, marked, others)).astype(np.float64)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from churnlake.models.fit import prepared
+from pyspark.ml import PipelineModel
+
+from churnlake.models.fit import ASSEMBLED, prepared
 from churnlake.models.importance import ablated, permuted
 from churnlake.models.learners import FEATURES, LABEL
 from churnlake.models.parts import WHOLE, Part, by_part, profit
@@ -45,26 +47,24 @@ def examined(
 
     Args:
         trained: what was fitted.
-        given: what it was taught with; its rows have parts.BRAND and parts.VALUE.
+        given: what it was taught with; its rows, and so those of the newest month, have parts.BRAND and parts.VALUE.
         settings: what is asked.
         high_value_quantile: share of the customers below the high value tier.
         groups: features by group, for the ablation.
     """
     tiers = (min(settings.low_value_quantile, high_value_quantile), high_value_quantile)
-    parts = by_part(trained.judging, given.newest, tiers, settings.profit)
+    # from the feature vector on: the rows have it already
+    model = PipelineModel(trained.judging.stages[ASSEMBLED:])
+    parts = by_part(model, trained.newest, tiers, settings.profit)
     months = {("month", month): gains for month, gains in trained.gains.items()}
     # of the newest month the money is known, too
     months["month", f"{given.split.test.month:%Y-%m}"] = parts[WHOLE]
-    importance = permuted(trained.judging, given.newest, trained.profile, settings.importance, settings.seed)
+    importance = permuted(model, trained.newest, trained.profile, settings.importance, settings.seed)
     lost: dict[str, float] = {}
     if settings.ablation:
-        rows = given.taught(settings)
-        ready, newest = (prepared(part, trained.profile)[0].select(FEATURES, LABEL).persist() for part in (rows, given.newest))
-        try:
-            lost = ablated(trained.champion.candidate, ready, newest, trained.profile, groups)
-        finally:
-            ready.unpersist()
-            newest.unpersist()
+        # cut from the plan of hundreds of columns: there are as many fits as groups
+        ready = given.checkpoint(prepared(given.taught(settings), trained.profile)[0].select(FEATURES, LABEL))
+        lost = ablated(trained.champion.candidate, ready, trained.newest, trained.profile, groups)
     return Examined({**parts, **months}, importance, lost)
 
 

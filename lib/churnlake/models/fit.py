@@ -21,6 +21,8 @@ from churnlake.models.log_odds import MARGIN
 from churnlake.models.profile import Profile
 
 CALIBRATED = "calibrated"
+ASSEMBLED = 2
+"""Stages of a pipeline that make the feature vector."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,12 @@ def prepared(frame: DataFrame, profile: Profile) -> tuple[DataFrame, list[Transf
     return frame, stages
 
 
-def calibrate(model: PipelineModel, held_out: Sequence[tuple[PipelineModel, DataFrame]]) -> PipelineModel:
+def held_out(model: PipelineModel, rows: DataFrame) -> DataFrame:
+    """One row per prepared row: MARGIN by a fitted learner that was not taught with it, and the label."""
+    return model.transform(rows).select(MARGIN, LABEL)
+
+
+def calibrate(model: PipelineModel, told: Sequence[DataFrame]) -> PipelineModel:
     """The fitted learner with its margins turned into probabilities (Platt scaling), as told by rows that were not taught.
 
     The map rises (its slope is bound to be 0 or more) and has two numbers. Platt's targets, (positives + 1) / (positives + 2) and
@@ -63,15 +70,15 @@ def calibrate(model: PipelineModel, held_out: Sequence[tuple[PipelineModel, Data
 
     Args:
         model: the fitted learner.
-        held_out: fitted learners of the same parameters, each with prepared rows that it was not taught with.
+        told: ``held_out`` by learners of the same parameters.
     """
-    told = reduce(DataFrame.unionByName, [one.transform(rows).select(MARGIN, LABEL) for one, rows in held_out])
-    rows, positives = told.agg(F.count("*"), F.sum(LABEL)).first() or (0, 0)
+    whole = reduce(DataFrame.unionByName, told)
+    rows, positives = whole.agg(F.count("*"), F.sum(LABEL)).first() or (0, 0)
     found, others = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
     target = F.when(F.col(LABEL) == 1, F.lit(found)).otherwise(F.lit(others))
     as_positive = F.struct(F.lit(1.0).alias(LABEL), target.alias("weight"))
     as_negative = F.struct(F.lit(0.0).alias(LABEL), (1 - target).alias("weight"))
-    both = told.select(MARGIN, F.inline(F.array(as_positive, as_negative)))
+    both = whole.select(MARGIN, F.inline(F.array(as_positive, as_negative)))
     estimator = LogisticRegression(
         featuresCol=MARGIN,
         labelCol=LABEL,

@@ -16,11 +16,12 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.months import last_day
-from churnlake.models.fit import calibrate, prepared, probability
+from churnlake.models.fit import calibrate, held_out, prepared, probability
 from churnlake.models.frame import raw
 from churnlake.models.judge import judge, measures
 from churnlake.models.learners import FEATURES, LABEL, Candidate
 from churnlake.models.profile import profile
+from churnlake.models.search import side_by_side
 from churnlake.models.settings import ModelsSettings
 from churnlake.tables.stages import FORECAST_NAMES, FORECASTS, FORECASTS_JUDGED
 
@@ -96,21 +97,24 @@ def teach(
     ready, stages = prepared(rows, known)
     # cut from the plan of hundreds of columns, which would be gone through again for each of some hundred jobs
     ready = checkpoint(ready.select("month", "user_id", FEATURES, *forecasts))
-    served: dict[str, PipelineModel] = {}
     candidate = Candidate("logistic", settings.forecasts.learner, settings.seed)
     apart = F.pmod(F.xxhash64("user_id", F.lit(settings.seed + 1)), F.lit(3)) == 0
-    for name in enough:
+
+    def one(name: str) -> PipelineModel:
         every = ready.withColumn(LABEL, F.col(name))
         taught = every.where(of_before) if name in tested else every
         fitted = candidate.fit(taught)
         # what is calibrated by rows it was taught with says too much: a third of the users ask one taught with the others
-        served[name] = calibrate(fitted, [(candidate.fit(taught.where(~apart)), taught.where(apart))])
-        if name in tested:
-            asked = every.where(F.col("month") == F.lit(found[-1].month))
-            figures = measures(judge({name: served[name]}, asked)[name])
-            judged[name] |= {measure: figures[measure] for measure in _MEASURES}
-            # once judged, the newest month tells best how many show the sign now
-            served[name] = calibrate(fitted, [(fitted, asked)])
+        model = calibrate(fitted, [held_out(candidate.fit(taught.where(~apart)), taught.where(apart))])
+        if name not in tested:
+            return model
+        asked = every.where(F.col("month") == F.lit(found[-1].month))
+        figures = measures(judge({name: model}, asked)[name])
+        judged[name] |= {measure: figures[measure] for measure in _MEASURES}
+        # once judged, the newest month tells best how many show the sign now
+        return calibrate(fitted, [held_out(fitted, asked)])
+
+    served = dict(zip(enough, side_by_side(ready, one, enough, settings.fits_at_once), strict=True))
     return Taught(tuple(stages), tuple(numeric), tuple(categories), served, judged)
 
 

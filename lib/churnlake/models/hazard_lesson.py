@@ -59,8 +59,7 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
     known_of = profile(taught, taken.numeric, taken.categories, settings)
     if not known_of.columns:
         raise MissingInputError("no feature is filled and varies in the months trained on; run build_features for them again")
-    model = fitted(taught.persist(), known_of, settings.hazard)
-    taught.unpersist()
+    model = fitted(taught, known_of, settings.hazard)
     numeric, categories = [n.name for n in known_of.numeric], [c.name for c in known_of.categories]
     asked = base.where(F.col("month") == F.lit(test))
     scored = lesson.checkpoint(exits(model, asked.withColumnRenamed(LATER, "at"), numeric, categories))
@@ -83,22 +82,15 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
                 said = verdict(champion.version, ranked(both, settings.promotion, settings.seed), settings.promotion)
     taught_in = [str(month) for month in train]
     versions, slices = lesson.data([*taught_in, str(test)], taken)
-    version = tracker.log_model(
-        model,
-        f"{tracker.name} {lesson.known_on}",
-        training_key=key,
-        numeric=[*numeric, LATER],
-        categories=categories,
-        alias=said.alias,
-        logged=Logged(
-            params={"train_months": ",".join(taught_in), "test_month": str(test), **{n: f"{v:g}" for n, v in settings.hazard.model_dump().items()}},
-            metrics={f"{name}_{figure}": value for name, gains in curves.items() for figure, value in measures(gains).items() if value is not None},
-            inputs=versions,
-            slices=slices,
-            notes={"numeric": numeric, "categories": categories, "known_on": str(lesson.known_on)},
-            tags={"target": "hazard", "known_on": str(lesson.known_on), "train_months": ",".join(taught_in), "test_month": str(test), "verdict": said.why},
-        ),
+    logged = Logged(
+        params={"train_months": ",".join(taught_in), "test_month": str(test), **{n: f"{v:g}" for n, v in settings.hazard.model_dump().items()}},
+        metrics={f"{name}_{figure}": value for name, gains in curves.items() for figure, value in measures(gains).items() if value is not None},
+        inputs=versions,
+        slices=slices,
+        notes={"numeric": numeric, "categories": categories},
     )  # fmt: skip
+    names = [*numeric, LATER], categories
+    version = lesson.entered(tracker, "hazard", model, key, names, [*taught_in, str(test)], said, logged)
     lines: list[Row] = [
         {
             "known_on": lesson.known_on,

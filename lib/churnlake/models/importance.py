@@ -19,8 +19,6 @@ from churnlake.models.search import margins
 from churnlake.models.settings import ImportanceSettings
 from churnlake.stats.gains import Gains, points
 
-ASSEMBLED = 2
-"""Stages of a pipeline that make the feature vector."""
 AS_IT_IS = ""
 
 
@@ -45,8 +43,8 @@ def permuted(
     Source: Breiman 2001, "Random forests", on rows that were not taught.
 
     Args:
-        model: the chosen one, from raw columns to probability.
-        newest: one row per user: user_id, label, raw columns.
+        model: the chosen one, from the feature vector to probability.
+        newest: one row per user: user_id, label, features.
         known: what the months taught say of each feature.
         settings: how many users and features.
         seed: of the sample and the shuffle.
@@ -57,21 +55,26 @@ def permuted(
         return []
     by_class = Window.partitionBy(LABEL).orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id")
     drawn = newest.withColumn("turn", F.row_number().over(by_class)).where(F.col("turn") <= settings.rows // 2).drop("turn")
-    for stage in model.stages[:ASSEMBLED]:
-        drawn = stage.transform(drawn)
     sample = drawn.select("user_id", LABEL, vector_to_array(F.col(FEATURES)).alias("values")).localCheckpoint()
     names = [AS_IT_IS, *asked]
     each = sample.withColumn("feature", F.explode(F.array(*map(F.lit, names))))
+    # a feature's places stand side by side: how many come before, and how many there are
+    before, size = (
+        F.create_map(*(F.lit(part) for name in names for part in (name, told(where.get(name, [])))))[F.col("feature")]
+        for told in (lambda places_of: min(places_of, default=0), len)
+    )
+    each = each.withColumns({"before": before, "size": size})
     # whose value a user gets: both orders are of the same users, one by themselves, one by a hash
     own = Window.partitionBy("feature").orderBy("user_id")
     dealt = Window.partitionBy("feature").orderBy(F.xxhash64("user_id", "feature", F.lit(seed)), "user_id")
-    turned = each.select(LABEL, "feature", "values", F.row_number().over(own).alias("turn"))
-    others = each.select("feature", F.col("values").alias("given"), F.row_number().over(dealt).alias("turn"))
-    at = F.create_map(*(F.lit(value) for name in names for value in (name, ",".join(map(str, where.get(name, ()))))))
-    mixed = turned.join(others, on=["feature", "turn"], how="inner").withColumn("at", F.split(at[F.col("feature")], ","))
-    value = F.transform("values", lambda x, i: F.when(F.array_contains("at", i.cast("string")), F.col("given")[i]).otherwise(x))
+    given = F.slice("values", F.col("before") + 1, F.col("size"))
+    turned = each.select(LABEL, "feature", "values", "before", "size", F.row_number().over(own).alias("turn"))
+    others = each.select("feature", given.alias("given"), F.row_number().over(dealt).alias("turn"))
+    mixed = turned.join(others, on=["feature", "turn"], how="inner")
+    rest = F.slice("values", F.col("before") + F.col("size") + 1, F.size("values"))
+    value = F.concat(F.slice("values", 1, F.col("before")), F.col("given"), rest)
     rows = mixed.select("feature", LABEL, array_to_vector(value).alias(FEATURES))
-    scored = PipelineModel(model.stages[ASSEMBLED:]).transform(rows).select("feature", LABEL, probability().alias("score"))
+    scored = model.transform(rows).select("feature", LABEL, probability().alias("score"))
     steps = points(scored, "score", LABEL, "feature").collect()
     areas = {name: Gains.of(row for row in steps if row["feature"] == name).roc_auc() or 0.0 for name in names}
     lost = [(name, areas[AS_IT_IS] - areas[name]) for name in asked]
@@ -80,7 +83,7 @@ def permuted(
 
 def _leaned_on(model: PipelineModel, where: Mapping[str, Sequence[int]], most: int) -> list[str]:
     """The features the learner leans on by its own account, the most leaned on first; where it gives none, all."""
-    learner: Any = model.stages[ASSEMBLED]
+    learner: Any = model.stages[0]
     if hasattr(learner, "featureImportances"):
         weights = learner.featureImportances.toArray()
     elif hasattr(learner, "coefficients"):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.models.fit import probability
-from churnlake.models.learners import LABEL
-from churnlake.stats.gains import Gains, points
+from churnlake.models.learners import answers
+from churnlake.models.search import rankings
+from churnlake.stats.gains import Gains
 
 Measures = dict[str, float | None]
 TOPS = (1, 2, 5, 10)
@@ -20,12 +20,8 @@ TOPS = (1, 2, 5, 10)
 
 def judge(models: Mapping[str, PipelineModel], test: DataFrame) -> dict[str, Gains]:
     """Per learner, how it ranks prepared test rows by its calibrated probability."""
-    scored = [
-        model.transform(test).select(F.lit(learner).alias("learner"), probability().alias("score"), LABEL)
-        for learner, model in models.items()
-    ]
-    steps = points(reduce(DataFrame.unionByName, scored), "score", LABEL, "learner").collect()
-    return {learner: Gains.of(row for row in steps if row["learner"] == learner) for learner in models}
+    told = answers(list(models.values()), test, probability())
+    return dict(zip(models, rankings(told, [F.col(f"answer_{at}") for at in range(len(models))]), strict=True))
 
 
 def measures(gains: Gains) -> Measures:

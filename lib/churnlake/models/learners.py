@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from pyspark.ml.classification import (
     MultilayerPerceptronClassifier,
     RandomForestClassifier,
 )
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.models.log_odds import LogOdds
@@ -59,14 +60,13 @@ class Candidate:
 
     def fit(self, ready: DataFrame) -> PipelineModel:
         """Fitted on prepared rows (features, label): a pipeline from the feature vector to MARGIN, not yet calibrated."""
-        rows, width = ready, len(ready.select(FEATURES).first()[0])  # type: ignore[index]
-        estimator = self._estimator(width)
+        rows, estimator = ready, self._estimator(ready)
         if self.cost != 1:
             rows = ready.withColumn(WEIGHT, F.when(F.col(LABEL) == 1, F.lit(self.cost)).otherwise(F.lit(1.0)))
             estimator = estimator.copy({estimator.getParam("weightCol"): WEIGHT})
         return PipelineModel([estimator.fit(rows), LogOdds(lowered=math.log(self.cost))])
 
-    def _estimator(self, width: int) -> Estimator[Any]:
+    def _estimator(self, ready: DataFrame) -> Estimator[Any]:
         p = self.parameters
         given: dict[str, Any] = {"featuresCol": FEATURES, "labelCol": LABEL}
         named: dict[str, Any] = {**given, **OUTPUTS}
@@ -75,6 +75,7 @@ class Candidate:
                 **named, maxIter=p.max_iter, regParam=p.reg_param, elasticNetParam=p.elastic_net, family="binomial"
             )
         if isinstance(p, PerceptronSettings):
+            width = len(ready.select(FEATURES).first()[0])  # type: ignore[index]
             return MultilayerPerceptronClassifier(**named, layers=[width, p.hidden, 2], maxIter=p.max_iter, seed=self.seed)
         grown: dict[str, Any] = {"maxDepth": p.depth, "minInstancesPerNode": p.least_rows, "maxBins": p.bins, "seed": self.seed}
         if isinstance(p, TreeSettings):
@@ -90,6 +91,20 @@ class Candidate:
             subsamplingRate=p.rows_share,
         )
         return boosted.setRawPredictionCol(OUTPUTS["rawPredictionCol"]).setProbabilityCol(OUTPUTS["probabilityCol"])
+
+
+def answers(models: Sequence[PipelineModel], rows: DataFrame, answer: Column) -> DataFrame:
+    """One row per prepared row given: its label, and what each model answers, the first as answer_0: one pass, whatever their number.
+
+    Args:
+        models: from the feature vector on.
+        rows: features, label.
+        answer: of a row that went through a model.
+    """
+    found = rows.select(FEATURES, LABEL)
+    for at, model in enumerate(models):
+        found = model.transform(found).select(*found.columns, answer.alias(f"answer_{at}"))
+    return found.drop(FEATURES)
 
 
 def candidates(settings: ModelsSettings) -> list[Candidate]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -25,8 +26,9 @@ from churnlake.models.learners import LABEL
 from churnlake.models.parts import BRAND, VALUE, judged_rows
 from churnlake.models.pictures import pictures
 from churnlake.models.promotion import FIRST, Verdict, compared, unfair, verdict
+from churnlake.models.search import Checkpoint
 from churnlake.models.settings import ModelsSettings
-from churnlake.models.train import Checkpoint, Material, Trained, material, taught, told
+from churnlake.models.train import Material, Trained, material, taught, told
 from churnlake.models.watch import reference
 from churnlake.models.winback import WINBACK
 from churnlake.tables.churn import LABELS, MODELS
@@ -44,6 +46,7 @@ GROUPS = {
 GIVEN = (MONTHLY, *BESIDE, LABELS)
 """Inputs of which the months taught and tested are read."""
 Row = dict[str, Any]
+Names = tuple[list[str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,21 @@ class Learnt:
     judged: list[Row]
     told: str
     promoted: str | None = None
+
+
+def asked(tracker: Tracker) -> list[str]:
+    """The columns that the champion takes; none while there is no champion."""
+    champion = tracker.champion()
+    notes = tracker.notes(champion.version) if champion else {"numeric": (), "categories": ()}
+    return [*notes["numeric"], *notes["categories"]]
+
+
+def offered(features: DataFrame, selection: DataFrame, labels: DataFrame, kept: Collection[str]) -> DataFrame:
+    """The features of labelled months that any of the selections gives to models, and columns ``kept`` for other reasons; keys stay."""
+    chosen = {row["indicator"] for row in selection.where("role = 'modelling'").select("indicator").distinct().collect()}
+    months = [row["month"] for row in labels.select("month").distinct().collect()]
+    names = {"month", "user_id", *chosen, *kept}
+    return features.where(F.col("month").isin(months)).select([name for name in features.columns if name in names])
 
 
 @dataclass(frozen=True)
@@ -128,50 +146,69 @@ class Lesson:
                 target, self.known_on, trained, seen, said, versions, slices, revision(), self.settings, self.least_shown
             )
         }
-        version = tracker.log_model(
-            trained.champion.pipeline,
-            f"{tracker.name} {self.known_on}",
-            training_key=trained.training_key,
-            numeric=trained.numeric,
-            categories=trained.categories,
-            alias=said.alias,
-            logged=Logged(
-                params={**trained.params(), "target": target, "label": self.settings.label},
-                metrics={**trained.metrics(), **seen.metrics(self.settings)},
-                inputs=versions,
-                slices=slices,
-                notes={
-                    **trained.contributions.to_notes(),
-                    "known_on": str(self.known_on),
-                    "importance": seen.importance,
-                    "drift": reference(
-                        given.taught(self.settings),
-                        min(given.split.rows, self.settings.most_train_rows),
-                        trained.champion.pipeline,
-                        trained.profile,
-                        self.settings.drift,
-                        self.settings.seed,
-                    ),
-                },
-                tags={
-                    "target": target,
-                    "known_on": str(self.known_on),
-                    "train_months": ",".join(months[:-1]),
-                    "test_month": months[-1],
-                    "learner": trained.champion.learner,
-                    "verdict": said.why,
-                },
-                trials=trained.trials,
-                texts=texts,
-                pictures=pictures(seen.whole),
-            ),
+        logged = Logged(
+            params={**trained.params(), "target": target, "label": self.settings.label},
+            metrics={**trained.metrics(), **seen.metrics(self.settings)},
+            inputs=versions,
+            slices=slices,
+            notes={
+                **trained.contributions.to_notes(),
+                "importance": seen.importance,
+                "drift": reference(
+                    given.taught(self.settings),
+                    min(given.split.rows, self.settings.most_train_rows),
+                    trained.champion.pipeline,
+                    trained.profile,
+                    self.settings.drift,
+                    self.settings.seed,
+                ),
+            },
+            tags={"learner": trained.champion.learner},
+            trials=trained.trials,
+            texts=texts,
+            pictures=pictures(seen.whole),
         )
+        names = [*trained.numeric], [*trained.categories]
+        version = self.entered(tracker, target, trained.champion.pipeline, trained.training_key, names, months, said, logged)
         return Learnt(
             told(trained, target, self.known_on, version.version, said.serves, said.why),
             judged_rows(self.known_on, target, version.version, given.split.test.month, seen.parts, self.settings.profit),
             f"{trained.champion.learner} is version {version.version}, {said.alias or 'not entered'}: {said.why}"
             + (f"; features hardly filled or always the same: {', '.join(trained.unusable)}" if trained.unusable else ""),
             version.version if said.serves else None,
+        )
+
+    def entered(
+        self, tracker: Tracker, target: str, pipeline: PipelineModel, key: str, names: Names, months: list[str], said: Verdict, logged: Logged
+    ) -> Version:  # fmt: skip
+        """A model as a new version in the registry, under the alias the verdict gives it, or the version that was made of the very same.
+
+        Args:
+            tracker: of the model.
+            target: what it foretells.
+            pipeline: from raw columns to what it foretells.
+            key: of all that went in.
+            names: the numbers and the texts it takes.
+            months: those taught, then the one tested on.
+            said: whether it serves, and why.
+            logged: what is kept beside it; the target, the day, the months and the verdict go along.
+        """
+        on = str(self.known_on)
+        tags = {
+            "target": target,
+            "known_on": on,
+            "train_months": ",".join(months[:-1]),
+            "test_month": months[-1],
+            "verdict": said.why,
+        }
+        return tracker.log_model(
+            pipeline,
+            f"{tracker.name} {on}",
+            training_key=key,
+            numeric=names[0],
+            categories=names[1],
+            alias=said.alias,
+            logged=replace(logged, notes={**logged.notes, "known_on": on}, tags={**tags, **logged.tags}),
         )
 
     def taken(self, labels: DataFrame) -> Taken:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -13,41 +16,51 @@ from churnlake.models.settings import ModelsSettings
 from churnlake.tables.churn import NEXT_MONTH, SCORES
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """What a target is scored with: from raw columns to probability, what explains a score, its version, and whether it is a copy kept at promotion."""
+
+    target: str
+    pipeline: PipelineModel
+    given: Contributions
+    version: str
+    is_fallback: bool = False
+
+
 def score(
-    features: DataFrame,
-    pipeline: PipelineModel,
-    given: Contributions,
-    model_version: str,
-    settings: ModelsSettings,
-    target: str = NEXT_MONTH,
-    is_fallback: bool = False,
+    features: DataFrame, pipeline: PipelineModel, given: Contributions, model_version: str, settings: ModelsSettings
 ) -> DataFrame:
-    """One row per user and month given: the probability that the target comes true, its place in the month, and the reasons.
+    """``scores`` of the next month's leaving alone."""
+    return scores(features, [Scoring(NEXT_MONTH, pipeline, given, model_version)], settings)
+
+
+def scores(features: DataFrame, asked: Sequence[Scoring], settings: ModelsSettings) -> DataFrame:
+    """One row per user and month given and target: the probability that it comes true, its place in the month, and the reasons.
 
     Reasons are the features that add most to this user's log-odds by the logistic regression, whichever learner serves:
-    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Equal probabilities are placed by user_id.
+    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Equal probabilities are placed by user_id. The features are gone
+    through once, whatever the number of targets.
 
     Args:
-        features: one row per user and month to be scored (the active ones), with the features the model was fitted on.
-        pipeline: the champion.
-        given: what explains a score.
-        model_version: the champion's version in the registry.
+        features: one row per user and month to be scored (the active ones), with the features the models were fitted on.
+        asked: what to score with, one for each target.
         settings: how many reasons, and how strong one must be.
-        target: what is foretold.
-        is_fallback: whether the champion is the copy kept at its promotion.
     """
-    numeric, categories = list(given.numeric), list(given.categories)
-    scored = pipeline.transform(features.select("month", "user_id", *raw(numeric, categories))).select(
-        "month",
-        "user_id",
-        F.lit(target).alias("target"),
-        probability().alias("probability"),
-        reasons(given, settings).alias("reasons"),
-        F.lit(model_version).alias("model_version"),
-        F.lit(is_fallback).alias("is_fallback"),
-    )
-    order = Window.partitionBy("month").orderBy(F.desc("probability"), "user_id")
-    return scored.withColumn("place", F.row_number().over(order).cast("bigint")).select(*SCORES.names)
+    numeric = dict.fromkeys(name for one in asked for name in one.given.numeric)
+    categories = dict.fromkeys(name for one in asked for name in one.given.categories)
+    rows = features.select("month", "user_id", *raw(list(numeric), list(categories)))
+    for at, one in enumerate(asked):
+        told = F.struct(
+            F.lit(one.target).alias("target"),
+            probability().alias("probability"),
+            reasons(one.given, settings).alias("reasons"),
+            F.lit(one.version).alias("model_version"),
+            F.lit(one.is_fallback).alias("is_fallback"),
+        )
+        rows = one.pipeline.transform(rows).select(*rows.columns, told.alias(f"told_{at}"))
+    each = rows.select("month", "user_id", F.inline(F.array(*(f"told_{at}" for at in range(len(asked))))))
+    order = Window.partitionBy("month", "target").orderBy(F.desc("probability"), "user_id")
+    return each.withColumn("place", F.row_number().over(order).cast("bigint")).select(*SCORES.names)
 
 
 def reasons(given: Contributions, settings: ModelsSettings) -> Column:

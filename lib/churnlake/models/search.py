@@ -6,21 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
 from typing import TypeVar
 
 from pyspark import inheritable_thread_target
 from pyspark.ml import PipelineModel
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.tracking import Trial
-from churnlake.models.learners import LABEL, Candidate
+from churnlake.models.learners import LABEL, Candidate, answers
 from churnlake.models.log_odds import MARGIN
 from churnlake.stats.gains import Gains, points
 
 A = TypeVar("A")
 B = TypeVar("B")
+Checkpoint = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,15 @@ class Fold:
 
 @dataclass(frozen=True)
 class Tried:
-    """One candidate on one fold: what it was fitted to, how it ranked what it had not seen, and how long the fit took."""
+    """One candidate on one fold: what it was fitted to, what it said of rows it had not seen, how it ranked them, and how long the fit took.
+
+    ``held_out``: one row per row asked: MARGIN, label.
+    """
 
     candidate: Candidate
     fold: Fold
     model: PipelineModel
+    held_out: DataFrame
     gains: Gains
     seconds: float
 
@@ -54,47 +59,50 @@ class Tried:
 
 
 def tried(
-    ready: DataFrame, folds: Sequence[Fold], candidates: Sequence[Candidate], finalists: int | None = None, at_once: int = 1
+    ready: DataFrame,
+    folds: Sequence[Fold],
+    candidates: Sequence[Candidate],
+    checkpoint: Checkpoint,
+    finalists: int | None = None,
+    at_once: int = 1,
 ) -> list[Tried]:
     """Candidates fitted and asked: all of them on the newest fold, the last; on those before it only the ``finalists`` that did best there.
 
     A race (Maron and Moore 1994): what falls behind by far where it counts most is not worth a fit more.
 
     Args:
-        ready: prepared rows: features, label, and what the folds tell rows apart by.
+        ready: prepared rows, materialised: features, label, and what the folds tell rows apart by.
         folds: what to teach and what to ask, oldest first.
         candidates: what to fit.
+        checkpoint: materialises a frame and cuts its lineage.
         finalists: how many go on from the newest fold to the others; None for all.
         at_once: fits side by side: while one waits for its small jobs to be planned, another has the cores.
     """
     found: list[Tried] = []
     left = list(candidates)
     for fold in reversed(folds):
-        found += _on(ready, fold, left, at_once)
+        found += _on(ready, fold, left, checkpoint, at_once)
         if finalists is not None and len(left) == len(candidates):
             place = {candidate: (-round(merit(found, candidate), 4), at) for at, candidate in enumerate(candidates)}
             left = sorted(sorted(candidates, key=lambda candidate: place[candidate])[:finalists], key=list(candidates).index)
     return found
 
 
-def _on(ready: DataFrame, fold: Fold, candidates: Sequence[Candidate], at_once: int) -> list[Tried]:
+def _on(ready: DataFrame, fold: Fold, candidates: Sequence[Candidate], checkpoint: Checkpoint, at_once: int) -> list[Tried]:
     """Every candidate fitted and asked on one fold, in that order."""
 
-    def fit(candidate: Candidate) -> tuple[Candidate, PipelineModel, float]:
+    def fit(candidate: Candidate) -> tuple[PipelineModel, float]:
         began = time.monotonic()
-        return candidate, candidate.fit(rows), time.monotonic() - began
+        return candidate.fit(rows), time.monotonic() - began
 
-    rows = ready.where(fold.taught).persist()
-    try:
-        fitted = side_by_side(ready, fit, candidates, at_once)
-    finally:
-        rows.unpersist()
-    asked = ready.where(fold.asked)
-    scored = [margins(model, asked).withColumn("by", F.lit(at)) for at, (_, model, _) in enumerate(fitted)]
-    steps = points(reduce(DataFrame.unionByName, scored), "score", LABEL, "by").collect()
+    rows = ready.where(fold.taught)
+    fitted = side_by_side(ready, fit, candidates, at_once)
+    models = [model for model, _ in fitted]
+    asked = checkpoint(answers(models, ready.where(fold.asked), F.col(MARGIN)))
+    ranked = rankings(asked, [_score(F.col(f"answer_{at}")) for at in range(len(models))])
     return [
-        Tried(candidate, fold, model, Gains.of(row for row in steps if row["by"] == at), seconds)
-        for at, (candidate, model, seconds) in enumerate(fitted)
+        Tried(candidate, fold, model, asked.select(F.col(f"answer_{at}").alias(MARGIN), LABEL), gains, seconds)
+        for at, (candidate, (model, seconds), gains) in enumerate(zip(candidates, fitted, ranked, strict=True))
     ]
 
 
@@ -106,10 +114,18 @@ def side_by_side(frame: DataFrame, work: Callable[[A], B], asked: Sequence[A], a
 
 def margins(model: PipelineModel, asked: DataFrame) -> DataFrame:
     """One row per row asked: ``score``, the fitted learner's probability before calibration, and the label. To nine places."""
-    from pyspark.ml.functions import vector_to_array
+    return model.transform(asked).select(_score(F.col(MARGIN)).alias("score"), LABEL)
 
-    odds = vector_to_array(F.col(MARGIN))[0]
-    return model.transform(asked).select(F.round(1 / (1 + F.exp(-odds)), 9).alias("score"), LABEL)
+
+def _score(margin: Column) -> Column:
+    return F.round(1 / (1 + F.exp(-vector_to_array(margin)[0])), 9)
+
+
+def rankings(asked: DataFrame, scores: Sequence[Column]) -> list[Gains]:
+    """How each of the scores ranks the same labelled rows, in their order."""
+    each = asked.select(LABEL, F.posexplode(F.array(*scores)).alias("by", "score"))
+    steps = points(each, "score", LABEL, "by").collect()
+    return [Gains.of(row for row in steps if row["by"] == at) for at in range(len(scores))]
 
 
 def merit(found: Sequence[Tried], candidate: Candidate) -> float:

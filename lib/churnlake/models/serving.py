@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from churnlake.core.errors import ContractError, UnreachableError
 from churnlake.core.settings import TrackingSettings
 from churnlake.core.tracking import Tracker, kept
 from churnlake.models.fit import Contributions
-from churnlake.models.score import score
+from churnlake.models.score import Scoring
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.watch import Limits, Row, advised, drift
 
@@ -57,9 +58,9 @@ class Serving:
                 "Run job train_model, or point the alias champion to a version that fits"
             )
 
-    def scores(self, features: DataFrame, target: str, settings: ModelsSettings) -> DataFrame:
-        """One row per user given, as churn.scores keeps it."""
-        return score(features, self.pipeline, self.contributions, self.version, settings, target, self.is_fallback)
+    def scoring(self, target: str) -> Scoring:
+        """What scores the target."""
+        return Scoring(target, self.pipeline, self.contributions, self.version, self.is_fallback)
 
     def moved(
         self, features: DataFrame, count: int, month: dt.date, target: str, settings: ModelsSettings, limits: Limits
@@ -91,6 +92,32 @@ def serving(tracking: TrackingSettings, name: str, fall_back_to: str) -> Serving
         pipeline, notes, version = kept(Path(fall_back_to) / f"{tracking.model_prefix}{name}")
         return Serving(name, version, pipeline, notes, True)
     return Serving(name, champion.version, pipeline, notes, False)
+
+
+def champions(
+    tracking: TrackingSettings, settings: ModelsSettings, registered: Mapping[str, str], last: dt.date
+) -> tuple[dict[str, Serving], list[str]]:
+    """By target the champion that scores in a run up to that day; and of the other targets, why they are not scored.
+
+    Args:
+        tracking: where the registry is.
+        settings: which targets, and the folder with copies.
+        registered: by target, the name of its model.
+        last: the run's last day.
+
+    Raises:
+        UnreachableError, MissingInputError: as ``serving``.
+    """
+    found: dict[str, Serving] = {}
+    left_out: list[str] = []
+    for target in settings.targets:
+        champion = serving(tracking, registered[target], settings.fall_back_to)
+        why = refusal(champion, last)
+        if champion is None or why:
+            left_out.append(f"scoring of {target}: {why}")
+        else:
+            found[target] = champion
+    return found, left_out
 
 
 def refusal(champion: Serving | None, last: dt.date) -> str | None:

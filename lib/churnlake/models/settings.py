@@ -74,6 +74,13 @@ class LearnersSettings(Model):
     perceptron: list[PerceptronSettings]
 
 
+class TablesSettings(Model):
+    """Customer tables: boosted trees that are tried beside the other candidates where a table has so few rows that a fit of minutes is none."""
+
+    most_rows: Count
+    boosted: list[BoostedSettings]
+
+
 class ForecastsSettings(Model):
     """The warning forecasts: how many customers can be cared for in a month, how many must have shown a sign to teach it, the learner."""
 
@@ -172,4 +179,5 @@ class ModelsSettings(Model):
     winback_days: Count
     hazard: LogisticSettings
     learners: LearnersSettings
+    tables: TablesSettings
     forecasts: ForecastsSettings

@@ -17,7 +17,7 @@ from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.models import leakage
 from churnlake.models.fit import calibrate, prepared
 from churnlake.models.judge import Measures, judge, measures
-from churnlake.models.learners import FEATURES, LABEL, SIMPLEST, candidates
+from churnlake.models.learners import FEATURES, LABEL, SIMPLEST, Candidate, candidates
 from churnlake.models.profile import profile
 from churnlake.models.search import Fold, best, merit, tried
 from churnlake.models.settings import LeakageSettings, ModelsSettings
@@ -31,6 +31,8 @@ IS_NUMBER = 0.99
 """Share of a column's values that are numbers, from which on it is one."""
 IS_ID, LEAST_VALUES = 0.98, 50
 """Share of a text's or whole number's values that stand once, from which on they name rows, and how many there must be to say so."""
+PARTS = 4
+"""That what teaches is dealt to, to choose by."""
 FOLD, ROW = "fold", "row_id"
 Checkpoint = Callable[[DataFrame], DataFrame]
 
@@ -49,7 +51,10 @@ class Column:
 
 @dataclass(frozen=True)
 class CustomerTable:
-    """A table read: ``rows`` (one row per customer: ROW, LABEL, FOLD, columns as known here), its columns, and what was dropped."""
+    """A table read: ``rows`` (one row per customer: ROW, LABEL, FOLD, columns as known here), its columns, and what was dropped.
+
+    ``checkpoint`` materialises a frame and cuts its lineage.
+    """
 
     rows: DataFrame
     columns: tuple[Column, ...]
@@ -57,6 +62,7 @@ class CustomerTable:
     positives: int
     duplicates: int
     positive: str
+    checkpoint: Checkpoint
 
     def keeping(self, names: Sequence[str]) -> CustomerTable:
         """The same with these columns taken, whatever spoke against them. Raises MissingInputError for one that is not there."""
@@ -141,17 +147,20 @@ def read(
         for column in columns
     )
     found = sum(answers.values())
-    return CustomerTable(typed, told, found, answers[yes], total - found, yes)
+    return CustomerTable(typed, told, found, answers[yes], total - found, yes, checkpoint)
 
 
 def foresee(table: CustomerTable, settings: ModelsSettings, asked: Sequence[Fold]) -> dict[str, Any]:
     """How well the label is foreseen on each fold asked, by what the others teach alone: measures, mean and of each, and merits of the learners.
 
-    Within what teaches, a part is kept aside to choose learner and parameters and to calibrate; what is asked chooses nothing.
+    Learner, parameters and calibration are chosen by PARTS within what teaches, each asked by the others: all candidates on one of them, those that
+    do best there on the others, too; what is asked chooses nothing.
 
     Raises MissingInputError where no column is left to learn from, or a fold has no positive.
     """
     numeric, categories, every = table.taken("number"), table.taken("category"), candidates(settings)
+    if table.count <= settings.tables.most_rows:
+        every += [Candidate("boosted", parameters, settings.seed) for parameters in settings.tables.boosted]
     found: list[dict[str, Any]] = []
     for fold in asked:
         rows = table.rows.where(fold.taught)
@@ -159,19 +168,15 @@ def foresee(table: CustomerTable, settings: ModelsSettings, asked: Sequence[Fold
         if not known.columns:
             raise MissingInputError("no column is filled and varies; there is nothing to learn from")
         ready, test = (
-            prepared(part, known)[0].select(ROW, FEATURES, LABEL).persist() for part in (rows, table.rows.where(fold.asked))
+            table.checkpoint(prepared(part, known)[0].select(ROW, FEATURES, LABEL))
+            for part in (rows, table.rows.where(fold.asked))
         )
-        try:
-            part = F.pmod(F.xxhash64(ROW, F.lit(settings.seed)), F.lit(4)) == 0
-            inner = [Fold("inner", ~part, part)]
-            trials = tried(ready, inner, every, at_once=settings.fits_at_once)
-            first = best(trials, every)[0]
-            held_out = [(one.model, ready.where(one.fold.asked)) for one in trials if one.candidate == first]
-            model = calibrate(first.fit(ready), held_out)
-            gains = judge({"it": model}, test)["it"]
-        finally:
-            ready.unpersist()
-            test.unpersist()
+        part = F.pmod(F.xxhash64(ROW, F.lit(settings.seed)), F.lit(PARTS))
+        inner = [Fold(f"inner {at}", part != at, part == at) for at in range(PARTS)]
+        trials = tried(ready, inner, every, table.checkpoint, settings.finalists, settings.fits_at_once)
+        first = best(trials, every)[0]
+        model = calibrate(first.fit(ready), [one.held_out for one in trials if one.candidate == first])
+        gains = judge({"it": model}, test)["it"]
         merits = {name: max((merit(trials, c) for c in every if c.learner == name), default=0.0) for name in SIMPLEST}
         found.append({"fold": fold.name, "chosen": str(first), "merits": merits, **_measures(gains)})
     names = [name for name in found[0] if name not in ("fold", "chosen", "merits")]

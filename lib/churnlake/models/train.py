@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.ml import PipelineModel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.errors import MissingInputError
@@ -17,14 +17,14 @@ from churnlake.core.tracking import Trial
 from churnlake.models.fit import Contributions, calibrate, contributions, prepared
 from churnlake.models.frame import Split, check_classes, months, split
 from churnlake.models.judge import Measures, judge, measures
-from churnlake.models.learners import FEATURES, LABEL, SIMPLEST, Candidate, candidates
+from churnlake.models.learners import FEATURES, LABEL, SIMPLEST, Candidate, answers, candidates
+from churnlake.models.log_odds import MARGIN
 from churnlake.models.profile import Profile, profile
-from churnlake.models.search import Fold, best, merit, side_by_side, tried
+from churnlake.models.search import Checkpoint, Fold, best, merit, side_by_side, tried
 from churnlake.models.settings import ModelsSettings
 from churnlake.stats.gains import Gains
 from churnlake.tables.churn import MODELS
 
-Checkpoint = Callable[[DataFrame], DataFrame]
 NOT_TAUGHT = {
     "targets",
     "ablation",
@@ -39,6 +39,7 @@ NOT_TAUGHT = {
     "hazard",
     "fits_at_once",
     "forecasts",
+    "tables",
 }
 """Settings that no fit depends on."""
 REGISTERED = {
@@ -85,19 +86,24 @@ class Material:
 
     def taught(self, settings: ModelsSettings) -> DataFrame:
         """The rows of the months trained on, thinned to ``most_train_rows`` by a hash of the user: one per user and month."""
-        rows = self.rows.where(F.col("month").isin([month.month for month in self.split.train]))
+        return self.rows.where(self.is_taught(settings))
+
+    def is_taught(self, settings: ModelsSettings) -> Column:
+        """Whether a row is one of ``taught``."""
+        trained_on = F.col("month").isin([month.month for month in self.split.train])
         if self.split.rows <= settings.most_train_rows:
-            return rows
+            return trained_on
         kept = int(1_000_000 * settings.most_train_rows / self.split.rows)
-        return rows.where(F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(1_000_000)) < kept)
+        return trained_on & (F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(1_000_000)) < kept)
 
 
 @dataclass(frozen=True)
 class Trained:
     """Everything a training leaves: the learners, the split, what explains a score, and a key of all that went in.
 
-    ``judging``: the chosen one as it was judged, calibrated without the newest month. ``gains``: its ranking of that month and of those
-    asked while choosing (before calibration). ``unusable``: features that are hardly filled or do not vary.
+    ``judging``: the chosen one as it was judged, calibrated without the newest month. ``newest``: the rows of that month with their feature
+    vector, and without the columns it was made of. ``gains``: the ranking of that month and of those asked while choosing (before
+    calibration). ``unusable``: features that are hardly filled or do not vary.
     """
 
     fitted: tuple[Fitted, ...]
@@ -107,6 +113,7 @@ class Trained:
     contributions: Contributions
     profile: Profile
     judging: PipelineModel
+    newest: DataFrame
     gains: dict[str, Gains]
     numeric: tuple[str, ...]
     categories: tuple[str, ...]
@@ -179,25 +186,34 @@ def taught(given: Material, settings: ModelsSettings) -> Trained:
     Raises:
         MissingInputError: no usable feature.
     """
-    parts, rows = given.split, given.taught(settings)
-    known = profile(rows, list(given.numeric), list(given.categories), settings)
+    parts = given.split
+    known = profile(given.taught(settings), list(given.numeric), list(given.categories), settings)
     if not known.columns:
         raise MissingInputError("no feature is filled and varies in the months trained on; run build_features for them again")
-    ready, stages = prepared(rows, known)
-    newest, _ = prepared(given.newest, known)
     # cut from the plan of hundreds of columns, which would be gone through again for each of some hundred jobs
-    ready, newest = (given.checkpoint(rows) for rows in (ready.select("month", FEATURES, LABEL), newest.select(FEATURES, LABEL)))
+    is_newest = F.col("month") == F.lit(parts.test.month)
+    assembled, stages = prepared(given.rows.where(given.is_taught(settings) | is_newest), known)
+    beside = [name for name in given.rows.columns if name not in (*given.numeric, *given.categories)]
+    assembled = given.checkpoint(assembled.select(*beside, FEATURES))
+    ready, newest = assembled.where(~is_newest), assembled.where(is_newest)
     folds, every = origins(parts, settings), candidates(settings)
     models: dict[str, PipelineModel] = {}
     served: dict[str, PipelineModel] = {}
-    found = tried(ready, folds, every, settings.finalists, settings.fits_at_once)
+    found = tried(ready, folds, every, given.checkpoint, settings.finalists, settings.fits_at_once)
     chosen = best(found, every)
     whole = side_by_side(ready, lambda candidate: candidate.fit(ready), chosen, settings.fits_at_once)
-    for candidate, fitted in zip(chosen, whole, strict=True):
-        held_out = [(one.model, ready.where(one.fold.asked)) for one in found if one.candidate == candidate]
-        models[candidate.learner] = calibrate(fitted, held_out or [(fitted, newest)])
-        # once judged, the newest month tells best how many leave now
-        served[candidate.learner] = calibrate(fitted, [*held_out, (fitted, newest)])
+    asked = given.checkpoint(answers(whole, newest, F.col(MARGIN)))
+
+    def calibrated(at: int) -> tuple[PipelineModel, PipelineModel]:
+        """As judged; and once judged, with the newest month, which tells best how many leave now."""
+        on_newest = asked.select(F.col(f"answer_{at}").alias(MARGIN), LABEL)
+        on_folds = [one.held_out for one in found if one.candidate == chosen[at]]
+        as_judged = calibrate(whole[at], on_folds or [on_newest])
+        return as_judged, calibrate(whole[at], [*on_folds, on_newest]) if on_folds else as_judged
+
+    both = side_by_side(ready, calibrated, range(len(chosen)), settings.fits_at_once)
+    for candidate, (as_judged, as_served) in zip(chosen, both, strict=True):
+        models[candidate.learner], served[candidate.learner] = as_judged, as_served
     gains = judge(models, newest)
     judged = {learner: measures(ranking) for learner, ranking in gains.items()}
     by_test = max(chosen, key=lambda candidate: round(judged[candidate.learner]["pr_auc"] or 0.0, 6))
@@ -220,6 +236,7 @@ def taught(given: Material, settings: ModelsSettings) -> Trained:
         contributions=contributions(models[SIMPLEST[0]], known),
         profile=known,
         judging=PipelineModel([*stages, *models[serves.learner].stages]),
+        newest=newest,
         gains={
             **{one.fold.name: one.gains for one in found if one.candidate == serves},
             f"{parts.test.month:%Y-%m}": gains[serves.learner],

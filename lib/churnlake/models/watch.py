@@ -32,6 +32,12 @@ class Limits:
     deviations: float
 
 
+def drawn(rows: DataFrame, count: int, settings: DriftSettings, seed: int) -> DataFrame:
+    """A sample of the rows, ``count`` in all, by a hash of the user: of the sample, drawn again, all."""
+    kept = int(1_000_000 * min(1.0, settings.most_rows / max(count, 1)))
+    return rows.where(F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(1_000_000)) < kept)
+
+
 def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile, settings: DriftSettings, seed: int) -> Row:
     """What a sample of the months taught held, by column, as plain values: classes and how many fell into each.
 
@@ -117,10 +123,9 @@ def _seen(
     settings: DriftSettings,
     seed: int,
 ) -> DataFrame:
-    """A sample of the rows by a hash of the user: the columns asked, and the score."""
-    kept = int(1_000_000 * min(1.0, settings.most_rows / max(count, 1)))
-    drawn = rows.where(F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(1_000_000)) < kept).select(*raw(numbers, categories))
-    return model.transform(drawn).select(*numbers, *categories, probability().alias(SCORE))
+    """A sample of the rows: the columns asked, and the score."""
+    sample = drawn(rows, count, settings, seed).select(*raw(numbers, categories))
+    return model.transform(sample).select(*numbers, *categories, probability().alias(SCORE))
 
 
 def _long(seen: DataFrame, numbers: list[str]) -> DataFrame:
@@ -130,11 +135,10 @@ def _long(seen: DataFrame, numbers: list[str]) -> DataFrame:
 
 def _counts(seen: DataFrame, edges: Mapping[str, Sequence[float]], levels: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
     """By column, how many rows fall into each class, the last those without a value. One job; what is collected is of fixed size."""
-    cuts = F.create_map(
-        *(part for name, of in edges.items() for part in (F.lit(name), F.array(*map(F.lit, of)).cast("array<double>")))
-    )
-    place = F.size(F.filter(cuts[F.col("name")], lambda edge: edge < F.col("x")))
-    found = _long(seen, list(edges)).select("name", F.when(F.col("x").isNotNull(), place.cast("string")).alias("class"))
+    cuts = seen.sparkSession.createDataFrame([(name, list(of)) for name, of in edges.items()], "name string, edges array<double>")
+    numbers = _long(seen, list(edges)).join(F.broadcast(cuts), on="name", how="inner")
+    place = F.size(F.filter("edges", lambda edge: edge < F.col("x")))
+    found = numbers.select("name", F.when(F.col("x").isNotNull(), place.cast("string")).alias("class"))
     if levels:
         texts = seen.select(
             *(
