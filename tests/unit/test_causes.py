@@ -174,7 +174,7 @@ def test_probabilities_of_causes_are_bayes_rule_over_the_evidence(spark: SparkSe
     of: dict[int, dict[str, tuple[bool, float | None]]] = {
         1: {"called_care": (True, 0.1), "complained": (False, 0.02), "neighbours_left": (True, 0.9), "asked_competitor": (True, None)},
         2: {"stopped_suddenly": (True, None), "asked_competitor": (False, None), "at_competitor": (False, None)},
-        3: {"suspended_in_debt": (True, None), "in_debt": (True, 0.01)},
+        3: {"left_in_debt": (True, None), "in_debt": (True, 0.01)},
         4: {"back": (False, None), "at_competitor": (False, None), "asked_competitor": (False, None), "away": (True, 0.02)},
     }  # fmt: skip
     left = rows(spark, LEAVINGS, *[{"user_id": u, "leave_on": on(4, 22), "known_on": on(6, 20)} for u in (1, 2, 3, 4, 5)])
@@ -234,7 +234,11 @@ def test_pieces_are_what_is_known_of_a_leaving_by_then(spark: SparkSession) -> N
         {"user_id": 2, "day": on(6, 20), "own_events": 0, "voice_forwarded_calls_to_unicom_gsm": 2},
         {"user_id": 3, "day": on(6, 21), "own_events": 0, "voice_forwarded_calls_to_unicom_gsm": 2},
     )
-    bills = rows(spark, BILLS, *[{"user_id": u, "month": MARCH, "delivered_on": on(4, 3), "arrears_yuan": 90} for u in (4, 5)])
+    bills = rows(
+        spark,
+        BILLS,
+        *[{"user_id": u, "month": MARCH, "delivered_on": on(4, 3), "arrears_yuan": 90 if u == 5 else 9} for u in (4, 5)],
+    )
     matches = rows(
         spark, MATCHES,
         *[{"old_user_id": u, "user_id": 10 + u, "known_on": on(6, 21 if u == 4 else 20), "probability": 0.5 if u < 5 else 0.4} for u in (1, 2, 4, 5)],
@@ -263,13 +267,13 @@ def test_pieces_are_what_is_known_of_a_leaving_by_then(spark: SparkSession) -> N
         2: {"sends_calls_on", "back"},
         3: {"at_competitor"},
         4: {"asked_competitor"},
-        5: {"suspended_in_debt"},
+        5: {"left_in_debt"},
         # April was not over when it was known: what March's end tells
         6: {"new_handset"},
     }
     assert "stopped_suddenly" in asked[2] & asked[4]
     assert "stopped_suddenly" not in asked[3] | asked[5]
-    assert {"suspended_in_debt"} <= asked[4] & asked[5] - asked[1]
+    assert {"left_in_debt"} <= asked[4] & asked[5] - asked[1]
     # on the day of a cancel order nobody can have found where to
     assert not {"back", "at_competitor"} & asked[6]
     # what for is asked of who is back, who is with the competitor of who is not
@@ -280,7 +284,7 @@ def test_pieces_are_what_is_known_of_a_leaving_by_then(spark: SparkSession) -> N
     assert usual[1, "stopped_suddenly"] is None
     assert usual[1, "new_handset"] == pytest.approx((2 + 30 * 2.5 / 23) / 52, abs=1e-6)
     without = evidence.pieces(left, near, evidence.usual(near, SETTINGS.causes), {USAGE: usage}, SETTINGS).collect()
-    assert {r.evidence for r in without} & {"suspended_in_debt", "back", "at_competitor"} == set()
+    assert {r.evidence for r in without} & {"left_in_debt", "back", "at_competitor"} == set()
     some = {USAGE: usage, MATCHES: matches}
     fewer = evidence.pieces(left, near, evidence.usual(near, SETTINGS.causes), some, SETTINGS).collect()
     assert {r.evidence for r in fewer} & {"back", "back_for_bonus", "at_competitor"} == {"back"}

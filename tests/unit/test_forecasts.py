@@ -22,7 +22,7 @@ from churnlake.tables.stages import FORECAST_NAMES, FORECASTS, FORECASTS_JUDGED,
 CONF = load(Settings, "local")
 CHURN = CONF.churn
 SETTINGS = CONF.models.model_copy(
-    update={"forecasts": CONF.models.forecasts.model_copy(update={"cared_for": 3, "least_positives": 10})}
+    update={"forecasts": CONF.models.forecasts.model_copy(update={"cared_for_share": 3 / 400, "least_positives": 10})}
 )
 
 
@@ -142,6 +142,9 @@ def test_forecasts_are_judged_on_the_newest_month_by_what_was_over_when_it_ended
     assert made.columns == FORECASTS.names
     scored = made.toPandas().sort_values("place")
     assert list(scored["place"]) == list(range(1, 401))
+    # by the places in both forecasts together
+    together = scored[["fall", "stop"]].rank(ascending=False, method="min").sum(axis=1)
+    assert together.is_monotonic_increasing
     assert scored["is_warned"].sum() == 3
     assert scored["is_warned"].iloc[:3].all()
     assert scored[["second_phone", "cancel"]].isna().all(axis=None)

@@ -71,6 +71,17 @@ def test_orders_and_suspensions_confirm_when_delivered_and_only_once(spark: Spar
     }
 
 
+def test_a_number_closed_after_its_silence_was_known_is_left_once(spark: SparkSession) -> None:
+    usage = use(spark, (1, on(1, 10)), (2, on(1, 10)), (2, on(3, 20)))
+    closed = {"delivered_on": on(4, 20), "left_on": on(4, 15), "status": "cancelled"}
+    subscribers = told(spark, {"user_id": 1}, {"user_id": 2}, {"user_id": 1, **closed}, {"user_id": 2, **closed})
+    assert found(leaving.leavings(usage, None, subscribers, Days(on(1, 1), on(6, 30)), SETTINGS)) == {
+        (1, on(1, 11), on(3, 11), "silent"),
+        (2, on(1, 11), on(3, 11), "silent"),
+        (2, on(4, 15), on(4, 20), "cancelled"),  # woke, and then gave an order
+    }
+
+
 def test_labels_are_decided_when_they_close(spark: SparkSession) -> None:
     features = rows(
         spark,

@@ -179,10 +179,10 @@ def test_who_got_used_to_less_is_not_back(spark: SparkSession) -> None:
 
     # by July's end twelve weeks of one a day are what is normal, but March was better
     late = Days(on(8, 29), on(9, 30))
-    own_only = FALL.model_copy(update={"back_months": 1})
+    own_only, half_a_year = (FALL.model_copy(update={"back_months": months}) for months in (1, 6))
     assert back(late, own_only)[0] == on(8, 29)
     # 4 x 28 x 0.7 = 78.4: of 28 days 17 with four and 11 with one are 79
-    assert back(late, FALL)[0] == on(9, 17)
+    assert back(late, half_a_year)[0] == on(9, 17)
 
 
 def test_what_the_whole_city_does_less_is_nobodys_fall(spark: SparkSession) -> None:

@@ -18,7 +18,6 @@ from churnlake.tables.causes import CIRCUMSTANCES
 from churnlake.tables.daily import USAGE
 from churnlake.tables.reentry import MATCHES, SUCCESSORS
 from churnlake.tables.reference import BILLS, SUBSCRIBERS
-from churnlake.tables.stages import CONFIRMED
 
 USED = {
     "local": "voice_out_seconds_local / 60D",
@@ -161,7 +160,7 @@ def pieces(
         tables: daily usage from ``first_day_needed`` on; bills, re-entry matches and successors, subscribers where there are any.
         settings: limits.
     """
-    left = leavings.select("known_on", "user_id", "leave_on", "kind")
+    left = leavings.select("known_on", "user_id", "leave_on")
     of = left.withColumn("month", told_by(F.col("known_on"), F.col("leave_on"))).join(near, on=["month", "user_id"], how="inner")
     told = of.select("known_on", "user_id", "month", "brand", "is_new", "held", F.explode("asked").alias("evidence"))
     told = told.withColumn("is_held", F.array_contains("held", F.col("evidence"))).drop("held")
@@ -169,7 +168,7 @@ def pieces(
     columns = ["known_on", "user_id", "evidence", "is_held"]
     found = [_of_use(left, tables[USAGE], settings.causes)]
     if BILLS in tables:
-        found.append(_suspended(left, tables[BILLS], settings.passive.least_arrears_yuan))
+        found.append(_in_debt(left, tables[BILLS], settings.passive.least_arrears_yuan))
     if MATCHES in tables:
         found.append(_back(left, tables[MATCHES], tables.get(SUBSCRIBERS), settings.causes))
         if SUCCESSORS in tables:
@@ -238,14 +237,13 @@ def _stacked(rows: DataFrame, *names: str) -> DataFrame:
     return told.where("is_held IS NOT NULL")
 
 
-def _suspended(left: DataFrame, bills: DataFrame, least_yuan: float) -> DataFrame:
-    """Who left suspended and owes, of those who have bills."""
-    billed = left.join(
-        bills.select("user_id", "delivered_on", F.col("month").alias("of"), "arrears_yuan"), on="user_id", how="inner"
-    )
-    near = billed.where("delivered_on <= known_on AND of >= add_months(trunc(leave_on, 'MM'), -1)")
-    owes = f"max(kind = '{CONFIRMED[1]}' AND coalesce(arrears_yuan, 0) >= {least_yuan}) as suspended_in_debt"
-    return _stacked(near.groupBy("known_on", "user_id").agg(F.expr(owes)), "suspended_in_debt")
+def _in_debt(left: DataFrame, bills: DataFrame, least_yuan: float) -> DataFrame:
+    """Who left a bill of the month of leaving or the one before unpaid, of those who were billed for them by then."""
+    told = bills.select("user_id", "delivered_on", F.col("month").alias("of"), "arrears_yuan")
+    billed = left.join(told, on="user_id", how="inner")
+    near = billed.where("delivered_on <= known_on AND of BETWEEN add_months(trunc(leave_on, 'MM'), -1) AND leave_on")
+    owes = f"max(coalesce(arrears_yuan, 0) >= {least_yuan}) as left_in_debt"
+    return _stacked(near.groupBy("known_on", "user_id").agg(F.expr(owes)), "left_in_debt")
 
 
 def _matched(left: DataFrame, matches: DataFrame, settings: CauseSettings) -> DataFrame:

@@ -15,7 +15,8 @@ def leavings(
     """One row per user who left and the day that was confirmed, within the days of the run.
 
     A leaving is confirmed by silence (no own outgoing event and no recharge for the brand's length), by a cancel order or
-    by a long suspension; the first confirmation counts, and a user who wakes and leaves again leaves twice.
+    by a long suspension; the first confirmation counts, and a user who wakes and leaves again leaves twice. A number that is closed long
+    after it fell silent, and was not used between, is left once.
     ``usage`` is daily.usage from ``looks_back_days`` before the run on; ``subscribers`` every delivery up to the run's end.
     """
     found = _silent(usage, recharges, subscribers, settings)
@@ -30,7 +31,12 @@ def leavings(
     fresh = told.where("told_before IS NULL OR leave_on > told_before").where(
         F.col("known_on").between(F.lit(days.first), F.lit(days.last))
     )
-    return fresh.select("known_on", "user_id", "leave_on", "kind", "brand")
+    # closed by the operator, or suspended, after the leaving was known: another one only of who has used the number since
+    own = usage.where("own_events > 0").select("user_id", "day")
+    late = F.expr("told_before IS NOT NULL AND kind <> 'silent'")
+    woke = fresh.where(late).join(own, on="user_id", how="inner").where("day > told_before AND day <= known_on")
+    again = fresh.where(late).join(woke.select("user_id", "known_on").distinct(), on=["user_id", "known_on"], how="left_semi")
+    return fresh.where(~late).unionByName(again).select("known_on", "user_id", "leave_on", "kind", "brand")
 
 
 def is_active(settings: ChurnSettings) -> str:

@@ -33,7 +33,7 @@ PLANTED_AS = {
 }
 """By declared cause, the cause that the city plants under its name."""
 RULES = (
-    "great_debt", "suspended_in_debt", "in_debt", "stopped_suddenly", "back_on_same_plan", "other_home", "away", "neighbours_left", "complained",
+    "great_debt", "left_in_debt", "in_debt", "stopped_suddenly", "back_on_same_plan", "other_home", "away", "neighbours_left", "complained",
     "called_care", "calls_dropped", "back_for_bonus", "bonus_ends", "new_handset", "old_handset", "cheaper_plan", "fee_rose",
     "asked_competitor", "sends_calls_on",
 )  # fmt: skip

@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.base import Transformer
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.core.months import last_day
@@ -124,7 +125,8 @@ _MEASURES = ("roc_auc", "pr_auc", "precision_top_10", "calibration_slope", "cali
 def foretell(features: DataFrame, taught: Taught, known_on: dt.date, settings: ModelsSettings) -> DataFrame:
     """One row per user asked about at a month's end (churn.forecasts): the chance of each sign; those who can be cared for are warned of.
 
-    A user's place goes by the likeliest sign, for they do not come independently; equals are placed by user_id.
+    A user's place goes by its places in all forecasts together (Borda 1781): the signs are not equally common, and who leaves is likely
+    to show several. Equals are placed by the likeliest sign, then by user_id.
 
     Args:
         features: one row per user asked about, of one month.
@@ -151,9 +153,14 @@ def foretell(features: DataFrame, taught: Taught, known_on: dt.date, settings: M
         F.lit(known_on).alias("known_on"), "user_id", *FORECAST_NAMES,
         F.col("likeliest.p").alias("probability"), F.col("likeliest.name").alias("forecast"),
     )  # fmt: skip
-    order = Window.partitionBy("known_on").orderBy(F.desc("probability"), "user_id")
-    placed = told.withColumn("place", F.row_number().over(order).cast("bigint"))
-    return placed.withColumn("is_warned", F.col("place") <= settings.forecasts.cared_for).select(FORECASTS.names)
+    # by each forecast the place among all; the least sum of them is the first
+    whole = Window.partitionBy("known_on")
+    places = [F.rank().over(whole.orderBy(F.desc(name))) for name in FORECAST_NAMES if name in taught.served]
+    summed = told.withColumn("places", reduce(Column.__add__, places))
+    order = whole.orderBy("places", F.desc("probability"), "user_id")
+    placed = summed.withColumn("place", F.row_number().over(order).cast("bigint"))
+    cared_for = F.round(F.count("*").over(whole) * settings.forecasts.cared_for_share)
+    return placed.withColumn("is_warned", F.col("place") <= cared_for).select(FORECASTS.names)
 
 
 def report(judged: Sequence[tuple[dt.date, Taught]], session: DataFrame) -> DataFrame:

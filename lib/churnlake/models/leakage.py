@@ -247,23 +247,20 @@ def newest(parts: Mapping[Part, npt.NDArray[np.bool_]], label: Floats, month: In
     masks = [*(known & (month == at) for at in told), month == last]
     rows = np.array([mask.sum() for mask in masks], dtype=np.float64)
     counts = {name: np.array([(part & mask).sum() for mask in masks], dtype=np.float64) for name, part in parts.items()}
-    logs = {name: np.log((count + 0.5) / (rows + 1)) for name, count in counts.items()}
-    chance = {name: 1 / (count + 0.5) for name, count in counts.items()}
-    apart = {
-        name: max(float(np.mean(np.diff(log[:-1]) ** 2) - np.mean(chance[name][1:-1] + chance[name][:-2])), 0.0)
-        for name, log in logs.items()
-    }
-    usual = float(np.median(list(apart.values())))
+    # how months differ, but for how many positives they have: those that a mark is made of would hide that it is one
+    others = [mask & (label == 0) for mask in masks[:-1]]
+    without = {name: np.array([(part & mask).sum() for mask in others], dtype=np.float64) for name, part in parts.items()}
+    of_others = np.array([mask.sum() for mask in others], dtype=np.float64)
+    apart = {name: _apart(count, of_others) for name, count in without.items()}
+    # of the larger parts: small ones come and go
+    usual = float(np.median([move for (check, _), move in apart.items() if check == "fading"] or [0.0]))
     found = {}
-    for name, part in parts.items():
-        before, others = counts[name][:-1].sum(), (part & known & (label == 0)).sum()
-        was = np.log((before + 0.5) / (rows[:-1].sum() + 1))
-        of_others = np.log((others + 0.5) / ((label == 0).sum() + 1))
-        spread = np.sqrt(chance[name][-1] + 1 / (before + 0.5) + max(usual, apart[name]))
-        is_there = logs[name][-1] > (was + of_others) / 2
-        fell = (was - logs[name][-1]) / spread
-        share = counts[name] / rows
-        is_missing = not is_there and fell > how.deviations and share[-1] < share[:-1].min()
+    for name, count in counts.items():
+        share, now = count / rows, np.log((count[-1] + 0.5) / (rows[-1] + 1))
+        was = np.log((count[:-1].sum() + 0.5) / (rows[:-1].sum() + 1))
+        is_there = now > (was + np.log((without[name].sum() + 0.5) / (of_others.sum() + 1))) / 2
+        spread = np.sqrt(1 / (count[-1] + 0.5) + 1 / (count[:-1].sum() + 0.5) + max(usual, apart[name]))
+        is_missing = not is_there and was - now > how.deviations * spread and share[-1] < share[:-1].min()
         found[name] = Newest(share[-1], share[:-1].min(), share[:-1].max(), bool(is_there), bool(is_missing))
     return found
 
@@ -313,3 +310,9 @@ def _area(score: Floats, positives: Floats, negatives: Floats) -> float:
     right, rows = (np.bincount(place, n, len(values)).astype(np.float64) for n in (positives, positives + negatives))
     area = Gains(rows, right, -values, right).roc_auc()
     return max(area, 1 - area) if area is not None else 0.5
+
+
+def _apart(counts: Floats, rows: Floats) -> float:
+    """By how much the logarithm of a share moves from month to month beyond chance, squared."""
+    moves, chance = np.diff(np.log((counts + 0.5) / (rows + 1))), 1 / (counts + 0.5)
+    return max(float(np.mean(moves**2) - np.mean(chance[1:] + chance[:-1])), 0.0)

@@ -82,9 +82,9 @@ class TablesSettings(Model):
 
 
 class ForecastsSettings(Model):
-    """The warning forecasts: how many customers can be cared for in a month, how many must have shown a sign to teach it, the learner."""
+    """The warning forecasts: the share of customers that can be cared for in a month, how many must have shown a sign to teach it, the learner."""
 
-    cared_for: Count
+    cared_for_share: Share
     least_positives: Count
     learner: LogisticSettings
 

@@ -37,7 +37,7 @@ CIRCUMSTANCES = {
 }
 """Evidence that anybody can show, and the cause it speaks for: those who stay tell how usual it is."""
 OF_LEAVERS: dict[str, tuple[str, ...]] = {
-    "suspended_in_debt": ("arrears", "fraud"),
+    "left_in_debt": ("arrears", "fraud"),
     "stopped_suddenly": ("lost_sim",),
     "back": ("bonus", "lost_sim", "arrears"),
     "back_for_bonus": ("bonus",),

@@ -84,7 +84,7 @@ FORECASTS = Table(
         ),
         Column("probability", SHARE, "The greatest of them.", least=0, most=1),
         Column("forecast", STRING, "Which of them that is; of equals the first.", one_of=FORECAST_NAMES),
-        Column("place", COUNT, "Place in the ranking, 1 the likeliest.", least=1),
+        Column("place", COUNT, "Place by the places in all forecasts together, 1 the likeliest to show signs.", least=1),
         Column("is_warned", BOOLEAN, "Among the first places, as many as can be cared for in a month."),
     ),
 )
