@@ -4,6 +4,7 @@ import datetime as dt
 from functools import reduce
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from churnlake.campaigns.lists import willing
 from churnlake.churn import outlook
@@ -11,7 +12,7 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models import forecasts
-from churnlake.models.frame import BESIDE, beside, features_of, selected
+from churnlake.models.frame import BESIDE, beside, features_of, modelling, selected
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY, SELECTION
@@ -29,12 +30,22 @@ def forecast_signs(lake: Lake, run: Run) -> None:
     """One row per month's end and user asked about; one per month's end and forecast, of how it was judged."""
     due = [dt.date.fromisoformat(day) for day in dict(lake.planned()).get(FORECASTS, ())]
     ends = [day for day in due if (day + dt.timedelta(days=1)).day == 1]
-    for table in (table for table in BESIDE if ends and not lake.has(table)):
+    if not ends:
+        return
+    for table in (table for table in BESIDE if not lake.has(table)):
         run.leaves_out(BESIDE[table], table)
     made, judged = [], []
+    # read and joined once, not for each month's end; whom a month's end asks about is told by signs up to that day alone
+    first, selection = _first_taught(ends[0], run), lake.checkpoint(lake.read(SELECTION))
+    features = lake.read(MONTHLY, first=first, last=ends[-1])
+    asked = outlook.asked(features, lake.read(SIGNS, last=ends[-1]), run.settings.churn)
+    asked = asked.select("month", "user_id", *modelling(selection, MONTHLY))
+    for table in (table for table in BESIDE if lake.has(table)):
+        asked = beside(asked, lake.read(table, first=first, last=ends[-1]), features_of(table)[0])
+    asked = lake.checkpoint(asked)
     for end in ends:
         try:
-            taught, rows = _of_month(lake, run, end)
+            taught, rows = _of_month(lake, run, end, asked, selection)
         except MissingInputError as error:
             # a young lake has nothing to teach yet; its customers are staged by signs alone
             run.left_out.append(f"forecasts of {end}: {error}")
@@ -50,28 +61,29 @@ def forecast_signs(lake: Lake, run: Run) -> None:
         lake.write_all({FORECASTS: reduce(DataFrame.unionByName, made, none), FORECASTS_JUDGED: told})
 
 
-def _of_month(lake: Lake, run: Run, end: dt.date) -> tuple[forecasts.Taught, DataFrame | None]:
+def _first_taught(end: dt.date, run: Run) -> dt.date:
+    return outlook.newest_over(end, run.settings.churn.outlook) - dt.timedelta(days=31 * run.settings.models.train_months)
+
+
+def _of_month(
+    lake: Lake, run: Run, end: dt.date, asked: DataFrame, selection: DataFrame
+) -> tuple[forecasts.Taught, DataFrame | None]:
     """What months that are over teach of the signs, and what that foretells of the month that ends."""
     settings, churn, month = run.settings.models, run.settings.churn, end.replace(day=1)
-    newest = outlook.newest_over(end, churn.outlook)
-    if lake.read(MONTHLY, last=newest).isEmpty():
+    newest, first = outlook.newest_over(end, churn.outlook), _first_taught(end, run)
+    if asked.where(F.col("month") <= F.lit(newest)).isEmpty():
         raise MissingInputError(f"no month of features has its {churn.outlook.days} days to come behind it yet")
-    first = newest - dt.timedelta(days=31 * settings.train_months)
-    numeric, categories = selected(lake.read(SELECTION, last=month), newest, MONTHLY)
-    features = lake.read(MONTHLY, first=first, last=month)
+    numeric, categories = selected(selection, newest, MONTHLY)
+    numeric += [name for table in BESIDE if lake.has(table) for name in features_of(table)[0]]
+    asked = asked.where(F.col("month").between(F.lit(first), F.lit(month)))
     if lake.has(OPT_OUTS):
-        features = willing(features, lake.read(OPT_OUTS, last=end))
-    for table in BESIDE:
-        if lake.has(table):
-            names, _ = features_of(table)
-            features, numeric = beside(features, lake.read(table, first=first, last=month), names), [*numeric, *names]
+        asked = willing(asked, lake.read(OPT_OUTS, last=end))
     signs, usage = lake.read(SIGNS, last=end), lake.read(USAGE, first=outlook.first_day_needed(first, churn.outlook), last=end)
     left = lake.read(LEAVINGS, last=end) if lake.has(LEAVINGS) else None
-    asked = outlook.asked(features, signs, churn)
     came = outlook.outcomes(asked, signs, usage, left, end, churn.outlook)
     frame = asked.join(came, on=["month", "user_id"], how="inner")
     taught = forecasts.teach(frame, FORECAST_NAMES, churn.outlook.days, numeric, categories, settings, lake.checkpoint)
-    now = asked.where(asked["month"] == month)
+    now = asked.where(asked["month"] == F.lit(month))
     return taught, lake.checkpoint(forecasts.foretell(now, taught, end, settings)) if taught.served else None
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from churnlake.campaigns.lists import willing
 from churnlake.churn.labels import closes_on
-from churnlake.churn.leaving import is_active
+from churnlake.churn.leaving import ACTIVE_BY, is_active
 from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
@@ -49,7 +49,7 @@ def train_model(lake: Lake, run: Run) -> None:
     trackers = {target: Tracker(settings.tracking, REGISTERED[target]) for target in settings.models.targets}
     # read and joined once, not for each target
     labels, selection = lake.checkpoint(labels), lake.checkpoint(lake.read(SELECTION))
-    kept = {"brand", tiers.feature, *(name for tracker in trackers.values() for name in asked(tracker))}
+    kept = {"brand", tiers.feature, *ACTIVE_BY, *(name for tracker in trackers.values() for name in asked(tracker))}
     given = Lesson(
         lake.checkpoint(offered(features, selection, labels, kept)), labels, selection,
         {table: lake.checkpoint(rows) for table, rows in more.items()}, last,

@@ -27,7 +27,7 @@ def test_days_of_warning_are_told_beside_what_chance_would_warn_of() -> None:
     assert (nobody["leavers"], nobody["warning_days_median"], nobody["lift_30"]) == (0, None, None)
 
 
-def city(seed: int, users: int = 1500) -> tuple[pd.DataFrame, pd.DataFrame]:
+def city(seed: int, users: int = 800) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Users whose outcome one feature tells half of, and the hidden state the rest."""
     dice = np.random.default_rng(seed)
     seen, state = dice.normal(size=users), dice.normal(size=users)
@@ -42,7 +42,10 @@ def city(seed: int, users: int = 1500) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @pytest.mark.parametrize("seeds", [(1, 2, 3), (4,)])
-def test_revenue_is_judged_beside_what_features_allow_and_what_the_state_adds(seeds: tuple[int, ...]) -> None:
+def test_revenue_is_judged_beside_what_features_allow_and_what_the_state_adds(
+    seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revenue, "ROUNDS", 40)
     cities = [city(seed) for seed in seeds]
     found = revenue.figures(cities)
     assert len(found) == len(seeds)

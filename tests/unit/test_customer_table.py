@@ -15,7 +15,7 @@ from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.core.settings import load
 from churnlake.fit_table import arguments, fit_table
 from churnlake.models import table
-from churnlake.models.settings import BoostedSettings, LearnersSettings, LogisticSettings, TablesSettings, TreeSettings
+from churnlake.models.settings import LearnersSettings, LogisticSettings, NewtonSettings, TablesSettings, TreeSettings
 from churnlake.settings import Settings
 
 SETTINGS = load(Settings, "local")
@@ -24,7 +24,7 @@ QUICK = LearnersSettings(
     tree=[TreeSettings(depth=3, least_rows=5, least_gain=0.0, bins=16)],
     forest=[], boosted=[], perceptron=[],
 )  # fmt: skip
-MODELS = SETTINGS.models.model_copy(update={"learners": QUICK, "tables": TablesSettings(most_rows=10, boosted=[])})
+MODELS = SETTINGS.models.model_copy(update={"learners": QUICK, "tables": TablesSettings(most_rows=10, forest=[], newton=[])})
 
 
 def lines(customers: int = 300) -> list[dict[str, str]]:
@@ -127,9 +127,9 @@ def test_the_label_is_foreseen_by_what_the_others_teach(spark: SparkSession) -> 
     assert none["roc_auc"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_deep_trees_are_tried_on_small_tables_alone(spark: SparkSession) -> None:
-    deep = BoostedSettings(trees=3, depth=3, step=0.3, least_rows=3, bins=16)
-    asked = MODELS.model_copy(update={"tables": TablesSettings(most_rows=200, boosted=[deep])})
+def test_newton_steps_are_tried_on_small_tables_alone(spark: SparkSession) -> None:
+    newton = NewtonSettings(trees=4, depth=2, step=0.3, least_rows=10, bins=16)
+    asked = MODELS.model_copy(update={"tables": TablesSettings(most_rows=200, forest=[], newton=[newton])})
     for customers, is_tried in ((200, True), (201, False)):
         found = table.foresee(read(spark, lines(customers)), asked, table.cross_folds(5)[:1])
         assert (found["merits"]["boosted"] > 0) == is_tried

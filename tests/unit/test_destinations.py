@@ -61,11 +61,11 @@ def test_signs_count_as_known_on_the_day_told(spark: SparkSession) -> None:
 
 
 def test_the_three_sum_to_one_and_follow_bayes(spark: SparkSession) -> None:
-    told = destinations.destinations(evidence(spark), {dt.date(2005, 5, 1): 0.4}, SETTINGS)
+    told = destinations.destinations(evidence(spark), {dt.date(2005, 5, 1): 0.6}, SETTINGS)
     assert told.columns == DESTINATIONS.names
     found = {r.user_id: r for r in told.collect()}
     for row in found.values():
-        parts = (HOW.unseen_back, (1 - HOW.unseen_back) * 0.4 * row.ratio, (1 - HOW.unseen_back) * 0.6)
+        parts = (HOW.unseen_back, (1 - HOW.unseen_back) * 0.6 * row.ratio, (1 - HOW.unseen_back) * 0.4)
         back = row.matched + (1 - row.matched) * parts[0] / sum(parts)
         theirs = (1 - row.matched) * parts[1] / sum(parts)
         assert (row.back, row.competitor) == (pytest.approx(back, abs=1e-6), pytest.approx(theirs, abs=1e-6))

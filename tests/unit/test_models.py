@@ -17,7 +17,7 @@ from churnlake.models.fit import Contributions, prepared
 from churnlake.models.frame import Month, beside, features_of, labelled, months, selected, split, taught_months
 from churnlake.models.learners import SIMPLEST, Candidate
 from churnlake.models.profile import profile
-from churnlake.models.score import score
+from churnlake.models.score import Scoring, score, scores
 from churnlake.models.search import Fold, best, margins, tried
 from churnlake.models.settings import (
     BoostedSettings,
@@ -325,3 +325,14 @@ def test_features_of_another_table_stand_beside_and_are_null_where_there_are_non
     without = beside(given, None, ["left"])
     assert without.columns == ["month", "user_id", "calls", "left"]
     assert without.where("left is null").count() == 3
+
+
+def test_targets_scored_together_are_scored_as_each_alone(case: Case) -> None:
+    newest, given = case.features.where(F.col("month") == MONTHS[3]), case.trained.contributions
+    one, other = case.trained.fitted[0], case.trained.fitted[-1]
+    asked = [Scoring("leave_t1", one.pipeline, given, "1"), Scoring("revenue", other.pipeline, given, "2", True)]
+    together = scores(newest, asked, SETTINGS).orderBy("target", "place").collect()
+    for of in asked:
+        alone = scores(newest, [of], SETTINGS).orderBy("place").collect()
+        assert [row for row in together if row["target"] == of.target] == alone
+        assert {(row["model_version"], row["is_fallback"]) for row in alone} == {(of.version, of.is_fallback)}

@@ -114,6 +114,9 @@ class Shelf:
     def read(self, table: Any, **_: Any) -> DataFrame:
         return self.features
 
+    def checkpoint(self, rows: DataFrame) -> DataFrame:
+        return rows
+
     def write_all(self, made: dict[Any, DataFrame]) -> None:
         self.made = made
 

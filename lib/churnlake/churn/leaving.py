@@ -39,6 +39,10 @@ def leavings(
     return fresh.where(~late).unionByName(again).select("known_on", "user_id", "leave_on", "kind", "brand")
 
 
+ACTIVE_BY = ("last_use_days", "is_suspended")
+"""Columns of features.monthly that ``is_active`` reads."""
+
+
 def is_active(settings: ChurnSettings) -> str:
     """SQL over features.monthly: whether a user is active at the month's end (mission, "Leaving")."""
     return f"(last_use_days < {settings.active_within_days} AND coalesce(is_suspended, 0) = 0)"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from churnlake.churn import stages
@@ -29,8 +29,9 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_destinations, planted_discontent
 from churnlake.settings import Settings
 from churnlake.tables.churn import LEAVINGS
+from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY
-from churnlake.tables.stages import FORECASTS_JUDGED, STAGES
+from churnlake.tables.stages import FORECASTS, FORECASTS_JUDGED, SIGNS, STAGES
 from churnlake.tables.staying import DESTINATIONS
 
 USERS = 1500
@@ -41,6 +42,9 @@ JUDGED = ("explain_leavers", "trace_destinations", "stage_users", "build_groups"
 ASKED_MONTHS = 3
 """Newest months of confirmed leavings that days of warning are told of: those before left when there was little to warn by."""
 WARNED_DAYS = 30
+SHARES = (0.0, 0.1, 0.2, 0.4)
+"""Shares of those asked about that days of warning are told for, beside the one set."""
+COST = ("warned_30_share", "in_stage_share", "in_stage_30_share", "lift_30")
 
 
 def records_city(city: str, users: int, home: Path) -> str:
@@ -99,28 +103,42 @@ def warning(spark: SparkSession, settings: Settings, days: Days) -> dict[str, An
     ``warned_30_share`` of who were warned of for WARNED_DAYS at least. Beside them ``in_stage_share`` and ``in_stage_30_share``: of
     customers active at the ends of the months in which these left, who did not leave by the end of the month after, so many were
     in such a stage, and for so long: what chance would warn of. ``lift_30`` is one over the other. ``discontent_days_median``: from when these
-    leavers were truly discontented to their leaving; before that nothing is to be seen.
+    leavers were truly discontented to their leaving; before that nothing is to be seen. ``by_share``: the same if so many of a hundred of those
+    asked about were warned of.
     """
-    lake = lake_of(spark, settings, days, FORECASTS_JUDGED, STAGES, LEAVINGS, MONTHLY)
+    lake = lake_of(spark, settings, days, FORECASTS_JUDGED, FORECASTS, SIGNS, STAGES, LEAVINGS, MONTHLY, USAGE)
     judged = lake.read(FORECASTS_JUDGED) if lake.has(FORECASTS_JUDGED) else None
-    known = lake.checkpoint(lake.read(STAGES))
+    leavings = lake.read(LEAVINGS)
     since = F.add_months(F.trunc(F.lit(days.last), "MM"), 1 - ASKED_MONTHS)
-    left = lake.read(LEAVINGS).where(F.col("known_on") >= since).groupBy("user_id").agg(F.max("leave_on").alias("on"))
+    left = leavings.where(F.col("known_on") >= since).groupBy("user_id").agg(F.max("leave_on").alias("on"))
     left = lake.checkpoint(left.withColumn("month", F.trunc("on", "MM")))
-    early = stages.warned_days(known, left)
-    truth = planted_discontent(spark, Path(settings.city.truth), lake.key)
-    # one row per leaver of a made-up city
-    told = early.join(truth, on="user_id", how="left").selectExpr("days", "datediff(on, discontented_on) as truly").toPandas()
-    months = left.select("month").distinct()
     here = lake.read(MONTHLY).where(is_active(settings.churn)).select("month", "user_id")
-    every = lake.read(LEAVINGS).groupBy("user_id").agg(F.max("leave_on").alias("left_on"))
-    stay = here.join(months, on="month", how="left_semi").join(every, on="user_id", how="left")
+    every = leavings.groupBy("user_id").agg(F.max("leave_on").alias("left_on"))
+    stay = here.join(left.select("month").distinct(), on="month", how="left_semi").join(every, on="user_id", how="left")
     stay = stay.where("left_on IS NULL OR left_on > add_months(last_day(month), 1)").withColumn("on", F.last_day("month"))
-    base = stages.warned_days(known, stay.select("user_id", "month", "on"))
-    beside = base.agg(
-        F.count("*").alias("rows"), F.count("days").alias("warned"), F.count_if(F.col("days") >= WARNED_DAYS).alias("long")
-    ).first()
-    return {**warnings.figures(judged, None), **lead(told, *(beside or (0, 0, 0)))}
+    stay = lake.checkpoint(stay.select("user_id", "month", "on"))
+    truth = lake.checkpoint(planted_discontent(spark, Path(settings.city.truth), lake.key))
+
+    def told(known: DataFrame) -> dict[str, Any]:
+        known = lake.checkpoint(known)
+        early = stages.warned_days(known, left).join(truth, on="user_id", how="left")
+        base = stages.warned_days(known, stay).agg(
+            F.count("*").alias("rows"), F.count("days").alias("warned"), F.count_if(F.col("days") >= WARNED_DAYS).alias("long")
+        )
+        # one row per leaver of a made-up city
+        rows = early.selectExpr("days", "datediff(on, discontented_on) as truly").toPandas()
+        return lead(rows, *(base.first() or (0, 0, 0)))
+
+    found = {**warnings.figures(judged, None), **told(lake.read(STAGES))}
+    if not lake.has(FORECASTS):
+        return found
+    forecasts, whole = lake.read(FORECASTS), Window.partitionBy("known_on")
+    of = {}
+    for share in SHARES:
+        asked = forecasts.withColumn("is_warned", F.col("place") <= F.round(F.count("*").over(whole) * share))
+        one = told(stages.changes(lake.read(SIGNS), asked, leavings, lake.read(USAGE), None, days, settings.churn.outlook.days))
+        of[f"{share * 100:.0f}"] = {name: one[name] for name in (*COST, "warning_days_median")}
+    return {**found, "by_share": of}
 
 
 def lead(told: pd.DataFrame, rows: int, warned: int, long: int) -> dict[str, Any]:
@@ -172,4 +190,8 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         for part in ("causes", "destinations", "warning", revenue.TARGET)
         for name, one in found[part].items()
         if "mean" in one
+    ] + [
+        (f"warning of {share} in a hundred, {name.replace('_', ' ')}", reentry.text(one))
+        for share, of in found["warning"].get("by_share", {}).items()
+        for name, one in of.items()
     ]

@@ -32,7 +32,7 @@ TABLES = (MONTHLY, SELECTION, DECLINES, *CIRCLE, BILLS, SUBSCRIPTIONS)
 STATE = ("hazard", "is_discontented", "discontent_days", "fading_days", "fade_depth", "faded_days")
 """What the generator knows of a user at a month's end: its hazard, whether and since when it is discontented, uses the number less, or did."""
 KEY = ("user_id", "month", "leaves")
-FOLDS, SEED = 5, 2005
+FOLDS, SEED, ROUNDS = 5, 2005, 200
 TARGET = revenue.REVENUE
 
 
@@ -129,7 +129,7 @@ def _said(taught: pd.DataFrame, asked: pd.DataFrame, columns: list[str]) -> dict
     if not len(asked) or taught["leaves"].nunique() < 2:
         return {}
     trees = HistGradientBoostingClassifier(
-        max_iter=200,
+        max_iter=ROUNDS,
         learning_rate=0.05,
         max_leaf_nodes=12,
         min_samples_leaf=40,

@@ -58,6 +58,13 @@ def selected(selection: DataFrame, month: dt.date, table: Table) -> tuple[list[s
     return numeric, categories
 
 
+def modelling(selection: DataFrame, table: Table) -> list[str]:
+    """The features that any of these selections gives to models, in the order of the feature table's columns."""
+    found = selection.where("role = 'modelling'").select("indicator").distinct().collect()
+    names = {row["indicator"] for row in found}
+    return [name for name in table.names if name in names]
+
+
 def beside(features: DataFrame, more: DataFrame | None, names: list[str]) -> DataFrame:
     """The features with columns ``names`` of another table of one row per user and month; null where there is none of the user.
 

@@ -18,12 +18,14 @@ from pyspark.ml.classification import (
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.models import newton
 from churnlake.models.log_odds import LogOdds
 from churnlake.models.settings import (
     BoostedSettings,
     ForestSettings,
     LogisticSettings,
     ModelsSettings,
+    NewtonSettings,
     PerceptronSettings,
     TreeSettings,
 )
@@ -35,7 +37,8 @@ OUTPUTS = {"rawPredictionCol": "raw_margin", "probabilityCol": "raw_probability"
 """Of a learner; what people read is calibrated."""
 SIMPLEST = ("logistic", "tree", "forest", "boosted", "perceptron")
 """The learners, the one easiest to explain first: on equal merit it serves."""
-Parameters = LogisticSettings | TreeSettings | ForestSettings | BoostedSettings | PerceptronSettings
+OfSpark = LogisticSettings | TreeSettings | ForestSettings | BoostedSettings | PerceptronSettings
+Parameters = OfSpark | NewtonSettings
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,16 @@ class Candidate:
 
     def fit(self, ready: DataFrame) -> PipelineModel:
         """Fitted on prepared rows (features, label): a pipeline from the feature vector to MARGIN, not yet calibrated."""
-        rows, estimator = ready, self._estimator(ready)
+        p = self.parameters
+        if isinstance(p, NewtonSettings):
+            return newton.boosted(ready, FEATURES, LABEL, p, self.seed)
+        rows, estimator = ready, self._estimator(p, ready)
         if self.cost != 1:
             rows = ready.withColumn(WEIGHT, F.when(F.col(LABEL) == 1, F.lit(self.cost)).otherwise(F.lit(1.0)))
             estimator = estimator.copy({estimator.getParam("weightCol"): WEIGHT})
         return PipelineModel([estimator.fit(rows), LogOdds(lowered=math.log(self.cost))])
 
-    def _estimator(self, ready: DataFrame) -> Estimator[Any]:
-        p = self.parameters
+    def _estimator(self, p: OfSpark, ready: DataFrame) -> Estimator[Any]:
         given: dict[str, Any] = {"featuresCol": FEATURES, "labelCol": LABEL}
         named: dict[str, Any] = {**given, **OUTPUTS}
         if isinstance(p, LogisticSettings):

@@ -19,7 +19,7 @@ from churnlake.indicators import VIEWS
 from churnlake.models.card import card
 from churnlake.models.examine import examined
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import BESIDE, beside, features_of, labelled, raw, selected, taught_months
+from churnlake.models.frame import BESIDE, beside, features_of, labelled, modelling, raw, selected, taught_months
 from churnlake.models.gate import Brought, leaks, newest_month, refuse
 from churnlake.models.leaking_rows import Timeline
 from churnlake.models.learners import LABEL
@@ -85,10 +85,11 @@ def asked(tracker: Tracker) -> list[str]:
 
 
 def offered(features: DataFrame, selection: DataFrame, labels: DataFrame, kept: Collection[str]) -> DataFrame:
-    """The features of labelled months that any of the selections gives to models, and columns ``kept`` for other reasons; keys stay."""
-    chosen = {row["indicator"] for row in selection.where("role = 'modelling'").select("indicator").distinct().collect()}
+    """The features of labelled months, and of the newest, that any selection gives to models, and columns ``kept`` for other reasons; keys stay."""
     months = [row["month"] for row in labels.select("month").distinct().collect()]
-    names = {"month", "user_id", *chosen, *kept}
+    newest = newest_month(features)
+    months += [newest] if newest else []
+    names = {"month", "user_id", *modelling(selection, MONTHLY), *kept}
     return features.where(F.col("month").isin(months)).select([name for name in features.columns if name in names])
 
 

@@ -70,30 +70,33 @@ def reasons(given: Contributions, settings: ModelsSettings) -> Column:
     are no reason anyone can act on.
     """
     names = [name for name, weight in given.numeric.items() if weight != 0]
-    parts = []
+    parts, least = [], settings.least_contribution
     for at, name in enumerate(names):
         z = F.col(f"z_{name}")
-        parts.append(_part(at, F.lit(-given.numeric[name]) * z, z, F.lit("")))
+        parts.append(_part(at, F.lit(-given.numeric[name]) * z, z, F.lit(""), least))
     for name, levels in given.categories.items():
         spoken = {level: weight for level, weight in levels.items() if level not in (OTHER, UNKNOWN) and weight != 0}
         if spoken:
             weights = F.create_map(*(F.lit(value) for level, weight in spoken.items() for value in (level, -weight)))
             level = F.col(f"level_{name}")
-            parts.append(_part(len(names), F.coalesce(F.try_element_at(weights, level), F.lit(0.0)), F.lit(0.0), level))
+            parts.append(_part(len(names), F.coalesce(F.try_element_at(weights, level), F.lit(0.0)), F.lit(0.0), level, least))
             names.append(name)
     if not parts:
         return F.array().cast("array<string>")
-    strong = F.filter(F.array(*parts), lambda part: part["less"] <= -settings.least_contribution)
-    first = F.slice(F.array_sort(strong), 1, settings.most_reasons)
+    first = F.slice(F.sort_array(F.array_compact(F.array(*parts))), 1, settings.most_reasons)
     return F.transform(first, lambda part: _text(F.array(*map(F.lit, names))[part["at"]], part))
 
 
-def _part(at: int, less: Column, z: Column, level: Column) -> Column:
-    # Structs sort by their first field: the negated contribution puts the strongest first.
-    return F.struct(F.round(less, 6).alias("less"), F.lit(at).alias("at"), F.round(z, 1).alias("z"), level.alias("level"))
+def _part(at: int, less: Column, z: Column, level: Column, least: float) -> Column:
+    """A contribution that is strong enough to be told, else null: of a hundred features few are, and only these are rounded and sorted."""
+    # Structs sort by their first field: the negated contribution, in millionths, puts the strongest first.
+    millionths = F.rint(less * 1e6)
+    told = F.struct(millionths.alias("less"), F.lit(at).alias("at"), z.alias("z"), level.alias("level"))
+    return F.when(millionths <= -least * 1e6, told)
 
 
 def _text(name: Column, part: Column) -> Column:
-    size = F.format_string(" (%+.1f sd)", part["z"])
-    told = F.concat(name, F.when(part["z"] < 0, F.lit(" low")).otherwise(F.lit(" high")), size)
+    z = F.round(part["z"], 1)
+    size = F.format_string(" (%+.1f sd)", z)
+    told = F.concat(name, F.when(z < 0, F.lit(" low")).otherwise(F.lit(" high")), size)
     return F.when(part["level"] != "", F.concat(name, F.lit(" is "), part["level"])).otherwise(told)

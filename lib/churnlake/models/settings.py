@@ -74,11 +74,22 @@ class LearnersSettings(Model):
     perceptron: list[PerceptronSettings]
 
 
+class NewtonSettings(Model):
+    """Boosted trees by Newton steps (see ``newton``)."""
+
+    trees: Count
+    depth: Count
+    step: Annotated[float, Field(gt=0, le=1)]
+    least_rows: Count
+    bins: Count
+
+
 class TablesSettings(Model):
-    """Customer tables: boosted trees that are tried beside the other candidates where a table has so few rows that a fit of minutes is none."""
+    """Customer tables: what is tried beside the other candidates where a table has so few rows that a slow fit is none."""
 
     most_rows: Count
-    boosted: list[BoostedSettings]
+    forest: list[ForestSettings]
+    newton: list[NewtonSettings]
 
 
 class ForecastsSettings(Model):

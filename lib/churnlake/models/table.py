@@ -160,7 +160,8 @@ def foresee(table: CustomerTable, settings: ModelsSettings, asked: Sequence[Fold
     """
     numeric, categories, every = table.taken("number"), table.taken("category"), candidates(settings)
     if table.count <= settings.tables.most_rows:
-        every += [Candidate("boosted", parameters, settings.seed) for parameters in settings.tables.boosted]
+        every += [Candidate("forest", parameters, settings.seed) for parameters in settings.tables.forest]
+        every += [Candidate("boosted", parameters, settings.seed) for parameters in settings.tables.newton]
     found: list[dict[str, Any]] = []
     for fold in asked:
         rows = table.rows.where(fold.taught)

@@ -53,9 +53,8 @@ def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile,
     """
     numbers, categories = [n.name for n in known.numeric], {c.name: list(c.levels[:-2]) for c in known.categories}
     seen = _seen(rows, count, model, numbers, list(categories), settings, seed).localCheckpoint()
-    deciles = (
-        _long(seen, [*numbers, SCORE]).groupBy("name").agg(F.expr(f"percentile(x, array({DECILES}))").alias("edges")).collect()
-    )
+    of_numbers = seen.where(~F.col("name").isin(list(categories)))
+    deciles = of_numbers.groupBy("name").agg(F.expr(f"percentile(x, array({DECILES}))").alias("edges")).collect()
     # equal deciles are one: a value that most have is a class of its own
     edges = {row["name"]: sorted(set(row["edges"] or ())) for row in deciles}
     counts = _counts(seen, edges, categories)
@@ -123,32 +122,28 @@ def _seen(
     settings: DriftSettings,
     seed: int,
 ) -> DataFrame:
-    """A sample of the rows: the columns asked, and the score."""
-    sample = drawn(rows, count, settings, seed).select(*raw(numbers, categories))
-    return model.transform(sample).select(*numbers, *categories, probability().alias(SCORE))
-
-
-def _long(seen: DataFrame, numbers: list[str]) -> DataFrame:
-    values = seen.select(*(F.nanvl(F.col(name), F.lit(None).cast("double")).alias(name) for name in numbers))
-    return values.unpivot([], [F.col(name) for name in numbers], "name", "x")
+    """One row per row of a sample and column asked, the score among them: name, x (a number's value), level (a text's)."""
+    sample = model.transform(drawn(rows, count, settings, seed).select(*raw(numbers, categories)))
+    of = {name: F.col(name) for name in numbers} | {SCORE: probability()}
+    no_number, no_text = F.lit(None).cast("double"), F.lit(None).cast("string")
+    # one long table in one pass: the plan of hundreds of columns is gone through once
+    cells = [
+        F.struct(F.lit(name).alias("name"), F.nanvl(x, no_number).alias("x"), no_text.alias("level")) for name, x in of.items()
+    ]
+    cells += [F.struct(F.lit(name).alias("name"), no_number.alias("x"), F.col(name).alias("level")) for name in categories]
+    return sample.select(F.inline(F.array(*cells)))
 
 
 def _counts(seen: DataFrame, edges: Mapping[str, Sequence[float]], levels: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
     """By column, how many rows fall into each class, the last those without a value. One job; what is collected is of fixed size."""
-    cuts = seen.sparkSession.createDataFrame([(name, list(of)) for name, of in edges.items()], "name string, edges array<double>")
-    numbers = _long(seen, list(edges)).join(F.broadcast(cuts), on="name", how="inner")
-    place = F.size(F.filter("edges", lambda edge: edge < F.col("x")))
-    found = numbers.select("name", F.when(F.col("x").isNotNull(), place.cast("string")).alias("class"))
-    if levels:
-        texts = seen.select(
-            *(
-                F.when(F.col(name).isin(list(of)) | F.col(name).isNull(), F.col(name)).otherwise(OTHER).alias(name)
-                for name, of in levels.items()
-            )
-        )
-        found = found.unionByName(texts.unpivot([], [F.col(name) for name in levels], "name", "class"))
+    told = [(name, list(of), None) for name, of in edges.items()] + [(name, None, list(of)) for name, of in levels.items()]
+    classed = seen.sparkSession.createDataFrame(told, "name string, edges array<double>, levels array<string>")
+    place = F.size(F.filter("edges", lambda edge: edge < F.col("x"))).cast("string")
+    known = F.when(F.array_contains("levels", F.col("level")), F.col("level")).otherwise(OTHER)
+    of_row = F.when(F.col("x").isNotNull(), place).when(F.col("level").isNotNull(), known).otherwise(UNKNOWN)
+    found = seen.join(F.broadcast(classed), on="name", how="inner").groupBy("name", of_row.alias("class")).count()
     counted: dict[str, dict[str, int]] = {}
-    for row in found.groupBy("name", F.coalesce("class", F.lit(UNKNOWN)).alias("class")).count().collect():
+    for row in found.collect():
         counted.setdefault(row["name"], {})[row["class"]] = row["count"]
     classes = {name: [*map(str, range(len(of) + 1)), UNKNOWN] for name, of in edges.items()}
     classes |= {name: [*of, OTHER, UNKNOWN] for name, of in levels.items()}

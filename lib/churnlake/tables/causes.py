@@ -13,7 +13,7 @@ CAUSE_MEANINGS = {
     "coverage": "active, quality: calls break off",
     "bonus": "active, economics: the joining bonus is used up",
     "handset": "active, technology: a handset",
-    "price": "active, economics: a lower price, ours or the competitor's",
+    "price": "active, economics: another plan is cheaper for the same use, ours or the competitor's",
 }
 """Causes of mission A4 that the house's data hold evidence for, in words; of equals the first, whose evidence is rarer, is taken."""
 CAUSE_NAMES = tuple(CAUSE_MEANINGS)
