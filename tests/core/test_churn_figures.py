@@ -10,7 +10,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from churnlake.core.months import last_day, month_after, month_before
-from churnlake.evaluate.churn import told
+from churnlake.evaluate.churn import TARGETS, line, lines, told
+from churnlake.evaluate.reentry import over_seeds
 
 
 def test_figures_are_those_of_scikit_learn_and_ties_are_one_step() -> None:
@@ -34,6 +35,19 @@ def test_figures_are_those_of_scikit_learn_and_ties_are_one_step() -> None:
     top = rows.nlargest(80, "probability")
     assert found["precision_top_2pct_active"] == pytest.approx(top["leaves"].mean())
     assert found["calibration_slope"] == pytest.approx(1, abs=0.15)
+
+
+def test_leaks_and_marks_are_told_for_each_target() -> None:
+    rng = np.random.default_rng(5)
+    rows = pd.DataFrame(
+        {way: rng.random(500) for way in ("probability", "without", "score", "hazard")} | {"leaves": rng.random(500) < 0.1}
+    )
+    gate = {"leaks_planted": 12, "leaks_caught": 11, "false_alarms": 1, "found_marks": {"60% of leavers, 1.0% of others": 1.0}}
+    city = {"city": "c", "seed": 7, **{target: {**told(rows), **gate} for target in TARGETS}}
+    assert "leaks caught 11 of 12, 1 false alarms" in line(city)
+    shown = dict(lines(over_seeds([city, city])))
+    assert shown["leave t1, leaks caught"] == "11.000 (11.000 to 11.000)"
+    assert shown["leave t2, a flag of 60% of leavers, 1.0% of others is found"].startswith("1.000")
 
 
 def test_months_follow_each_other() -> None:

@@ -60,7 +60,9 @@ def counted(given: Brought) -> tuple[list[Told], int]:
     months = [*given.timeline.taught, given.timeline.asked]
     known_on = F.col("known_on") if "known_on" in given.labels.columns else F.lit(None).cast("date")
     labels = given.labels.where(F.col("month").isin(months)).groupBy("month", (F.col(LABEL) > 0).alias("positive"))
-    of_labels = labels.agg(F.count("*").alias("labels"), F.min(known_on).alias("first"), F.max(known_on).alias("last"))
+    of_labels = labels.agg(
+        F.count_distinct("user_id").alias("labels"), F.min(known_on).alias("first"), F.max(known_on).alias("last")
+    )
     by_user = given.rows.groupBy("month", "user_id").agg(F.count("*").alias("times"), F.max(LABEL).alias(LABEL))
     of_rows = by_user.groupBy("month", (F.col(LABEL) > 0).alias("positive")).agg(
         F.count("*").alias("users"), F.count_if(F.col("times") > 1).alias("twice")

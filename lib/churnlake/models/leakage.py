@@ -247,11 +247,11 @@ def newest(parts: Mapping[Part, npt.NDArray[np.bool_]], label: Floats, month: In
     masks = [*(known & (month == at) for at in told), month == last]
     rows = np.array([mask.sum() for mask in masks], dtype=np.float64)
     counts = {name: np.array([(part & mask).sum() for mask in masks], dtype=np.float64) for name, part in parts.items()}
-    # how months differ, but for how many positives they have: those that a mark is made of would hide that it is one
+    # how months differ, all rows or but the positives, whichever is less: a mark follows how many leave, a state of today how long ago
     others = [mask & (label == 0) for mask in masks[:-1]]
     without = {name: np.array([(part & mask).sum() for mask in others], dtype=np.float64) for name, part in parts.items()}
     of_others = np.array([mask.sum() for mask in others], dtype=np.float64)
-    apart = {name: _apart(count, of_others) for name, count in without.items()}
+    apart = {name: min(_apart(count[:-1], rows[:-1]), _apart(without[name], of_others)) for name, count in counts.items()}
     # of the larger parts: small ones come and go
     usual = float(np.median([move for (check, _), move in apart.items() if check == "fading"] or [0.0]))
     found = {}
