@@ -49,6 +49,7 @@ SETTINGS = ModelsSettings(
     winback_days=30,
     forecasts=load(Settings, "local").models.forecasts,
     tables=load(Settings, "local").models.tables,
+    leakage=load(Settings, "local").models.leakage,
     hazard=LogisticSettings(max_iter=20, reg_param=0.001, elastic_net=0.5),
     label="has_churned_for_good",
     train_months=2,
