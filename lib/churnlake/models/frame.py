@@ -26,7 +26,7 @@ BESIDE = {
 
 def features_of(table: Table) -> tuple[list[str], list[str]]:
     """Numeric and text features of a feature table: every column but its key and what names a group."""
-    given = [c for c in table.columns if c.name not in table.key and not c.name.endswith("_id")]
+    given = [c for c in table.columns if c.name not in (*table.key, "group_id")]
     return [c.name for c in given if c.type != STRING], [c.name for c in given if c.type == STRING]
 
 
