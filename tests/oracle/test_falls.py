@@ -60,6 +60,8 @@ def test_falls_of_random_users_are_those_worked_out_in_numpy(spark: SparkSession
     for month, end in ENDS.items():
         last = min((min([e for e in ENDS.values() if e > end], default=DAYS)) + 27, DAYS - 1)
         of = {u: due[(month, u)] for u in range(USERS) if (month, u) in due}
+        lately = [m for m in ENDS if month.month - FALL.back_months < m.month <= month.month]
+        best = {u: max(due[(m, u)][1] / due[(m, u)][0] for m in lately if (m, u) in due) for u in of}
         rate = sum(round(n / days_of, 6) for days_of, n, _ in of.values())
         for day in range(end + 28, last + 1):
             part = {w: min(1.0, events[:, day - w + 1 : day + 1].sum() / w / rate) for w in FALL.windows_days}
@@ -73,7 +75,7 @@ def test_falls_of_random_users_are_those_worked_out_in_numpy(spark: SparkSession
                 month_events = events[u, day - 27 : day + 1].sum()
                 if began:
                     expected[(u, day)] = (True, FIRST + dt.timedelta(began[0]))
-                elif month_events >= FALL.back_level * part[28] * 28 * n / n_days:
+                elif month_events >= FALL.back_level * part[28] * 28 * best[u]:
                     expected[(u, day)] = (False, FIRST + dt.timedelta(day))
     assert sum(is_seen for is_seen, _ in expected.values()) > 50
     assert found == expected
