@@ -83,6 +83,13 @@ def test_rows_alike_are_one_customer_unless_named(spark: SparkSession) -> None:
         read(spark, [*named, named[3]])
 
 
+def test_a_label_is_the_same_in_whatever_letters(spark: SparkSession) -> None:
+    rows = lines(50)
+    mixed = [{**row, "Churn": row["Churn"].upper() if n % 3 == 0 else row["Churn"]} for n, row in enumerate(rows)]
+    plain, found = read(spark, rows), read(spark, mixed)
+    assert (found.count, found.positives, found.positive) == (plain.count, plain.positives, "Yes")
+
+
 @pytest.mark.parametrize(
     ("rows", "label", "error", "says"),
     [

@@ -6,7 +6,7 @@ The learners, their choice, calibration and judgement are those of the city's mo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,9 +127,9 @@ def read(
     rows = checkpoint((given if key else distinct.drop("times")).withColumn(ROW, F.xxhash64(*content, "customer")))
     if not total:
         raise MissingInputError("the table has no rows")
-    answers = {row["answer"]: row["count"] for row in rows.groupBy("answer").count().collect()}
+    answers = _spelled({row["answer"]: row["count"] for row in rows.groupBy("answer").count().collect()})
     yes = _positive(answers, label, positive)
-    rows = rows.withColumn(LABEL, (F.col("answer") == yes).cast("double"))
+    rows = rows.withColumn(LABEL, (F.lower("answer") == yes.lower()).cast("double"))
     fold = F.row_number().over(_within()) % folds
     rows = checkpoint(rows.withColumn(FOLD, fold.cast("int")).drop("answer", "customer"))
     columns = _columns(rows, known)
@@ -215,18 +215,29 @@ def _names(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _spelled(answers: Mapping[str | None, int]) -> dict[str | None, int]:
+    """How often each value of a label stands, in whatever letters (TRUE, True): under the spelling that is commonest."""
+    found: dict[str | None, int] = {}
+    spelling: dict[str | None, str | None] = {}
+    for value in sorted(answers, key=lambda value: (-answers[value], str(value))):
+        name = spelling.setdefault(value.lower() if value is not None else None, value)
+        found[name] = found.get(name, 0) + answers[value]
+    return found
+
+
 def _positive(answers: dict[str | None, int], label: str, positive: str | None) -> str:
     if None in answers or any(str(value).lower() in MISSING for value in answers):
         raise ContractError(
             f"{sum(n for v, n in answers.items() if v is None or str(v).lower() in MISSING)} rows have no {label}; drop them first"
         )
     told = ", ".join(f"{value} ({count:,} rows)" for value, count in sorted(answers.items(), key=str)[:6])
-    if positive is not None and positive not in answers:
+    asked = next((value for value in answers if positive is not None and str(value).lower() == positive.lower()), None)
+    if positive is not None and asked is None:
         raise ContractError(f"{label} is never '{positive}'; it is {told}")
     if len(answers) != 2:
         raise ContractError(f"{label} has {len(answers)} {'value' if len(answers) == 1 else 'values'}, {told}; a label has two")
-    if positive is not None:
-        return positive
+    if asked is not None:
+        return asked
     meant = [value for value in answers if str(value).lower() in POSITIVE]
     return str(meant[0]) if len(meant) == 1 else str(min(answers, key=lambda value: (answers[value], str(value))))
 
