@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -32,20 +33,20 @@ def activation(ties: DataFrame, settings: GroupSettings, checkpoint: Callable[[D
     )
     parts = checkpoint(parts)
     energy = ties.where("has_gone").select("of", "peer_id").distinct().withColumn("energy", F.lit(UNIT))
-    kept: DataFrame | None = None
+    kept = []
     for turn in range(settings.activation_rounds):
         passed = F.expr("cast(energy * part as bigint)")
         came = checkpoint(
             parts.join(energy, on=["of", "peer_id"], how="inner").groupBy("of", "user_id").agg(F.sum(passed).alias("energy"))
         )
         is_last = turn == settings.activation_rounds - 1
-        stays = came.withColumn("energy", F.expr(f"energy - {_moved('energy', 0.0 if is_last else settings.activation_passed)}"))
-        kept = stays if kept is None else kept.unionByName(stays)
+        kept.append(
+            came.withColumn("energy", F.expr(f"energy - {_moved('energy', 0.0 if is_last else settings.activation_passed)}"))
+        )
         energy = came.select(
             "of", F.col("user_id").alias("peer_id"), F.expr(_moved("energy", settings.activation_passed)).alias("energy")
         ).where("energy > 0")
-    assert kept is not None
-    return kept.groupBy("of", "user_id").agg(F.expr(f"sum(energy) / {UNIT}").alias("activation"))
+    return reduce(DataFrame.unionByName, kept).groupBy("of", "user_id").agg(F.expr(f"sum(energy) / {UNIT}").alias("activation"))
 
 
 def _moved(energy: str, part: float) -> str:

@@ -76,7 +76,7 @@ def neighbours(
         .join(silent, on=["of", "peer_id"], how="left")
     )
     known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
-    known = checkpoint(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR left_3m IS NOT NULL AND left_3m")))
+    known = checkpoint(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR coalesce(left_3m, false)")))
     reached = activation(known.select("of", "user_id", "peer_id", "strength", "has_gone"), settings, checkpoint)
     counted = known.groupBy("of", "user_id").agg(
         F.count("*").alias("neighbours"),

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.churn import labels
-from churnlake.churn.leaving import is_active
+from churnlake.churn.leaving import ACTIVE_BY, is_active
 from churnlake.city.generate import generate, scenario
 from churnlake.core.console import Console
 from churnlake.core.job import log_to
@@ -31,7 +31,7 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.planted_leaks import Ground
 from churnlake.evaluate.weekly import SEEN
 from churnlake.models.fit import probability
-from churnlake.models.frame import BESIDE, Split, beside, features_of, labelled, raw, selected, taught_months
+from churnlake.models.frame import BESIDE, Split, beside, features_of, labelled, raw, selected, selected_in, taught_months
 from churnlake.models.learners import SIMPLEST
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.train import Trained, train
@@ -140,18 +140,15 @@ def material(lake: Lake, settings: Settings, target: str, given: Given, split: S
     """What the gate before the training of a target is judged on: what was taught, and the tables as they were that day."""
     on, months = last_day(ASKED), tuple(month.month for month in (*split.train, split.test))
     known = given.labels.where(F.col("month").isin(list(months)))
-    selected_in = (
-        lake.read(SELECTION).where(F.col("month") <= F.lit(months[-2])).agg(F.max("month").alias("month")).collect()[0]["month"]
-    )
     # what is taken, and what says who is active; once, for every leak looks at them again
-    columns = dict.fromkeys(("month", "user_id", *given.numeric, *given.categories, "last_use_days", "is_suspended"))
+    columns = dict.fromkeys(("month", "user_id", *given.numeric, *given.categories, *ACTIVE_BY))
     ground = Ground(
         lake.checkpoint(given.features.select(*columns)), known.select("month", "user_id", F.col("has_churned").cast("double").alias("label"), "known_on"),
         lake.read(USAGE).where(F.col("day") <= F.lit(on)), lake.read(LEAVINGS).where(F.col("known_on") <= F.lit(on)),
         lake.read(SIGNATURES, last=ASKED), {table: lake.read(table, last=ASKED) for table in MADE_FROM},
         months, on, labels.AHEAD[target], settings.city.seed,
     )  # fmt: skip
-    return gate.Material(ground, given.numeric, given.categories, selected_in, target)
+    return gate.Material(ground, given.numeric, given.categories, selected_in(lake.read(SELECTION), months[-2]), target)
 
 
 def fitted(given: Given, settings: ModelsSettings, lake: Lake) -> Trained:

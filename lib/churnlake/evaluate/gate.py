@@ -21,7 +21,7 @@ from churnlake.evaluate.asof import MADE_FROM, compared, made_again
 from churnlake.evaluate.planted_leaks import PLANTS, ColumnPlant, Ground, RowsPlant, StoredPlant
 from churnlake.indicators import INDICATORS
 from churnlake.models.frame import labelled, raw
-from churnlake.models.gate import Brought, leaks, of_sample, sampled
+from churnlake.models.gate import Brought, halves, leaks, newest_month, of_sample, sampled
 from churnlake.models.leakage import Groups, Leak, answers, grouped
 from churnlake.models.leaking_rows import Timeline
 from churnlake.settings import Settings
@@ -141,7 +141,7 @@ def brought(given: Material, settings: Settings, checkpoint: Checkpoint) -> Brou
     ground, numeric, categories = given.ground, list(given.numeric), list(given.categories)
     known = labelled(ground.features, ground.labels, LABEL, numeric, categories).where(F.col("month").isin(list(ground.months)))
     waiting = ground.features.where(is_active(settings.churn)).select("month", "user_id", *raw(numeric, categories))
-    newest = ground.features.agg(F.max("month").alias("month")).collect()[0]["month"]
+    newest = newest_month(ground.features)
     closes: Callable[[dt.date], dt.date] = lambda month: labels.closes_on(month, settings.churn, given.target)  # noqa: E731
     line = Timeline(ground.on, ground.months[:-1], ground.asked, settings.models.gap_months, given.selected_in, newest, closes)
     return Brought(checkpoint(known), ground.labels, waiting, given.numeric, given.categories, line)
@@ -160,7 +160,7 @@ def strengths(given: Brought, settings: Settings) -> dict[str, float]:
     how = settings.models.leakage
     sample = sampled(given, given.rows.count(), how, settings.models.seed)
     label, month = sample[LABEL].to_numpy(dtype=np.float64), pd.factorize(sample["month"], sort=True)[0].astype(np.int64)
-    half = (pd.util.hash_array(sample["user_id"].to_numpy()) % 2).astype(np.int64)
+    half = halves(sample["user_id"])
     honest: dict[str, Groups] = {name: grouped(sample[name]) for name in given.columns}
     drawn = pd.util.hash_pandas_object(sample[["user_id", "month"]], index=False).to_numpy() / 2.0**64
     found: dict[str, float] = {}

@@ -49,13 +49,19 @@ def selected(selection: DataFrame, month: dt.date, table: Table) -> tuple[list[s
     """
     known = selection.where(F.col("month") <= F.lit(month))
     newest = known.join(F.broadcast(known.agg(F.max("month").alias("month"))), on="month", how="left_semi")
-    names = {row["indicator"] for row in newest.where("role = 'modelling'").select("indicator").collect()}
+    names = modelling(newest, table)
     numeric, categories = ([name for name in given if name in names] for given in features_of(table))
     if not numeric and not categories:
         raise MissingInputError(
             f"no selection of indicators of {month:%Y-%m} or before; run job select_indicators over its days first"
         )
     return numeric, categories
+
+
+def selected_in(selection: DataFrame, month: dt.date) -> dt.date | None:
+    """The month of the newest selection of that month or before, None without one."""
+    found = selection.where(F.col("month") <= F.lit(month)).agg(F.max("month").alias("month")).first()
+    return found["month"] if found else None
 
 
 def modelling(selection: DataFrame, table: Table) -> list[str]:

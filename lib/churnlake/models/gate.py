@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -106,7 +107,7 @@ def of_sample(rows: pd.DataFrame, given: Brought, how: LeakageSettings) -> list[
     if not 0 < (label[known] > 0).sum() < known.sum():
         return []
     columns = {name: grouped(rows[name]) for name in asked}
-    half = (pd.util.hash_array(user.to_numpy()) % 2).astype(np.int64)
+    half = halves(user)
     month, _ = pd.factorize(rows["month"], sort=True)
     numbers = {name: rows[name][known] for name in given.numeric if name in asked}
     return [
@@ -114,6 +115,11 @@ def of_sample(rows: pd.DataFrame, given: Brought, how: LeakageSettings) -> list[
         *identity(numbers, user[known], label[known], how),
         *copies(rows, given.columns, given.timeline.taught, given.timeline.asked, how),
     ]
+
+
+def halves(user: pd.Series[int]) -> npt.NDArray[np.int64]:
+    """Of each row 0 or 1, the same for all rows of a user."""
+    return (pd.util.hash_array(user.to_numpy()) % 2).astype(np.int64)
 
 
 def newest_month(features: DataFrame) -> dt.date | None:

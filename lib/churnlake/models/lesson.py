@@ -19,7 +19,7 @@ from churnlake.indicators import VIEWS
 from churnlake.models.card import card
 from churnlake.models.examine import examined
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import BESIDE, beside, features_of, labelled, modelling, raw, selected, taught_months
+from churnlake.models.frame import BESIDE, beside, features_of, labelled, modelling, raw, selected, selected_in, taught_months
 from churnlake.models.gate import Brought, leaks, newest_month, refuse
 from churnlake.models.leaking_rows import Timeline
 from churnlake.models.learners import LABEL
@@ -221,8 +221,7 @@ class Lesson:
             names, _ = features_of(table)
             features = beside(features, self.more.get(table), names)
             known += names if table in self.more else []
-        month = self.selection.where(F.col("month") <= F.lit(newest)).agg(F.max("month").alias("month")).first()
-        return Taken(features, [*numeric, *known], categories, month["month"] if month else None)
+        return Taken(features, [*numeric, *known], categories, selected_in(self.selection, newest))
 
     def check(self, target: str, rows: DataFrame, taken: Taken, taught: Sequence[dt.date], asked: dt.date) -> None:
         """Refuse what leaks: the gate before anything is fitted.
