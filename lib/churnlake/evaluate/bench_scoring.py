@@ -30,16 +30,16 @@ from churnlake.core.session import peak_memory_mb, session
 from churnlake.core.tracking import Tracker
 from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.sides import apart, logged, pin
+from churnlake.models.frame import BESIDE
 from churnlake.models.train import REGISTERED
 from churnlake.models.winback import WINBACK
 from churnlake.settings import Settings
 from churnlake.tables.churn import SCORES
-from churnlake.tables.circles import NEIGHBOURS
-from churnlake.tables.features import DECLINES, MONTHLY
+from churnlake.tables.features import MONTHLY
 from churnlake.tables.judged import DRIFT, HAZARDS
 
 WHOLE = 2_870_000
-COPIED = (MONTHLY, NEIGHBOURS, DECLINES)
+COPIED = (MONTHLY, *BESIDE)
 LAST = "train_model"
 AT_ONCE = 50_000
 """Users a task makes: their indicators are sorted in memory."""

@@ -157,7 +157,10 @@ def with_talk(pairs: DataFrame, told: DataFrame, edges: DataFrame, linked: DataF
     spoke = only(edges, pairs.select("user_id")).select("user_id", F.col("peer_id").alias("old_user_id"), "day")
     met = pairs.select(*PAIR).join(spoke, on=["user_id", "old_user_id"], how="inner").where("day <= known_on")
     talked = met.select(*PAIR).distinct().withColumn("talked", F.lit(True))
-    theirs = only(edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day"), pairs.select("old_user_id"))
+    # days, old users and peers asked for: a fraction of a city's edges is moved
+    days = pairs.select("joined_on", "known_on").distinct().selectExpr("explode(sequence(joined_on, known_on)) as day")
+    theirs = only(edges.select(F.col("user_id").alias("old_user_id"), "peer_id", "day"), days)
+    theirs = only(only(theirs, pairs.select("old_user_id")), renumbered.asked_for(told, linked))
     after = pairs.select(*PAIR).join(theirs, on="old_user_id", how="inner").where("day > joined_on AND day <= known_on")
     if linked is not None:
         after = renumbered.as_one(after.withColumn("as_of", F.expr(candidates.AS_OF)), linked)

@@ -31,7 +31,7 @@ def first_pair_needed(days: Days, settings: ReentrySettings) -> dt.date:
 
 @dataclass(frozen=True)
 class Asked:
-    """``own`` (own_days), ``new`` (began) and ``due`` (at_stages) of a run, each cut from the plan of its making."""
+    """``own`` (own_days), ``new`` (began) and ``due`` (at_stages) of a run, the last two cut from the plan of their making."""
 
     own: DataFrame
     new: DataFrame
@@ -40,7 +40,8 @@ class Asked:
 
 def asked(lake: Lake, days: Days, settings: ReentrySettings) -> Asked:
     """Who is to be looked at on these days, by daily use and, where they are delivered, the lives of numbers."""
-    own = lake.checkpoint(own_days(lake.read(USAGE, first=first_day_needed(days, settings))))
+    # read again each time: three columns of a whole city's days are sooner read than kept in memory
+    own = own_days(lake.read(USAGE, first=first_day_needed(days, settings)))
     lives = lake.read(LIVES) if lake.has(LIVES) else None
     begins = lake.read(USAGE).agg(F.min("day").alias("day")).collect()[0]["day"]
     new = lake.checkpoint(began(own, lives, begins or days.first, settings))

@@ -92,12 +92,18 @@ def _candidates(
     told = checkpoint(candidates.telling(met, tables[PEERS], settings, linked))
     handset = checkpoint(candidates.by_handset(due, tables[DEVICES], tables[PLACES], settings))
     by_other = handset if document is None else handset.select(*PAIR).union(document.select(*PAIR))
-    old = candidates.newest(tables[SIGNATURES], told, settings, linked, by_other.selectExpr("old_user_id as user_id"))
-    circle = candidates.by_circle(told, old, settings)
+    by_other = by_other.selectExpr("old_user_id as user_id")
+
+    def circles(signatures: DataFrame) -> DataFrame:
+        return candidates.newest(signatures, told, settings, linked, by_other)
+
+    circle = candidates.by_circle(told, circles(tables[SIGNATURES]), settings)
     found = checkpoint(evidence.gather(circle, handset, document))
     fit = checkpoint(evidence.with_old_use(found, own, settings))
     asked = fit.select(F.expr(candidates.AS_OF).alias("as_of"), "old_user_id").distinct()
-    return found, fit, told, checkpoint(old.join(asked, on=["as_of", "old_user_id"], how="left_semi"))
+    # who fits is a part of a city: the circles of the others need not be moved
+    theirs = only(tables[SIGNATURES], asked.selectExpr("old_user_id as user_id"))
+    return found, fit, told, checkpoint(circles(theirs).join(asked, on=["as_of", "old_user_id"], how="left_semi"))
 
 
 def _evidence(
