@@ -1,6 +1,7 @@
 """The lake: slices replaced, hidden until done, frozen, accounted for."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -188,6 +189,12 @@ def test_frozen_slices_stay_as_they_are_until_restated(spark: SparkSession, sett
     writer.run(spark, settings, Days(day(1), day(2)), restate=True)
     reader.run(spark, settings, Days(day(1), day(2)))
     assert seen["shops"] == [2, 2]
+    # somebody removed the table: what the log says was made is there no more
+    given["shop"] = 3
+    shutil.rmtree(Path(settings.store.lake) / "daily" / "verdicts")
+    writer.run(spark, settings, Days(day(1), day(2)))
+    reader.run(spark, settings, Days(day(1), day(2)))
+    assert seen["shops"] == [3, 3]
 
 
 def test_undeclared_missing_and_misshapen_tables_are_told(spark: SparkSession, settings: CoreSettings) -> None:

@@ -321,7 +321,8 @@ class Lake:
         return slices
 
     def _frozen_slices(self, table: Table) -> set[str]:
-        if not self.storage.exists(RUNS):
+        # a table that somebody removed is made again, whatever the log says of it
+        if not (self.storage.exists(RUNS) and self.storage.exists(table)):
             return set()
         done = (
             self.log().where("state = 'done'").select(F.explode("written").alias("w")).where(F.col("w.table_name") == table.name)
