@@ -12,7 +12,7 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models import forecasts
-from churnlake.models.frame import BESIDE, beside, features_of, modelling, selected
+from churnlake.models.frame import BESIDE, modelling, selected, with_beside
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY, SELECTION
@@ -40,12 +40,12 @@ def forecast_signs(lake: Lake, run: Run) -> None:
     features = lake.read(MONTHLY, first=first, last=ends[-1])
     asked = outlook.asked(features, lake.read(SIGNS, last=ends[-1]), run.settings.churn)
     asked = asked.select("month", "user_id", *modelling(selection, MONTHLY))
-    for table in (table for table in BESIDE if lake.has(table)):
-        asked = beside(asked, lake.read(table, first=first, last=ends[-1]), features_of(table)[0])
+    more = {table: lake.read(table, first=first, last=ends[-1]) for table in BESIDE if lake.has(table)}
+    asked, beside = with_beside(asked, more)
     asked = lake.checkpoint(asked)
     for end in ends:
         try:
-            taught, rows = _of_month(lake, run, end, asked, selection)
+            taught, rows = _of_month(lake, run, end, asked, selection, beside)
         except MissingInputError as error:
             # a young lake has nothing to teach yet; its customers are staged by signs alone
             run.left_out.append(f"forecasts of {end}: {error}")
@@ -66,7 +66,7 @@ def _first_taught(end: dt.date, run: Run) -> dt.date:
 
 
 def _of_month(
-    lake: Lake, run: Run, end: dt.date, asked: DataFrame, selection: DataFrame
+    lake: Lake, run: Run, end: dt.date, asked: DataFrame, selection: DataFrame, beside: list[str]
 ) -> tuple[forecasts.Taught, DataFrame | None]:
     """What months that are over teach of the signs, and what that foretells of the month that ends."""
     settings, churn, month = run.settings.models, run.settings.churn, end.replace(day=1)
@@ -74,7 +74,7 @@ def _of_month(
     if asked.where(F.col("month") <= F.lit(newest)).isEmpty():
         raise MissingInputError(f"no month of features has its {churn.outlook.days} days to come behind it yet")
     numeric, categories = selected(selection, newest, MONTHLY)
-    numeric += [name for table in BESIDE if lake.has(table) for name in features_of(table)[0]]
+    numeric += beside
     asked = asked.where(F.col("month").between(F.lit(first), F.lit(month)))
     if lake.has(OPT_OUTS):
         asked = willing(asked, lake.read(OPT_OUTS, last=end))

@@ -31,7 +31,7 @@ from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.planted_leaks import Ground
 from churnlake.evaluate.weekly import SEEN
 from churnlake.models.fit import probability
-from churnlake.models.frame import BESIDE, Split, beside, features_of, labelled, raw, selected, selected_in, taught_months
+from churnlake.models.frame import BESIDE, Split, features_of, labelled, raw, selected, selected_in, taught_months, with_beside
 from churnlake.models.learners import SIMPLEST
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.train import Trained, train
@@ -240,10 +240,8 @@ def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:
     told_of = labels.leaving_labels(features, lake.read(USAGE), lake.read(LEAVINGS), None, due, settings.churn)
     known = lake.checkpoint(told_of.where(F.col("known_on") <= F.lit(on)))
     numeric, categories = selected(lake.read(SELECTION), taught_months(features, known, settings.models)[-1], MONTHLY)
-    for table in BESIDE:
-        names, _ = features_of(table)
-        features, numeric = beside(features, lake.read(table, last=ASKED), names), [*numeric, *names]
-    return Given(features, known, tuple(numeric), tuple(categories))
+    features, more = with_beside(features, {table: lake.read(table, last=ASKED) for table in BESIDE})
+    return Given(features, known, (*numeric, *more), tuple(categories))
 
 
 def asked_of(pipeline: PipelineModel, given: Given, settings: Settings) -> DataFrame:

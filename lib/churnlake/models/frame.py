@@ -81,6 +81,16 @@ def beside(features: DataFrame, more: DataFrame | None, names: list[str]) -> Dat
     return features.join(more.select("month", "user_id", *names), on=["month", "user_id"], how="left")
 
 
+def with_beside(features: DataFrame, more: Mapping[Table, DataFrame]) -> tuple[DataFrame, list[str]]:
+    """The features with those of every table of BESIDE (``beside``), and the names of what is told: those of the tables there are, ``more``."""
+    told = []
+    for table in BESIDE:
+        names, _ = features_of(table)
+        features = beside(features, more.get(table), names)
+        told += names if table in more else []
+    return features, told
+
+
 def labelled(
     features: DataFrame,
     labels: DataFrame,

@@ -19,7 +19,17 @@ from churnlake.indicators import VIEWS
 from churnlake.models.card import card
 from churnlake.models.examine import examined
 from churnlake.models.fit import Contributions
-from churnlake.models.frame import BESIDE, beside, features_of, labelled, modelling, raw, selected, selected_in, taught_months
+from churnlake.models.frame import (
+    BESIDE,
+    features_of,
+    labelled,
+    modelling,
+    raw,
+    selected,
+    selected_in,
+    taught_months,
+    with_beside,
+)
 from churnlake.models.gate import Brought, leaks, newest_month, refuse
 from churnlake.models.leaking_rows import Timeline
 from churnlake.models.learners import LABEL
@@ -216,11 +226,7 @@ class Lesson:
         """What models of these labels take. Raises MissingInputError where nothing is labelled or selected."""
         newest = taught_months(self.features, labels, self.settings)[-1]
         numeric, categories = selected(self.selection, newest, MONTHLY)
-        features, known = self.features, []
-        for table in BESIDE:
-            names, _ = features_of(table)
-            features = beside(features, self.more.get(table), names)
-            known += names if table in self.more else []
+        features, known = with_beside(self.features, self.more)
         return Taken(features, [*numeric, *known], categories, selected_in(self.selection, newest))
 
     def check(self, target: str, rows: DataFrame, taken: Taken, taught: Sequence[dt.date], asked: dt.date) -> None:
