@@ -16,7 +16,7 @@ from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.core.settings import TrackingSettings, load
 from churnlake.core.testing import rows
 from churnlake.core.tracking import Tracker
-from churnlake.models.fit import Contributions
+from churnlake.models.fit import Contributions, probability
 from churnlake.models.lesson import Learnt, Lesson, Tiers
 from churnlake.models.parts import judged_frame
 from churnlake.models.promotion import unfair
@@ -145,6 +145,16 @@ def test_only_what_is_better_beyond_noise_replaces_the_champion(school: School) 
     assert version.tags["slices.features.monthly"] == "2005-02-01,2005-03-01,2005-04-01,2005-05-01"
     assert "input.churn.models" not in version.tags, "what it writes is no input"
     assert version.tags["test_month"] == "2005-05-01"
+    # what serves was taught the month tested on once it was judged; a newer one is compared with it as judged
+    assert version.tags["taught_months"] == f"{version.tags['train_months']},2005-05-01"
+    newest = school.lesson.features.where("month = date'2005-05-01'").withColumn("own_events", F.col("own_events").cast("double"))
+    newest = newest.withColumn("voice_forwarded_calls", F.col("voice_forwarded_calls").cast("double"))
+    as_judged, as_serving = (
+        [row[0] for row in pipeline.transform(newest).orderBy("user_id").select(probability()).collect()]
+        for pipeline in (school.tracker.judged("2"), school.tracker.load("2")[0])
+    )
+    assert as_judged != as_serving
+    assert as_judged == pytest.approx(as_serving, abs=0.2)
     run = client.get_run(version.run_id)
     assert run.data.metrics["pr_auc"] > 1.5 * run.data.metrics["base_rate"]
     assert run.data.metrics["importance.own_events"] > 0.05

@@ -59,6 +59,13 @@ def test_registry_keeps_one_version_a_training(spark: SparkSession, tmp_path: Pa
     scored = pipeline.transform(spark.createDataFrame([(5, "x")], "calls int, brand string")).head()
     assert scored is not None
     assert scored["probability"] == 15
+    # of a version that was taught once more after it was judged, as it was judged, too
+    third = log(
+        tracker, "c", by=7, judged=PipelineModel([SQLTransformer(statement="SELECT *, calls * 5 AS probability FROM __THIS__")])
+    )
+    calls = spark.createDataFrame([(5, "x")], "calls int, brand string")
+    for model, expected in ((tracker.judged(third.version), 25), (tracker.load(third.version)[0], 35), (tracker.judged("2"), 15)):
+        assert [row["probability"] for row in model.transform(calls).collect()] == [expected]
 
     signature = get_model_info("models:/churn/2").signature
     assert [(c.name, c.type.name, c.required) for c in signature.inputs] == [

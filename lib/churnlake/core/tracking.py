@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "training_key"
 NOTES = "notes.json"
+JUDGED = "judged"
 SQLITE = "sqlite:///"
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PATIENCE = 5
@@ -68,6 +69,7 @@ class Logged:
         trials: what was tried, each a child run.
         texts: file name -> text, the model card among them.
         pictures: file name -> PNG.
+        judged: the model as it was judged, where what serves was taught once more since.
     """
 
     params: Mapping[str, str]
@@ -79,6 +81,7 @@ class Logged:
     trials: Sequence[Trial] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    judged: PipelineModel | None = None
 
 
 class Tracker:
@@ -154,6 +157,12 @@ class Tracker:
                 mlflow.log_dict(dict(logged.notes), NOTES)
                 with tempfile.TemporaryDirectory() as folder:
                     self._beside(Path(folder), logged)
+                if logged.judged is not None:
+                    with tempfile.TemporaryDirectory() as folder:
+                        mlflow.spark.save_model(
+                            logged.judged, f"{folder}/model", dfs_tmpdir=f"{folder}/tmp", pip_requirements=requirements
+                        )
+                        mlflow.log_artifacts(f"{folder}/model", JUDGED)
                 with tempfile.TemporaryDirectory() as folder:
                     model = mlflow.spark.log_model(
                         pipeline, artifact_path="model", signature=signature, pip_requirements=requirements, dfs_tmpdir=folder
@@ -198,6 +207,17 @@ class Tracker:
         with self._reached(), tempfile.TemporaryDirectory() as folder:
             pipeline = self._mlflow.spark.load_model(f"models:/{self.name}/{version}", dfs_tmpdir=folder, dst_path=folder)
         return pipeline, notes
+
+    def judged(self, version: str) -> PipelineModel:
+        """The pipeline of a version as it was judged: the one that serves, unless that was taught once more since."""
+        with self._reached(), tempfile.TemporaryDirectory() as folder:
+            self._mlflow.set_tracking_uri(self._uri)
+            run_id = self._found(version).run_id
+            if any(found.path == JUDGED for found in self._client.list_artifacts(run_id)):
+                there = self._mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=JUDGED, dst_path=folder)
+                pipeline: PipelineModel = self._mlflow.spark.load_model(there, dfs_tmpdir=f"{folder}/tmp")
+                return pipeline
+        return self.load(version)[0]
 
     def keep(self, version: str, folder: Path) -> None:
         """Put a copy of a version and its notes into a folder, whole or not at all: ``kept`` reads it without any registry."""

@@ -115,10 +115,10 @@ def figures(spark: SparkSession, settings: Settings, days: Days, console: Consol
     for target, turn in TARGETS.items():
         given = taught(lake, settings, target, last_day(ASKED))
         trained = fitted(given, settings.models, lake)
-        asked = asked_of(trained.champion.pipeline, given, settings)
+        asked = asked_of(trained.serving, given, settings)
         plain = given.without(CIRCLE)
         alone = fitted(plain, same(trained, settings.models), lake)
-        asked_alone = asked_of(alone.champion.pipeline, plain, settings).withColumnRenamed("probability", "without")
+        asked_alone = asked_of(alone.serving, plain, settings).withColumnRenamed("probability", "without")
         truth = known[["user_id", f"leaves_{turn}", f"score_{turn}", f"hazard_{turn}"]].set_axis(
             ["name", "leaves", "score", "hazard"], axis=1
         )

@@ -59,11 +59,11 @@ def asked(spark: SparkSession, lake: Lake, settings: Settings) -> tuple[pd.DataF
         features, numeric, every = beside(features, lake.read(table), names), [*numeric, *names], [*every, *names]
     given = Given(features.where(F.col("month") <= F.lit(ASKED)), known, tuple(numeric), tuple(categories))
     trained = churn.fitted(given, settings.models, lake)
-    told = churn.asked_of(trained.champion.pipeline, given, settings)
+    told = churn.asked_of(trained.serving, given, settings)
     plain = given.without(CIRCLE)
     alone = churn.fitted(plain, churn.same(trained, settings.models), lake)
     told = told.join(
-        churn.asked_of(alone.champion.pipeline, plain, settings).withColumnRenamed("probability", "without"),
+        churn.asked_of(alone.serving, plain, settings).withColumnRenamed("probability", "without"),
         on="user_id",
         how="inner",
     )

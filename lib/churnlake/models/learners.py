@@ -94,6 +94,7 @@ class Candidate:
             maxIter=p.trees,
             stepSize=p.step,
             subsamplingRate=p.rows_share,
+            featureSubsetStrategy=repr(p.columns_share),
         )
         return boosted.setRawPredictionCol(OUTPUTS["rawPredictionCol"]).setProbabilityCol(OUTPUTS["probabilityCol"])
 

@@ -32,7 +32,7 @@ class TreeSettings(Model):
 
 
 class BoostedSettings(Model):
-    """Gradient-boosted trees, each on a share of the rows."""
+    """Gradient-boosted trees, each on a share of the rows; each split looks at a share of the columns."""
 
     trees: Count
     depth: Count
@@ -40,6 +40,7 @@ class BoostedSettings(Model):
     least_rows: Count
     bins: Count
     rows_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    columns_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     cost: Cost = 1.0
 
 

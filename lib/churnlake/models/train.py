@@ -57,7 +57,6 @@ class Fitted:
     """One learner with the parameters chosen for it, fitted and judged. ``merit``: mean PR-AUC on the folds, None where there were none."""
 
     candidate: Candidate
-    pipeline: PipelineModel
     measures: Measures
     merit: float | None
     is_champion: bool
@@ -90,18 +89,22 @@ class Material:
 
     def is_taught(self, settings: ModelsSettings) -> Column:
         """Whether a row is one of ``taught``."""
-        trained_on = F.col("month").isin([month.month for month in self.split.train])
+        return F.col("month").isin([month.month for month in self.split.train]) & self.is_kept(settings)
+
+    def is_kept(self, settings: ModelsSettings) -> Column:
+        """Whether a user stays where the months trained on are thinned."""
         if self.split.rows <= settings.most_train_rows:
-            return trained_on
+            return F.lit(True)
         kept = int(1_000_000 * settings.most_train_rows / self.split.rows)
-        return trained_on & (F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(1_000_000)) < kept)
+        return F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(1_000_000)) < kept
 
 
 @dataclass(frozen=True)
 class Trained:
     """Everything a training leaves: the learners, the split, what explains a score, and a key of all that went in.
 
-    ``judging``: the chosen one as it was judged, calibrated without the newest month. ``newest``: the rows of that month with their feature
+    ``judging``: the chosen one as it was judged, taught and calibrated without the newest month; ``serving``: the same taught once more, with that
+    month; both from raw columns to probability. ``newest``: the rows of that month with their feature
     vector, and without the columns it was made of. ``gains``: the ranking of that month and of those asked while choosing (before
     calibration). ``unusable``: features that are hardly filled or do not vary.
     """
@@ -113,6 +116,7 @@ class Trained:
     contributions: Contributions
     profile: Profile
     judging: PipelineModel
+    serving: PipelineModel
     newest: DataFrame
     gains: dict[str, Gains]
     numeric: tuple[str, ...]
@@ -179,7 +183,7 @@ def taught(given: Material, settings: ModelsSettings) -> Trained:
 
     Parameters, the learner that serves and its calibration are chosen by rolling origin: months before a month teach, that month asks
     (Tashman 2000). With a single month to teach with nothing can be tried: the first parameters are taken, and the newest month
-    chooses and calibrates.
+    chooses and calibrates. The learner chosen is fitted once more with that month among the others before it serves.
     Leavers are not resampled, for then no probability would hold; a training set above ``most_train_rows`` is thinned
     evenly, by a hash of the user.
 
@@ -197,33 +201,35 @@ def taught(given: Material, settings: ModelsSettings) -> Trained:
     assembled = given.checkpoint(assembled.select(*beside, FEATURES))
     ready, newest = assembled.where(~is_newest), assembled.where(is_newest)
     folds, every = origins(parts, settings), candidates(settings)
-    models: dict[str, PipelineModel] = {}
-    served: dict[str, PipelineModel] = {}
     found = tried(ready, folds, every, given.checkpoint, settings.finalists, settings.fits_at_once)
     chosen = best(found, every)
     whole = side_by_side(ready, lambda candidate: candidate.fit(ready), chosen, settings.fits_at_once)
     asked = given.checkpoint(answers(whole, newest, F.col(MARGIN)))
 
-    def calibrated(at: int) -> tuple[PipelineModel, PipelineModel]:
-        """As judged; and once judged, with the newest month, which tells best how many leave now."""
-        on_newest = asked.select(F.col(f"answer_{at}").alias(MARGIN), LABEL)
+    def told_of(at: int) -> tuple[list[DataFrame], DataFrame]:
+        """What a candidate said of rows it was not taught: of those asked while choosing, and of the newest month."""
         on_folds = [one.held_out for one in found if one.candidate == chosen[at]]
-        as_judged = calibrate(whole[at], on_folds or [on_newest])
-        return as_judged, calibrate(whole[at], [*on_folds, on_newest]) if on_folds else as_judged
+        return on_folds, asked.select(F.col(f"answer_{at}").alias(MARGIN), LABEL)
 
-    both = side_by_side(ready, calibrated, range(len(chosen)), settings.fits_at_once)
-    for candidate, (as_judged, as_served) in zip(chosen, both, strict=True):
-        models[candidate.learner], served[candidate.learner] = as_judged, as_served
+    def as_judged(at: int) -> PipelineModel:
+        on_folds, on_newest = told_of(at)
+        return calibrate(whole[at], on_folds or [on_newest])
+
+    both = side_by_side(ready, as_judged, range(len(chosen)), settings.fits_at_once)
+    models = {candidate.learner: model for candidate, model in zip(chosen, both, strict=True)}
     gains = judge(models, newest)
     judged = {learner: measures(ranking) for learner, ranking in gains.items()}
     by_test = max(chosen, key=lambda candidate: round(judged[candidate.learner]["pr_auc"] or 0.0, 6))
     serves = chosen[0] if folds else by_test
+    # judged it is; what serves is taught once more, with the newest month, which is nearest to those it will be asked about
+    on_folds, on_newest = told_of(chosen.index(serves))
+    last = serves.fit(assembled.where(~is_newest | given.is_kept(settings)))
+    served = calibrate(last, [*on_folds, on_newest])
     usable = {*(n.name for n in known.numeric), *(c.name for c in known.categories)}
     return Trained(
         fitted=tuple(
             Fitted(
                 candidate,
-                PipelineModel([*stages, *served[candidate.learner].stages]),
                 judged[candidate.learner],
                 merit(found, candidate) if folds else None,
                 candidate == serves,
@@ -236,6 +242,7 @@ def taught(given: Material, settings: ModelsSettings) -> Trained:
         contributions=contributions(models[SIMPLEST[0]], known),
         profile=known,
         judging=PipelineModel([*stages, *models[serves.learner].stages]),
+        serving=PipelineModel([*stages, *served.stages]),
         newest=newest,
         gains={
             **{one.fold.name: one.gains for one in found if one.candidate == serves},
