@@ -135,6 +135,15 @@ def test_the_weaker_a_mark_the_later_it_is_missed(honest: Town) -> None:
     assert found[0.1, 0.1] == found[0.6, 0.1] == set()
 
 
+@pytest.mark.parametrize(("others", "checks"), [(0.05, {"fading"}), (0.15, {"fading"}), (0.5, set())])
+def test_the_state_of_today_marks_all_who_left_then_and_others_who_left_since(
+    honest: Town, others: float, checks: set[str]
+) -> None:
+    """Nobody of the newest month, who are all there still, bears it."""
+    closed = marked(honest, 1.0, others) & ~np.isnan(honest.label)
+    assert {leak.check for leak in honest.leaks(is_closed=closed.astype(float))} == checks
+
+
 def test_a_strong_sign_that_is_there_when_asked_is_no_leak(honest: Town) -> None:
     """The same flag of leavers and others, in the newest month as often as in those taught: an order to quit, say, that precedes the leaving."""
     unknown = np.isnan(honest.label)

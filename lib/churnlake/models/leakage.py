@@ -169,7 +169,8 @@ def answers(
     A part is ``decisive`` times likelier among positives than among others (a hundred: Jeffreys 1961). Few things that lead to an outcome are so
     sure, and those that are, as a bonus that runs out, stand in the newest month, whose outcome nobody knows yet, as they did in others: what
     follows from the outcome is not there yet. So a part that is as common there is none of a leak; and one that is only ``strong`` is, where it
-    is missing there (``newest``). That one must hold more of the positives (``strong_share``): a wave of few who leave together ends, too.
+    is missing there (``newest``). That one must hold more of the positives (``strong_share``): a wave of few who leave together ends, too. The more of
+    them it holds, the weaker it may be (``_strong``): the state of today marks all who left, and who left in other months besides.
 
     Args:
         columns: by name.
@@ -199,7 +200,12 @@ def answers(
             leaks.append(Leak("answer", f"column {name}", f"{by} tells the label (area under ROC {area:.3f})", LEAVE_OUT))
         elif sure is not None and sure.least >= how.decisive and not (gone and gone["answer", name].is_there):
             leaks.append(Leak("answer", f"column {name}", sure.told(*total), LEAVE_OUT))
-        elif strong is not None and strong.least >= how.strong and gone and (now := gone["fading", name]).is_missing:
+        elif (
+            strong is not None
+            and strong.least >= _strong(strong.positives / total[0], how)
+            and gone
+            and (now := gone["fading", name]).is_missing
+        ):
             when = f"in {now.least:.2%} to {now.most:.2%} of the rows of each month with an outcome, and in {now.share:.2%} of the newest's"
             leaks.append(
                 Leak(
@@ -207,6 +213,11 @@ def answers(
                 )
             )
     return leaks
+
+
+def _strong(share: float, how: LeakageSettings) -> float:
+    """How many times likelier a part that holds this share of the positives must be: ``strong`` at ``strong_share``, less with the root of the share."""
+    return float(how.strong * np.sqrt(how.strong_share / share))
 
 
 LEAVE_OUT = (
