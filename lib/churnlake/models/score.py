@@ -96,7 +96,8 @@ def _part(at: int, less: Column, z: Column, level: Column, least: float) -> Colu
 
 
 def _text(name: Column, part: Column) -> Column:
-    z = F.round(part["z"], 1)
-    size = F.format_string(" (%+.1f sd)", z)
+    # a decimal written out: format_string parses its pattern for every reason
+    z = part["z"].cast("decimal(20,1)")
+    size = F.concat(F.lit(" ("), F.when(z < 0, F.lit("")).otherwise(F.lit("+")), z.cast("string"), F.lit(" sd)"))
     told = F.concat(name, F.when(z < 0, F.lit(" low")).otherwise(F.lit(" high")), size)
     return F.when(part["level"] != "", F.concat(name, F.lit(" is "), part["level"])).otherwise(told)
