@@ -22,12 +22,12 @@ from churnlake.core.lake import Lake
 from churnlake.core.months import last_day
 from churnlake.evaluate import churn
 from churnlake.evaluate.churn import ASKED, CIRCLE, Given
-from churnlake.models.frame import beside, features_of, selected, taught_months
+from churnlake.models.frame import BESIDE, features_of, selected, taught_months, with_beside
 from churnlake.settings import Settings
-from churnlake.tables.features import DECLINES, MONTHLY, SELECTION
+from churnlake.tables.features import MONTHLY, SELECTION
 from churnlake.tables.reference import BILLS, SUBSCRIPTIONS
 
-TABLES = (MONTHLY, SELECTION, DECLINES, *CIRCLE, BILLS, SUBSCRIPTIONS)
+TABLES = (MONTHLY, SELECTION, *BESIDE, BILLS, SUBSCRIPTIONS)
 """Tables of the lake that are read."""
 STATE = ("hazard", "is_discontented", "discontent_days", "fading_days", "fade_depth", "faded_days")
 """What the generator knows of a user at a month's end: its hazard, whether and since when it is discontented, uses the number less, or did."""
@@ -54,10 +54,9 @@ def asked(spark: SparkSession, lake: Lake, settings: Settings) -> tuple[pd.DataF
     newest = taught_months(features.where(F.col("month") <= F.lit(ASKED)), known, settings.models)[-1]
     numeric, categories = selected(lake.read(SELECTION), newest, MONTHLY)
     every, codes = features_of(MONTHLY)
-    for table in (*CIRCLE, DECLINES):
-        names, _ = features_of(table)
-        features, numeric, every = beside(features, lake.read(table), names), [*numeric, *names], [*every, *names]
-    given = Given(features.where(F.col("month") <= F.lit(ASKED)), known, tuple(numeric), tuple(categories))
+    features, more = with_beside(features, {table: lake.read(table) for table in BESIDE})
+    every = [*every, *more]
+    given = Given(features.where(F.col("month") <= F.lit(ASKED)), known, (*numeric, *more), tuple(categories))
     trained = churn.fitted(given, settings.models, lake)
     told = churn.asked_of(trained.serving, given, settings)
     plain = given.without(CIRCLE)

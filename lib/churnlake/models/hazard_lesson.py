@@ -90,7 +90,7 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
         notes={"numeric": numeric, "categories": categories},
     )  # fmt: skip
     names = [*numeric, LATER], categories
-    version = lesson.entered(tracker, "hazard", model, key, names, [*taught_in, str(test)], taught_in, said, logged)
+    version = lesson.entered(tracker, "hazard", model, key, names, [*taught_in, str(test)], said, logged)
     lines: list[Row] = [
         {
             "known_on": lesson.known_on,

@@ -181,7 +181,7 @@ class Lesson:
             judged=trained.judging,
         )
         names = [*trained.numeric], [*trained.categories]
-        version = self.entered(tracker, target, trained.serving, trained.training_key, names, months, months, said, logged)
+        version = self.entered(tracker, target, trained.serving, trained.training_key, names, months, said, logged)
         return Learnt(
             told(trained, target, self.known_on, version.version, said.serves, said.why),
             judged_rows(self.known_on, target, version.version, given.split.test.month, seen.parts, self.settings.profit),
@@ -191,8 +191,7 @@ class Lesson:
         )
 
     def entered(
-        self, tracker: Tracker, target: str, pipeline: PipelineModel, key: str, names: Names, months: list[str], served_by: list[str],
-        said: Verdict, logged: Logged,
+        self, tracker: Tracker, target: str, pipeline: PipelineModel, key: str, names: Names, months: list[str], said: Verdict, logged: Logged
     ) -> Version:  # fmt: skip
         """A model as a new version in the registry, under the alias the verdict gives it, or the version that was made of the very same.
 
@@ -202,8 +201,7 @@ class Lesson:
             pipeline: from raw columns to what it foretells.
             key: of all that went in.
             names: the numbers and the texts it takes.
-            months: those taught to what was judged, then the one tested on.
-            served_by: those taught to what serves.
+            months: those taught, then the one tested on; where the model as judged is kept, what serves was taught all of them.
             said: whether it serves, and why.
             logged: what is kept beside it; the target, the day, the months and the verdict go along.
         """
@@ -213,7 +211,7 @@ class Lesson:
             "known_on": on,
             "train_months": ",".join(months[:-1]),
             "test_month": months[-1],
-            "taught_months": ",".join(served_by),
+            "taught_months": ",".join(months[:-1] if logged.judged is None else months),
             "verdict": said.why,
         }
         return tracker.log_model(
@@ -301,8 +299,7 @@ class Lesson:
         if gone:
             return Verdict(CHAMPION, f"champion {champion.version} asks for columns that are gone: {', '.join(gone)}")
         # on a month that what serves was taught since, it is as it was judged
-        served_by = champion.tags.get("taught_months", "").split(",")
-        is_taught = str(given.split.test.month) in served_by
+        is_taught = str(given.split.test.month) in champion.tags.get("taught_months", "").split(",")
         pipeline = tracker.judged(champion.version) if is_taught else tracker.load(champion.version)[0]
         found = compared(trained.judging, pipeline, given.newest, self.settings.promotion, self.settings.seed)
         return verdict(champion.version, found, self.settings.promotion)
