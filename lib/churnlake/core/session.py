@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from churnlake.core import jars
@@ -50,7 +51,7 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     Master and memory are set only where nobody has given them yet (a bare Python process): under spark-submit and on
     Databricks they come from the submit line or the cluster.
     """
-    running = SparkSession.getActiveSession()
+    running = _running()
     if running is not None:
         for key, value in ALWAYS.items():
             running.conf.set(key, value)
@@ -82,6 +83,14 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
         return builder.getOrCreate(), True
 
 
+def _running() -> SparkSession | None:
+    """The session there is. A thread whose connection to the JVM broke, as on a machine that slept, gets another, which knows of no session."""
+    found = SparkSession.getActiveSession()
+    if found is None and SparkContext._active_spark_context is not None:
+        return SparkSession.builder.getOrCreate()
+    return found
+
+
 @contextmanager
 def session(settings: SparkSettings, log_folder: Path | None = None) -> Iterator[SparkSession]:
     """The session of ``get_session`` for a while; stopped at the end if it was started for it."""
@@ -111,7 +120,7 @@ def _output_to(path: Path) -> Iterator[None]:
 
 def require_java() -> None:
     """Raise SettingsError with what to install when there is no Java 17 or 21 to start Spark with."""
-    if SparkSession.getActiveSession() is not None:
+    if _running() is not None:
         return
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
