@@ -99,7 +99,7 @@ def visible(daily: DataFrame, lives: DataFrame, contacts: DataFrame, scenario: C
     Args:
         daily: one row per user and day, from ``of_records`` or ``of_weeks``.
         lives: the numbers held.
-        contacts: the pairs in touch.
+        contacts: the pairs in touch that carry discontent.
         scenario: the city.
     """
     spark, span = daily.sparkSession, WEEKS * 7

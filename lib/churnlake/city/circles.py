@@ -46,12 +46,20 @@ def ties(old: DataFrame, persons: DataFrame, lives: DataFrame, scenario: CitySce
     sought = persons.select(*SOUGHT)
     pairs = old.unionByName(_pairs(_copied(old, lives, scenario, dice).unionByName(_new(sought, returns, scenario, dice))))
     pairs = _cut(_cut(pairs, "a", returns, dice), "b", returns, dice)
-    known = {**scenario.circles.ties, "like": scenario.circles.ties["household"]}
-    strength = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in known.items()) + " else 0.8D end"
-    kept = pairs.where("to_day > from_day").selectExpr(
-        *PAIR, f"{strength} * exp({scenario.circles.tie_sigma!r}D * {_closeness(dice)}) as strength"
-    )
+    kept = pairs.where("to_day > from_day").selectExpr(*PAIR, f"{_strength(scenario, dice)} as strength")
     return kept.unionByName(_inherited(old, lives, scenario, dice)).unionByName(_hubs(persons, lives, scenario, dice))
+
+
+def carrying(contacts: DataFrame, scenario: CityScenario, dice: Dice) -> DataFrame:
+    """Those of the ``contacts`` close enough to carry discontent from one to the other."""
+    return contacts.where(f"{_strength(scenario, dice)} >= {scenario.leaving.contagion_tie!r}D")
+
+
+def _strength(scenario: CityScenario, dice: Dice) -> str:
+    """SQL of the strength of a tie, by its kind and by how close the two are."""
+    known = {**scenario.circles.ties, "like": scenario.circles.ties["household"]}
+    of_kind = "case " + " ".join(f"when kind = '{kind}' then {tie!r}D" for kind, tie in known.items()) + " else 0.8D end"
+    return f"{of_kind} * exp({scenario.circles.tie_sigma!r}D * {_closeness(dice)})"
 
 
 def _closeness(dice: Dice) -> str:

@@ -81,8 +81,23 @@ def onset_rate(scenario: CityScenario) -> float:
     leave = sum(share * (1 - leaving.causes[name].stays) for name, share in leaving.onsets.items())
     rival = sum(weight * leaving.causes[name].competitor for name, weight in leaving.weights.items())
     friends = leaving.causes.get("friends")
-    caught = rival * leaving.contagion * 1.6 * scenario.circles.stubs * (1 - friends.stays) if friends else 0.0
+    caught = rival * leaving.contagion * _carriers(scenario) * (1 - friends.stays) if friends else 0.0
     return max(1e-12, leaving.monthly / 30.4 / leave / (1 + caught))
+
+
+def _carriers(scenario: CityScenario) -> float:
+    """Ties by which a person may catch discontent, about: those sought, of any strength, or of all kinds those that are close enough."""
+    shape, least = scenario.circles, scenario.leaving.contagion_tie
+    sought = 1.6 * shape.stubs
+    if not least:
+        return sought
+
+    def close(kind: str) -> float:
+        far = math.log(max(shape.ties[kind], 1e-9) / least) / max(shape.tie_sigma, 1e-9)
+        return (1 + math.erf(far / math.sqrt(2))) / 2
+
+    of_kinds = sum(share * close(kind) for kind, share in shape.kinds.items() if kind != "offnet") / sum(shape.kinds.values())
+    return (shape.household - 1) * close("household") + sought * of_kinds
 
 
 def known_risk(scenario: CityScenario) -> str:

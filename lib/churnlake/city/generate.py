@@ -75,7 +75,8 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
 
     persons = kept(people.persons(spark, scenario, dice), "persons")
     contacts = kept(circles.contacts(persons, scenario, dice), "contacts")
-    lives = kept(leaving.lives(persons, contacts, scenario, dice, kept), "lives")
+    carriers = circles.carrying(contacts, scenario, dice)
+    lives = kept(leaving.lives(persons, carriers, scenario, dice, kept), "lives")
     parties = kept(events.parties(persons, leaving.held(lives, scenario, dice), scenario), "parties")
     ties = kept(circles.ties(contacts, persons, lives, scenario, dice), "ties")
     rated = events.rated(ties, parties, scenario, dice)
@@ -90,7 +91,7 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
         counts = _edges(spark, persons, lives, parties, rated, level, scenario, dice, landing)
         if scenario.records.by == "week":
             met, sent_on = (spark.read.parquet(str(landing / name)) for name in ("edges", "forwards"))
-            told["visible"] = ceiling.visible(ceiling.of_weeks(met, sent_on, scenario), lives, contacts, scenario)
+            told["visible"] = ceiling.visible(ceiling.of_weeks(met, sent_on, scenario), lives, carriers, scenario)
     else:
         touched = events.planned(rated, level, scenario, dice).unionByName(events.bursts(ties, lives, scenario, dice))
         first, last = scenario.written
@@ -103,7 +104,7 @@ def _make(spark: SparkSession, scenario: CityScenario, seed: int, landing: Path,
         counts |= more
         told |= {**wrong, **market, "outages": registers.outages_truth(spark, scenario, dice)}
         if last - first + 1 >= ceiling.RECENT * 2:
-            told["visible"] = ceiling.visible(ceiling.of_records(written), lives, contacts, scenario)
+            told["visible"] = ceiling.visible(ceiling.of_records(written), lives, carriers, scenario)
     _tell(told, scenario, truth)
     shutil.rmtree(building)
     return counts

@@ -35,7 +35,7 @@ def lives(
     """One row per person and number held: from when to when, why left, what it looks like, which signs it shows.
 
     Days count from the first day. ``from_day`` is the first day of use, ``left_day`` the day after the last (null: beyond).
-    ``contacts`` are the pairs in touch before anybody came back: who goes to the competitor makes some of them discontented.
+    ``contacts`` are the pairs close enough, before anybody came back: who goes to the competitor makes some of them discontented.
     ``checkpoint`` keeps a frame under a name: each generation of lives is used by several others.
     """
     days = scenario.days

@@ -126,6 +126,8 @@ class Leaving(Model):
     brand_risk: dict[str, Amount]
     new_risk: Positive
     contagion: Share
+    contagion_tie: Amount = 0.0
+    """Least strength of a tie that carries discontent; the ties of neighbours have 1 in the median."""
     fade_days: Annotated[tuple[Count, Count], Range]
     fade_depth: Annotated[tuple[Share, Share], Range]
     false_fade: Share
