@@ -10,8 +10,8 @@ from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
-from churnlake.models.hazard import HAZARD, hazards
-from churnlake.models.score import scores
+from churnlake.models.hazard import EXITS, HAZARD, exits, hazards
+from churnlake.models.score import TOLD, answered, placed, scores
 from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
 from churnlake.models.watch import Limits, drawn, drift_frame
@@ -54,13 +54,23 @@ def score_model(lake: Lake, run: Run) -> None:
     for champion in serves.values():
         champion.check(now)
     together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
-    rows, moved, made = [scores(now, together, models)] if together else [], [], {}
+    rows, moved, made = [], [], {}
+    taken = dict.fromkeys(name for champion in serves.values() for names in champion.takes for name in names)
+    said, kept = now.select("month", "user_id", *taken), ["month", "user_id"]
+    if together:
+        said, kept = answered(said, together, models), [*kept, TOLD]
+    if HAZARD in serves:
+        said, kept = exits(serves[HAZARD].pipeline, said, *serves[HAZARD].takes), [*kept, *EXITS]
+    # features are joined and gone through once, and what is said of each user is narrow
+    said = lake.checkpoint(said.select(*kept)) if len(kept) > 2 else said
+    if together:
+        rows.append(placed(said))
     watched = settings.understanding
     limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
     sample = lake.checkpoint(drawn(now, count, models.drift, models.seed)) if together else now
     for target, champion in serves.items():
         if target == HAZARD:
-            made[HAZARDS] = hazards(champion.pipeline, now, *champion.takes, champion.version)
+            made[HAZARDS] = hazards(said, champion.version)
             continue
         seen, users = sample, count
         if target == WINBACK:
