@@ -151,12 +151,13 @@ def observable(seen: pd.DataFrame, scenario: CityScenario) -> pd.DataFrame:
     ``seen`` has the rows of ``visible``. Bayes' rule over who is discontented, why, and since when fading, with priors from simulated
     lives; a user's own rate is integrated out (gamma), its spread beyond Poisson taken from all users.
     """
-    rng = np.random.default_rng(2005)
     found = []
     for month, end, after, later in month_ends(scenario):
         rows = seen[pd.to_datetime(seen["month"]).dt.date == month]
         if not len(rows):
             continue
+        # of a month the same, whichever others are asked
+        rng = np.random.default_rng((2005, month.year, month.month))
         parts = steps(scenario, end)
         paths = _paths(scenario, parts)
         counts = np.stack(rows["events"].map(np.asarray).to_list()).astype(float)[:, : len(parts)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +70,18 @@ def ceilings(
     return found
 
 
-def scores(spark: SparkSession, truth: Path, scenario: CityScenario) -> pd.DataFrame:
-    """One row per active user and month's end: user_id, month, the true hazards, the filter's scores, and who left."""
+def scores(spark: SparkSession, truth: Path, scenario: CityScenario, of: dt.date | None = None) -> pd.DataFrame:
+    """One row per active user and month's end, or of the month ``of`` alone: user_id, month, the true hazards, the filter's scores, and who left."""
     if not (truth / "hazard").is_dir():
         raise MissingInputError(f"no truth under {truth}; it is written by generate_city and cannot be made afterwards")
     if not (truth / "visible").is_dir():
         raise MissingInputError(f"the city {scenario.name} has too few days of records to foresee anything")
-    seen = spark.read.parquet(str(truth / "visible")).where("is_active").orderBy("month", "user_id")
-    filtered = observable(seen.toPandas(), scenario)
-    hazard = spark.read.parquet(str(truth / "hazard")).toPandas()
-    rows = hazard.merge(filtered, on=["user_id", "month"], how="inner")
-    later: pd.DataFrame = rows[rows["month"] > rows["month"].min()].sort_values(["month", "user_id"], ignore_index=True)
-    return later
+    seen, hazard = (spark.read.parquet(str(truth / name)) for name in ("visible", "hazard"))
+    first = hazard.agg(F.min("month").alias("month")).first()
+    asked = F.col("month") > F.lit(first["month"] if first else None) if of is None else F.col("month") == F.lit(of)
+    filtered = observable(seen.where("is_active").where(asked).orderBy("month", "user_id").toPandas(), scenario)
+    rows = hazard.where(asked).toPandas().merge(filtered, on=["user_id", "month"], how="inner")
+    return rows.sort_values(["month", "user_id"], ignore_index=True)
 
 
 def _taught(rows: pd.DataFrame, features: DataFrame, key: Key, spark: SparkSession) -> pd.DataFrame:

@@ -109,8 +109,7 @@ def figures(spark: SparkSession, settings: Settings, days: Days, console: Consol
     tables = dict.fromkeys((MONTHLY, SELECTION, *BESIDE, USAGE, LEAVINGS, *(t for made in MADE_FROM.values() for t in made)))
     lake = lake_of(spark, settings, days, *tables)
     city = scenario(settings.city.scenario)
-    known = scores(spark, Path(settings.city.truth), city)
-    known = known[pd.to_datetime(known["month"]).dt.date == ASKED]
+    known = scores(spark, Path(settings.city.truth), city, ASKED)
     found, of_stored = {}, None
     for target, turn in TARGETS.items():
         given = taught(lake, settings, target, last_day(ASKED))
