@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from churnlake.core import dictionary, rules
+from churnlake import asked
 from churnlake.core import restore as going_back
+from churnlake.core.command_line import argument_parser, guarded, settings_arguments
 from churnlake.core.console import Console
-from churnlake.core.contract import sql_type
 from churnlake.core.errors import ContractError, MissingInputError, SettingsError
-from churnlake.core.job import argument_parser, guarded, log_to
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.lineage import Lineage
+from churnlake.core.logs import log_to
 from churnlake.core.release import release
 from churnlake.core.runner import run_chain
-from churnlake.core.runs import EVER, RUNS, parse_days
+from churnlake.core.runs import EVER, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
-from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, VIEWS
-from churnlake.indicators.items import ITEMS as ITEM_TYPES
-from churnlake.indicators.origins import tables_of
-from churnlake.landing.feed_help import FEED_HELP
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
-from churnlake.tables.raw import FILES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,10 +33,6 @@ def main(argv: list[str] | None = None) -> int:
     commands: dict[str, tuple[Callable[[list[str]], int], str]] = {
         "run": (_run, "run the chain of jobs in lineage order in one process"),
         "verdict": (_verdict, "print the failed checks of the last quality report; exit 3 when the last day has an error"),
-        "tables": (_tables, "list the tables; with a name, its columns"),
-        "indicators": (_indicators, "count the indicators by view; with a view, list them"),
-        "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
-        "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
         "explain": (_explain, "explain why a joiner is, or is not, taken for an old user"),
         "fit-table": (
             _fit_table,
@@ -53,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
-        "lineage": (_lineage, "print which job makes what, in the order they run"),
+        **asked.COMMANDS,
         **evaluation.COMMANDS,
     }
     if arguments and arguments[0] in commands:
@@ -99,10 +88,7 @@ def _verdict(argv: list[str]) -> int:
         description="Print a line for each failed check of the last check_quality. Exit 0: the last day judged has no error; "
         "3: it has; 2: there is no report.",
     )
-    parser.add_argument("--env", default="local")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.work=work"
-    )
+    settings_arguments(parser, "store.work=work")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
@@ -123,7 +109,11 @@ def _verdict(argv: list[str]) -> int:
 def _content(argv: list[str]) -> int:
     from churnlake.evaluate.content import content
 
-    parser = argument_parser("python -m churnlake content", "Count and hash the rows of every table, as of the last of --dates.")
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake content", description="Count and hash the rows of every table, as of the last of --dates."
+    )
+    settings_arguments(parser, "store.lake=lake")
+    parser.add_argument("--dates", default=None, metavar="A..B", help="a day or a range; left out: all there is")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
@@ -144,8 +134,7 @@ def _fit_table(argv: list[str]) -> int:
         "out. Each part of the table is asked once, by models that the other parts chose, taught and calibrated.",
     )
     trying.arguments(parser)
-    parser.add_argument("--env", default="local")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example models.seed=7")
+    settings_arguments(parser, "models.seed=7")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
@@ -184,10 +173,7 @@ def _of_lake(
     name = tell.__name__
     parser = argparse.ArgumentParser(prog=f"python -m churnlake {name}", description=text)
     asking.arguments(parser)
-    parser.add_argument("--env", default="local")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
-    )
+    settings_arguments(parser, "store.lake=lake")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
@@ -209,8 +195,7 @@ def _release(argv: list[str]) -> int:
     parser.add_argument("--slice", action="append", default=[], metavar="SLICE", help="a batch, day or month; may be repeated")
     parser.add_argument("--dates", default=None, metavar="A..B", help="of a table sliced by day: the days, in place of --slice")
     parser.add_argument("--why", required=True, help="what was looked at and found good; kept in the run log")
-    parser.add_argument("--env", default="local")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+    settings_arguments(parser, "store.lake=lake")
 
     def body(arguments: argparse.Namespace) -> None:
         table = {t.name: t for t in Lineage.of_package().tables if t.stored}.get(arguments.table)
@@ -235,8 +220,7 @@ def _restore(argv: list[str]) -> int:
         "begun, else list the newest runs.",
     )
     parser.add_argument("--run", default=None, help="the run_id")
-    parser.add_argument("--env", default="local")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting")
+    settings_arguments(parser, "store.lake=lake")
 
     def body(arguments: argparse.Namespace) -> None:
         lineage = Lineage.of_package()
@@ -254,140 +238,6 @@ def _restore(argv: list[str]) -> int:
         _say(f"{len(back)} tables went back; run the jobs as usual, files taken in later come in again\n")
 
     return guarded("restore", parser, argv, body)
-
-
-def _asked(command: str, meaning: str, *names: str) -> argparse.ArgumentParser:
-    """The parser of a command that answers without Spark; ``names`` are what it may be given."""
-    parser = argparse.ArgumentParser(prog=f"python -m churnlake {command}", description=meaning)
-    for name in names:
-        parser.add_argument(name, nargs="?")
-    return parser
-
-
-def _tables(argv: list[str]) -> int:
-    tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS)}
-    asked = _asked("tables", "List the tables; with a name, its columns.", "table").parse_args(argv).table
-    if not asked:
-        _say("".join(f"{name:<26} {table.meaning}\n" for name, table in tables.items()))
-        return 0
-    if asked not in tables:
-        sys.stderr.write(f"tables: no table '{asked}'; python -m churnlake tables lists them\n")
-        return 2
-    _say(
-        "".join(
-            f"{c.name:<30} {sql_type(c.type).lower():<14} {'null' if c.optional else '':<5} {c.meaning}\n"
-            for c in tables[asked].columns
-        )
-    )
-    return 0
-
-
-def _indicators(argv: list[str]) -> int:
-    parser = _asked(
-        "indicators",
-        "Count the indicators by view and the items by type; with a view or type, list them; with an indicator, explain it.",
-    )
-    parser.add_argument(
-        "name", nargs="*", help="a view, a type of items or an indicator, for example call peers, or peer_entropy"
-    )
-    asked = " ".join(parser.parse_args(argv).name)
-    found = {i.name: i for i in (*INDICATORS, *ALL_ITEMS)}
-    views = {**VIEWS, **{f"items: {kind}": items for kind, items in ITEM_TYPES.items()}}
-    # a type of items is known by its own name too, and without the colon
-    plain = {**{kind: f"items: {kind}" for kind in ITEM_TYPES}, **{view.replace(":", ""): view for view in views}}
-    asked = plain.get(asked.replace(":", ""), asked)
-    if not asked:
-        counts = {**{view: len(VIEWS[view]) for view in VIEWS}, "all of the ten views": len(INDICATORS)}
-        counts |= {**{view: len(views[view]) for view in views if view not in VIEWS}, "all items": len(ALL_ITEMS)}
-        _say("".join(f"{name:<28} {count:>4}\n" for name, count in counts.items()))
-    elif asked in views:
-        _say("".join(f"{i.name:<44} {i.unit.name:<16} {i.meaning}\n" for i in views[asked]))
-    elif asked in found:
-        one = found[asked]
-        facts = {
-            "view": one.view,
-            "unit": one.unit.name,
-            "meaning": one.meaning,
-            "formula": one.formula,
-            "over": one.over or ("clean records of a day" if one.daily else "the user's month"),
-            "source": ", ".join(tables_of(asked)),
-        }
-        _say("".join(f"{name:<8} {value}\n" for name, value in {"name": asked, **facts}.items()))
-    else:
-        near = _near(asked, views, found)
-        known = f"the views and types are {', '.join(views)}"
-        sys.stderr.write(f"indicators: no view, type or indicator '{asked}'; {near or known}\n")
-        return 2
-    return 0
-
-
-def _near(asked: str, views: Iterable[str], names: Iterable[str]) -> str:
-    """The names most like the one asked for, in words, empty where none is: views it is a word of, then names spelt alike or that it is a part of."""
-
-    def has_word(name: str) -> bool:
-        return bool({asked, f"{asked}s", asked.removesuffix("s")} & set(re.split(r"[ _:]+", name)))
-
-    known = [*views, *names]
-    alike = difflib.get_close_matches(asked, known, n=5, cutoff=0.6)
-    parts = sorted((name for name in names if has_word(name)), key=lambda name: (len(name), name))
-    near = list(dict.fromkeys([*filter(has_word, views), *alike, *parts]))[:5]
-    return f"did you mean {', '.join(near)}?" if near else ""
-
-
-def _ddl(argv: list[str]) -> int:
-    tables = {table.name: table for table in (FILES, *Lineage.of_package().tables, RUNS) if table.stored}
-    asked = _asked("ddl", "Print CREATE TABLE of all tables or of one.", "table").parse_args(argv).table
-    if asked and asked not in tables:
-        sys.stderr.write(f"ddl: no stored table '{asked}'; python -m churnlake tables lists them\n")
-        return 2
-    _say("\n\n".join(rules.ddl(table, table.name) + ";" for name, table in tables.items() if asked in (None, name)) + "\n")
-    return 0
-
-
-def pages() -> dict[Path, str]:
-    """The generated pages of the repository: path below its root -> text."""
-    lineage = Lineage.of_package()
-    tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
-    return {
-        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
-            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS, *DAILY), FEED_HELP
-        ),
-        Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
-    }
-
-
-_LAYERS = [
-    "raw",
-    "clean",
-    "reference",
-    "daily",
-    "features",
-    "circles",
-    "churn",
-    "reentry",
-    "campaigns",
-    "quality",
-    "privacy",
-    "vault",
-]
-
-
-def _dictionary(argv: list[str]) -> int:
-    parser = _asked("dictionary", "Print the dictionary.")
-    parser.add_argument("--write", action="store_true", help="rewrite the generated pages of the repository instead")
-    if parser.parse_args(argv).write:
-        for path, text in pages().items():
-            (Path(__file__).parents[2] / path).write_text(text, encoding="utf-8")
-        return 0
-    _say(next(iter(pages().values())))
-    return 0
-
-
-def _lineage(argv: list[str]) -> int:
-    _asked("lineage", "Print which job makes what, in the order they run.").parse_args(argv)
-    lineage = Lineage.of_package()
-    _say(dictionary.lineage_text(lineage.jobs, lineage.makers))
-    return 0
 
 
 def _say(text: str) -> None:

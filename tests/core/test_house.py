@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from churnlake.__main__ import main, pages
+from churnlake.__main__ import main
+from churnlake.asked import pages
 from churnlake.core.contract import INT, Column, Indicator, Table
 from churnlake.core.errors import LineageError
 from churnlake.core.job import declare

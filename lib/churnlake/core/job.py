@@ -9,7 +9,6 @@ import logging
 import re
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,22 +20,21 @@ from pyspark.sql import functions as F
 
 from churnlake.core import settings as layered
 from churnlake.core import visibility
+from churnlake.core.command_line import argument_parser, guarded, one_line
 from churnlake.core.contract import Table
-from churnlake.core.errors import ChurnlakeError, ContractError, DiskFullError
+from churnlake.core.errors import ContractError, DiskFullError
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES, Landing
 from churnlake.core.leases import lease
 from churnlake.core.logs import log_to as log_to
 from churnlake.core.logs import revision as revision
 from churnlake.core.runs import EVER, Days, parse_days
-from churnlake.core.session import require_java, session
+from churnlake.core.session import session
 from churnlake.core.settings import CoreSettings
 from churnlake.core.storage import Storage
 from churnlake.core.written import Written, planned_rows
 
 logger = logging.getLogger("churnlake")
-# before a run knows where to log to, errors are one line on the screen and no more
-logger.addHandler(logging.NullHandler())
 NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 Body = Callable[[Lake, "Run"], None]
 
@@ -197,7 +195,7 @@ class Job:
             # what can not be logged stays open in the log, which hides it as well
             with contextlib.suppress(Exception):
                 if lake.written or lake.announced:
-                    lake.append_log(self._entry(run, "failed", planned_rows(lake.begun), message=_one_line(error)))
+                    lake.append_log(self._entry(run, "failed", planned_rows(lake.begun), message=one_line(error)))
             if NO_ROOM.search(f"{error} {error.__cause__}"):
                 raise DiskFullError(lake.no_room()) from error
             raise
@@ -358,43 +356,3 @@ def declare(
         )  # fmt: skip
 
     return wrap
-
-
-def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
-    """The arguments that all jobs share."""
-    parser = argparse.ArgumentParser(prog=name, description=meaning)
-    parser.add_argument("--env", default="local", help="settings layer: conf/<env>.yaml over conf/base.yaml (default: local)")
-    parser.add_argument(
-        "--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example reentry.least_probability=0.6"
-    )
-    parser.add_argument("--restate", action="store_true", help="rewrite slices that are frozen once made")
-    return parser
-
-
-def guarded(name: str, parser: argparse.ArgumentParser, argv: list[str], body: Callable[[argparse.Namespace], None]) -> int:
-    """Parse, run, and turn every error into one clear line and an exit code; the full trace goes to the log."""
-    try:
-        arguments = parser.parse_args(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0) and 2
-    try:
-        require_java()
-        body(arguments)
-    except ChurnlakeError as error:
-        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
-        sys.stderr.write(f"{name}: {error}\n")
-        return error.exit_code
-    except Exception as error:
-        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
-        where = next((h.baseFilename for h in logger.handlers if isinstance(h, logging.FileHandler)), "the log")
-        sys.stderr.write(f"{name} failed: {_one_line(error)}; full trace in {where}\n")
-        return 1
-    return 0
-
-
-def _one_line(error: BaseException) -> str:
-    text = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
-    return text[:300]

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from churnlake.core.command_line import guarded, settings_arguments
 from churnlake.core.console import Console
 from churnlake.core.errors import ContractError, MissingInputError
-from churnlake.core.job import guarded, log_to
+from churnlake.core.logs import log_to
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate.judging import add_cities, cities_asked, evaluate
@@ -22,10 +23,7 @@ def _demo(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m churnlake demo", description="Make a small city, run the whole chain on it and sum up."
     )
-    parser.add_argument("--env", default="local")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example city.scenario=tiny"
-    )
+    settings_arguments(parser, "city.scenario=tiny")
     return guarded("demo", parser, argv, lambda arguments: demo(load(Settings, arguments.env, arguments.set), Console()))
 
 
@@ -77,10 +75,7 @@ def _privacy(argv: list[str]) -> int:
         description="Look for every number, IMSI, IMEI and document number of the landing files in all that runs left behind. "
         "Exit 3 when one stands anywhere; no value is printed.",
     )
-    parser.add_argument("--env", default="local")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
-    )
+    settings_arguments(parser, "store.lake=lake")
 
     def body(arguments: argparse.Namespace) -> None:
         found = leaks(load(Settings, arguments.env, arguments.set))
@@ -198,10 +193,7 @@ def _foresight(argv: list[str]) -> int:
     )
     parser.add_argument("--month", default="", metavar="YYYY-MM", help="the month (default: the newest with features)")
     parser.add_argument("--users", type=_at_least_one, default=1000, help="of about so many users (default 1000)")
-    parser.add_argument("--env", default="local")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, for example store.lake=lake"
-    )
+    settings_arguments(parser, "store.lake=lake")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)

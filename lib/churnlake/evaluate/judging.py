@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from churnlake.core.command_line import guarded
 from churnlake.core.console import Console
 from churnlake.core.errors import SettingsError
-from churnlake.core.job import guarded
 from churnlake.core.settings import load
 from churnlake.settings import Settings
 
