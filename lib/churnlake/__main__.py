@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from churnlake import asked
+from churnlake.core import doctor
 from churnlake.core import restore as going_back
 from churnlake.core.command_line import argument_parser, guarded, settings_arguments
 from churnlake.core.console import Console
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     commands: dict[str, tuple[Callable[[list[str]], int], str]] = {
         "run": (_run, "run the chain of jobs in lineage order in one process"),
+        "doctor": (_doctor, "look whether this machine, these settings and the lake are fit for a run; exit 2 when they are not"),
         "verdict": (_verdict, "print the failed checks of the last quality report; exit 3 when the last day has an error"),
         "explain": (_explain, "explain why a joiner is, or is not, taken for an old user"),
         "fit-table": (
@@ -78,6 +80,32 @@ def _run(argv: list[str]) -> int:
             run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
 
     return guarded("run", parser, argv, body)
+
+
+def _doctor(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake doctor",
+        description="Look at Python, Java, packages, jars, memory, key, folders, MLflow and the lake; a line for each. Nothing is changed and no "
+        "Spark started, unless asked. Exit 0: a run may start; 2: something would stop it or is not safe.",
+    )
+    settings_arguments(parser, "store.lake=lake")
+    parser.add_argument(
+        "--spark", action="store_true", help="start Spark too; write, read and remove a small table in store.work"
+    )
+
+    def body(arguments: argparse.Namespace) -> None:
+        found = []
+        for finding in doctor.findings(
+            doctor.Case(Settings, arguments.env, arguments.set, arguments.spark), Lineage.of_package()
+        ):
+            _say(f"{finding}\n")
+            found.append(finding)
+        told, failed = doctor.summed(found)
+        _say(f"{told}\n")
+        if failed:
+            raise SettingsError("not fit for a run; do what the lines with fail say, then ask again")
+
+    return guarded("doctor", parser, argv, body, needs_java=False)
 
 
 def _verdict(argv: list[str]) -> int:

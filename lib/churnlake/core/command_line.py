@@ -33,14 +33,21 @@ def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
     return parser
 
 
-def guarded(name: str, parser: argparse.ArgumentParser, argv: list[str], body: Callable[[argparse.Namespace], None]) -> int:
+def guarded(
+    name: str,
+    parser: argparse.ArgumentParser,
+    argv: list[str],
+    body: Callable[[argparse.Namespace], None],
+    needs_java: bool = True,
+) -> int:
     """Parse, run, and turn every error into one clear line and an exit code; the full trace goes to the log."""
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0) and 2
     try:
-        require_java()
+        if needs_java:
+            require_java()
         body(arguments)
     except ChurnlakeError as error:
         logger.error("%s: %s\n%s", name, error, traceback.format_exc())

@@ -42,6 +42,20 @@ def installed(folder: str) -> list[str]:
     return [str(path) for path in paths]
 
 
+def differing(folder: str) -> list[str]:
+    """Names of the locked jars in the folder that are not the files locked. Raises SettingsError when one is missing."""
+    return [
+        Path(path).name
+        for path, digest in zip(installed(folder), locked().values(), strict=True)
+        if _digest(Path(path)) != digest
+    ]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as jar_file:
+        return hashlib.file_digest(jar_file, "sha256").hexdigest()
+
+
 def fetch(folder: Path) -> list[Path]:
     """Fetch the locked jars that the folder lacks and check each against its hash. Raises SettingsError when one differs."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,12 +72,9 @@ def fetch(folder: Path) -> list[Path]:
     for path, (coordinate, digest) in wanted.items():
         if not path.is_file():
             raise SettingsError(f"{coordinate} could not be fetched; check that this machine reaches Maven Central")
-        with path.open("rb") as jar_file:
-            if hashlib.file_digest(jar_file, "sha256").hexdigest() != digest:
-                path.unlink()
-                raise SettingsError(
-                    f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again"
-                )
+        if _digest(path) != digest:
+            path.unlink()
+            raise SettingsError(f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again")
     return list(wanted)
 
 

@@ -72,6 +72,14 @@ def leases(spark: SparkSession, root: str, jobs: Iterable[str], run_id: str) -> 
         yield
 
 
+def held(root: str) -> dict[str, tuple[dict[str, Any], bool]]:
+    """By job, who holds its lease in a lake on this machine's file system, and whether that run is dead. Only reads."""
+    folder = Path(root).resolve() / "_leases"
+    jobs = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    found = {job: _parsed(text) for job in jobs if (text := _LocalFiles(root).read(job))}
+    return {job: (holder, _is_dead(holder)) for job, holder in found.items()}
+
+
 def _text(holder: dict[str, Any]) -> str:
     return json.dumps({**holder, "until": time.time() + LASTS})
 

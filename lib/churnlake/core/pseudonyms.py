@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,8 @@ ENVIRONMENT = "env:"
 VERSION_DIGITS = 16
 
 REMEDY = "write 32 or more random bytes to a file outside the repository and give its path as store.key_file"
+NOT_GIVEN = f"no pseudonym key given; {REMEDY}"
+TWICE = "store.key_file names one key twice; give each key once, oldest first"
 
 # HMAC (RFC 2104): a key longer than one block of SHA-256 is hashed, a shorter one filled with zeros, then XORed byte by byte.
 _BLOCK = "rpad(case when length(content) > 64 then unhex(sha2(content, 256)) else content end, 64, X'00')"
@@ -41,6 +43,66 @@ _PADS = (
     "'raw', unhex(sha2(concat(content, cast('raw' as binary)), 256))) as pads"
 )
 _STRIPPED_SHA256 = r"sha2(trim(both ' \t\r\n' from cast(content as string)), 256)"
+
+
+def places_of(where: str | Sequence[str]) -> list[str]:
+    """Where the keys lie, oldest first. Raises SettingsError where none is given, or one place twice."""
+    places = [where] if isinstance(where, str) else list(where)
+    if not places:
+        raise SettingsError(NOT_GIVEN)
+    if len(set(places)) < len(places):
+        raise SettingsError(TWICE)
+    return places
+
+
+def refuse_weak(found: Mapping[str, tuple[int, str]], allow_demo: bool) -> None:
+    """Raise SettingsError where a key is too short, given twice, or the published one while that is not allowed.
+
+    ``found`` has by place, oldest first, a key's length and the SHA-256 of it without white space around.
+    """
+    newest = list(found)[-1]
+    for place, (length, digest) in found.items():
+        if length < LEAST_BYTES:
+            raise SettingsError(f"pseudonym key {place} holds {length} bytes; {REMEDY}")
+        # a ring may begin with it: that is how a lake leaves it behind
+        if digest == DEMO_SHA256 and not allow_demo and place == newest:
+            raise SettingsError(f"pseudonym key {place} is the published demonstration key; {REMEDY}")
+    if len({digest for _, digest in found.values()}) < len(found):
+        raise SettingsError(TWICE)
+
+
+def held_here(place: str) -> tuple[int, str]:
+    """Length and SHA-256 of a key in a local file or an environment variable of this process; no Spark.
+
+    Raises SettingsError where it is not there or can not be read.
+    """
+    if place.startswith(ENVIRONMENT):
+        held = os.environ[_variable(place)].encode()
+    else:
+        file = Path(place).expanduser().resolve()
+        if not place or not file.is_file():
+            raise SettingsError(f"pseudonym key file {place} does not exist; {REMEDY}" if place else NOT_GIVEN)
+        try:
+            held = file.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"pseudonym key file {place} could not be read ({error.strerror}); {REMEDY}") from error
+    return len(held), hashlib.sha256(held.strip()).hexdigest()
+
+
+def is_remote(place: str) -> bool:
+    """Whether a key lies where only Spark reads it."""
+    return re.match(r"^\w{2,}:/", place) is not None
+
+
+def _variable(place: str) -> str:
+    """The name of the environment variable a place names. Raises SettingsError where it is not set in this process."""
+    name = place.removeprefix(ENVIRONMENT)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name not in os.environ:
+        raise SettingsError(
+            f"pseudonym key {place}: no such environment variable; set it for the driver and the executors before Spark "
+            "starts, on Databricks from a secret scope, or give the path of a key file as store.key_file"
+        )
+    return name
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,19 +122,9 @@ class Key:
         Raises SettingsError, saying what to do, where a key is not given, missing, shorter than 32 bytes, given twice, or the
         published demonstration key while ``allow_demo`` is false.
         """
-        places = [where] if isinstance(where, str) else list(where)
-        if not places:
-            raise SettingsError(f"no pseudonym key given; {REMEDY}")
-        found = [_source(spark, place) for place in places]
-        for (_, length, digest), place in zip(found, places, strict=True):
-            if length < LEAST_BYTES:
-                raise SettingsError(f"pseudonym key {place} holds {length} bytes; {REMEDY}")
-            # a ring may begin with it: that is how a lake leaves it behind
-            if digest == DEMO_SHA256 and not allow_demo and place == places[-1]:
-                raise SettingsError(f"pseudonym key {place} is the published demonstration key; {REMEDY}")
-        if len({digest for _, _, digest in found}) < len(found):
-            raise SettingsError("store.key_file names one key twice; give each key once, oldest first")
-        return cls(tuple(content.selectExpr(_PADS) for content, _, _ in found))
+        found = {place: _source(spark, place) for place in places_of(where)}
+        refuse_weak({place: (length, digest) for place, (_, length, digest) in found.items()}, allow_demo)
+        return cls(tuple(content.selectExpr(_PADS) for content, _, _ in found.values()))
 
     @cached_property
     def versions(self) -> tuple[str, ...]:
@@ -135,31 +187,21 @@ def _hmac(key: DataFrame, column: Column, domain: str) -> Column:
 
 def _source(spark: SparkSession, place: str) -> tuple[DataFrame, int, str]:
     """A key as a one-row frame with ``content``, its length and the SHA-256 of it without white space around."""
-    if not place:
-        raise SettingsError(f"no pseudonym key given; {REMEDY}")
     if place.startswith(ENVIRONMENT):
-        name = place.removeprefix(ENVIRONMENT)
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name not in os.environ:
-            raise SettingsError(
-                f"pseudonym key {place}: no such environment variable; set it for the driver and the executors before Spark "
-                "starts, on Databricks from a secret scope, or give the path of a key file as store.key_file"
-            )
+        name = _variable(place)
         # read where it is needed, never brought into a plan: the plan names the variable
         read = f"java_method('java.lang.System', 'getenv', '{name}')"
         unset = f"raise_error('environment variable {name} is not set on this machine')"
         content = spark.range(1).selectExpr(f"cast(coalesce({read}, {unset}) as binary) as content")
         return content, *_seen_by_spark(content, place)
-    if re.match(r"^\w{2,}:/", place):
+    if is_remote(place):
         try:
             content = spark.read.format("binaryFile").load(place)
         except Exception as error:
             raise SettingsError(f"pseudonym key file {place} could not be read; {REMEDY}") from error
         return content, *_seen_by_spark(content, place)
-    file = Path(place).expanduser().resolve()
-    if not file.is_file():
-        raise SettingsError(f"pseudonym key file {place} does not exist; {REMEDY}")
-    held = file.read_bytes()
-    return spark.read.format("binaryFile").load(str(file)), len(held), hashlib.sha256(held.strip()).hexdigest()
+    found = held_here(place)
+    return spark.read.format("binaryFile").load(str(Path(place).expanduser().resolve())), *found
 
 
 def _seen_by_spark(content: DataFrame, place: str) -> tuple[int, str]:

@@ -59,7 +59,7 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     builder = SparkSession.builder.appName("churnlake")
     for key, value in {**settings.conf, **ALWAYS}.items():
         builder = builder.config(key, value)
-    submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+    submitted = is_submitted()
     if not submitted:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
@@ -81,6 +81,11 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     quiet = log_folder is not None and not submitted
     with _output_to(log_folder / "jvm.log") if quiet and log_folder else nullcontext():
         return builder.getOrCreate(), True
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit started this process: master, memory and jars then come from the submit line."""
+    return "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def _running() -> SparkSession | None:
@@ -120,8 +125,12 @@ def _output_to(path: Path) -> Iterator[None]:
 
 def require_java() -> None:
     """Raise SettingsError with what to install when there is no Java 17 or 21 to start Spark with."""
-    if _running() is not None:
-        return
+    if _running() is None:
+        java_found()
+
+
+def java_found() -> tuple[str, str]:
+    """Version and path of the Java that Spark is started with. Raises SettingsError where it is not 17 or 21, or none."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     try:
@@ -135,6 +144,7 @@ def require_java() -> None:
         raise SettingsError(
             f"Java {version.group(1) if version else 'of unknown version'} found, but Spark needs Java 17 or 21; install one and set JAVA_HOME to it"
         )
+    return version.group(1), str(java)
 
 
 def _quiet(log_folder: Path) -> str:

@@ -7,11 +7,11 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -22,6 +22,8 @@ from churnlake.core.errors import ContractError
 logger = logging.getLogger(__name__)
 HALF = "half"
 """Begins what a table says of its contract while migrate_lake rewrites it: then come the version to rewrite and the contract's hash."""
+NO_SPARK = cast("SparkSession", None)
+"""In place of a session, to ask where tables of a lake on this machine lie and whether they are there: that takes none."""
 REPLACED = "churnlake_replaced"
 """Name under which a table is replaced: Delta replaces no table that is named by its path."""
 
@@ -29,6 +31,30 @@ REPLACED = "churnlake_replaced"
 def properties(spark: SparkSession, path: str) -> dict[str, str]:
     """The properties of the Delta table at ``path``."""
     return {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES delta.`{path}`").collect()}
+
+
+def contract_before(table: Table, there: Sequence[str], found: str) -> Table | None:
+    """The contract of a table whose columns on disk are ``there`` and whose hash is ``found``, where it is this one less some optional columns."""
+    # columns are added at the end: a run killed between adding them and saying so leaves some there under the old contract
+    for known in (set(there[:count]) for count in range(len(there), 0, -1)):
+        lacking = [column for column in table.columns if column.name not in known]
+        if any(not column.optional for column in lacking):
+            return None
+        kept = tuple(column for column in table.columns if column.name in known)
+        before = replace(table, columns=kept, sort=(), key=table.key)
+        if lacking and before.fingerprint == found:
+            return before
+    return None
+
+
+def contract_differs(table: Table, path: str, found: str) -> ContractError:
+    """What to say of a table on disk that lies under another contract, of the hash ``found``."""
+    if found.startswith(HALF):
+        return ContractError(f"{table.name} is half way to another contract; run job migrate_lake, to finish it")
+    return ContractError(
+        f"{table.name} at {path} was made under another contract, and they differ in more than added optional columns; "
+        "run job migrate_lake, which brings stored rows to this one, or run code that has the contract it was made under"
+    )
 
 
 def _forget_uncommitted(log: Path) -> None:
@@ -159,17 +185,9 @@ class Storage:
             told = properties(self.spark, self.path(table))
             found = told.get("churnlake.contract", "")
             if found != table.fingerprint and self._before(table, found) is None:
-                raise self._differs(table, found)
+                raise contract_differs(table, self.path(table), found)
             self._kept[table.name] = told
         return self._kept[table.name]
-
-    def _differs(self, table: Table, found: str) -> ContractError:
-        if found.startswith(HALF):
-            return ContractError(f"{table.name} is half way to another contract; run job migrate_lake, to finish it")
-        return ContractError(
-            f"{table.name} at {self.path(table)} was made under another contract, and they differ in more than added optional columns; "
-            "run job migrate_lake, which brings stored rows to this one, or run code that has the contract it was made under"
-        )
 
     def replace(self, table: Table, before: int) -> None:
         """Replace the table on disk by an empty one under its contract, which says of itself that version ``before`` is yet to be rewritten."""
@@ -218,24 +236,13 @@ class Storage:
         if found != table.fingerprint:
             before = self._before(table, found)
             if before is None:
-                raise self._differs(table, found)
+                raise contract_differs(table, self.path(table), found)
             self._add(table, before)
         return told
 
     def _before(self, table: Table, found: str) -> Table | None:
         """The contract on disk, where it is this one less some optional columns."""
-        there = self.spark.read.format("delta").load(self.path(table)).columns
-        # columns are added at the end: a run killed between adding them and saying so leaves some there under the old contract
-        for known in (set(there[:count]) for count in range(len(there), 0, -1)):
-            lacking = [column for column in table.columns if column.name not in known]
-            if any(not column.optional for column in lacking):
-                return None
-            before = replace(
-                table, columns=tuple(column for column in table.columns if column.name in known), sort=(), key=table.key
-            )
-            if lacking and before.fingerprint == found:
-                return before
-        return None
+        return contract_before(table, self.spark.read.format("delta").load(self.path(table)).columns, found)
 
     def _add(self, table: Table, before: Table) -> None:
         there = set(self.spark.read.format("delta").load(self.path(table)).columns)

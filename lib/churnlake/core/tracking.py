@@ -99,7 +99,7 @@ class Tracker:
         if settings.uri.startswith(SQLITE):
             self._uri = f"{SQLITE}{base / settings.uri.removeprefix(SQLITE)}"
         with self._reached():
-            _answers(self._uri)
+            answers(self._uri)
             if ":/" not in settings.artifacts:
                 folder = base / settings.artifacts
                 folder.mkdir(parents=True, exist_ok=True)
@@ -290,10 +290,8 @@ class Tracker:
             raise
         except Exception as error:
             what = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
-            place = urlsplit(self._uri)
-            shown = self._uri if place.password is None else self._uri.replace(place.password, "***")
             raise UnreachableError(
-                f"MLflow at {shown} can not be asked for {self.name} ({what}); start it, or set tracking.uri to where it is"
+                f"MLflow at {without_password(self._uri)} can not be asked for {self.name} ({what}); start it, or set tracking.uri to where it is"
             ) from error
 
 
@@ -309,7 +307,13 @@ def kept(folder: Path) -> tuple[PipelineModel, dict[str, Any], str]:
     return pipeline, told["notes"], str(told["version"])
 
 
-def _answers(uri: str) -> None:
+def without_password(uri: str) -> str:
+    """The address as it may be shown."""
+    password = urlsplit(uri).password
+    return uri if password is None else uri.replace(password, "***")
+
+
+def answers(uri: str) -> None:
     """Raise what is wrong with a registry that does not answer: MLflow's own clients would try again for minutes."""
     place = urlsplit(uri)
     scheme = place.scheme.partition("+")[0]
