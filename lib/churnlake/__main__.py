@@ -14,6 +14,7 @@ from churnlake.core import doctor
 from churnlake.core import restore as going_back
 from churnlake.core.command_line import argument_parser, guarded, settings_arguments
 from churnlake.core.console import Console
+from churnlake.core.dry_run import dry_run
 from churnlake.core.errors import ContractError, MissingInputError, SettingsError
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.lineage import Lineage
@@ -71,6 +72,9 @@ def _run(argv: list[str]) -> int:
         jobs = lineage.chain(arguments.first, arguments.only)
         days = parse_days(arguments.dates) if arguments.dates else None
         settings = load(Settings, arguments.env, arguments.set)
+        if arguments.dry_run:
+            dry_run(settings, jobs, days, arguments.env, arguments.restate)
+            return
         logs = Path(settings.store.work).resolve() / "logs"
         log_to(logs)
         for job in jobs:
@@ -79,7 +83,7 @@ def _run(argv: list[str]) -> int:
         with session(settings.spark, logs) as spark:
             run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
 
-    return guarded("run", parser, argv, body)
+    return guarded("run", parser, argv, body, needs_java="--dry-run" not in argv)
 
 
 def _doctor(argv: list[str]) -> int:

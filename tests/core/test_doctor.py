@@ -85,6 +85,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return Home(tmp_path, monkeypatch, capsys)
 
 
+def logged(run: str, job: str, state: str, at: int, *slices: str) -> dict[str, Any]:
+    """A row of the run log."""
+    written = [{"table_name": "clean.sms", "slices": list(slices)}]
+    moment = pa.scalar(at * 10**6, pa.timestamp("us", "UTC")).as_py()
+    return {"run_id": run, "job": job, "state": state, "at": moment, "written": written}
+
+
 def content(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every path below a folder, when it was last changed, and what a file holds."""
     return {str(p): (p.stat().st_mtime_ns, p.read_bytes() if p.is_file() else b"") for p in sorted(folder.rglob("*"))}
@@ -286,12 +293,10 @@ def test_optional_columns_more_are_no_fault_and_two_keys_are() -> None:
 
 
 def test_leases_of_dead_runs_open_batches_and_runs_without_an_end(home: Home) -> None:
-    def of(run: str, job: str, state: str, at: int) -> dict[str, Any]:
-        return {"run_id": run, "job": job, "state": state, "at": pa.scalar(at * 10**6, pa.timestamp("us", "UTC")).as_py()}
-
     home.table(FILES, [{"path": "sms/date=2005-05-01/one.csv", "feed": "sms", "batch": "b1", "batch_state": "open"}])
     home.table(
-        RUNS, [of("r1", "ingest_usage", "open", 1), of("r2", "build_daily", "open", 1), of("r3", "build_daily", "done", 2)]
+        RUNS,
+        [logged("r1", "ingest_usage", "open", 1), logged("r2", "build_daily", "open", 1), logged("r3", "build_daily", "done", 2)],
     )
     leases = home.folder / "lake" / "_leases"
     leases.mkdir()
@@ -317,10 +322,17 @@ def test_leases_of_dead_runs_open_batches_and_runs_without_an_end(home: Home) ->
     assert "1 of them are gone" in lines["batches"]
 
 
+def test_slices_held_back_from_readers_are_named(home: Home) -> None:
+    told = [logged("r1", "ingest_usage", "withheld", 1, "b1", "b2"), logged("r1", "ingest_usage", "done", 2, "b3")]
+    home.table(RUNS, [*told, logged("r2", "release", "released", 3, "b2"), logged("r3", "ingest_usage", "open", 4, "b1")])
+    code, lines = home.told()
+    assert code == 0
+    line = "warn  slices      held back from readers: clean.sms b1 (withheld); mend them, or python -m churnlake release"
+    assert lines["slices"] == line
+
+
 def test_a_lake_on_its_way_back_stops_everything(home: Home) -> None:
-    home.table(
-        RUNS, [{"run_id": "r", "job": "restore", "state": "restoring", "at": pa.scalar(0, pa.timestamp("us", "UTC")).as_py()}]
-    )
+    home.table(RUNS, [logged("r", "restore", "restoring", 0)])
     code, lines = home.told()
     assert code == 2
     assert "python -m churnlake restore finishes that" in lines["runs"]

@@ -30,6 +30,7 @@ def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
         "--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run"
     )
     parser.add_argument("--restate", action="store_true", help="rewrite slices that are frozen once made")
+    parser.add_argument("--dry-run", action="store_true", help="tell settings, jobs, slices and inputs of the run; write nothing")
     return parser
 
 

@@ -47,7 +47,7 @@ def findings(case: Case, lineage: Lineage) -> Iterator[Finding]:
     takes = {feed.name.partition(".")[2]: job.name for job in lineage.jobs for feed in job.feeds}
     yield from examined.lake(settings.store, tables, takes)
     if case.with_spark:
-        with tempfile.TemporaryDirectory() as logs, session(settings.spark, Path(logs)) as spark:
+        with tempfile.TemporaryDirectory() as folder, session(settings.spark, Path(folder) / "logs") as spark:
             yield asked("key", lambda: _key(Key.load(spark, settings.store.key_file, settings.store.allow_demo_key)))
             yield from examined.by_spark(spark, settings.store, tables)
 

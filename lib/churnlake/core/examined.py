@@ -18,7 +18,7 @@ from churnlake.core.landing import FILES
 from churnlake.core.runs import RUNS
 from churnlake.core.settings import StoreSettings
 from churnlake.core.storage import NO_SPARK, Storage, contract_before, contract_differs
-from churnlake.core.visibility import GO_ON_BACK, GOING_BACK
+from churnlake.core.visibility import CAN_BE_RELEASED, GO_ON_BACK, GOING_BACK
 
 Described = dict[Table, tuple[dict[str, str], list[str]]]
 
@@ -41,6 +41,7 @@ def lake(store: StoreSettings, tables: Sequence[Table], feeds: Mapping[str, str]
     alive = {holder.get("run_id", "") for holder, is_dead in held.values() if not is_dead}
     yield asked("batches", lambda: batches(store, storage, feeds, bool(alive)))
     yield asked("runs", lambda: runs(storage, alive))
+    yield asked("slices", lambda: held_back(storage))
 
 
 def contracts(told: Described, storage: Storage) -> Finding:
@@ -119,6 +120,23 @@ def runs(storage: Storage, alive: set[str]) -> Finding:
         return Finding("runs", WARN, f"came to no end: {told}", "what they wrote is hidden; run the job again over the same days")
     newest = f", the newest {rows[-1]['job']} at {rows[-1]['at']:%Y-%m-%d %H:%M}" if rows else ""
     return ok("runs", f"{len(ended):,} logged{newest}")
+
+
+def held_back(storage: Storage) -> Finding:
+    """No slice is kept from readers by a gate or a check: by the newest word of the run log on each."""
+    if not storage.exists(RUNS):
+        return ok("slices", "none written yet")
+    rows = delta_log.rows(Path(storage.path(RUNS)), ["state", "at", "written"])
+    newest: dict[tuple[str, str], str] = {}
+    for row in sorted(rows, key=lambda row: row["at"]):
+        for written in row["written"] if row["state"] != "open" else ():
+            newest |= {(written["table_name"], name): row["state"] for name in written["slices"]}
+    kept = {told: state for told, state in newest.items() if state in CAN_BE_RELEASED}
+    if kept:
+        told = ", ".join(f"{table} {name} ({state})" for (table, name), state in list(kept.items())[:3])
+        more = f" and {len(kept) - 3} more" if len(kept) > 3 else ""
+        return Finding("slices", WARN, f"held back from readers: {told}{more}", "mend them, or python -m churnlake release")
+    return ok("slices", f"{len(newest):,} written, none held back from readers")
 
 
 def by_spark(spark: SparkSession, store: StoreSettings, tables: Sequence[Table]) -> Iterator[Finding]:

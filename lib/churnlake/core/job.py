@@ -152,23 +152,15 @@ class Job:
         self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
     ) -> Report:
         began = time.monotonic()
-        files = (FILES,) if self.feeds else ()
-        looking = Lake(
-            spark,
-            settings.store,
-            Scope(run_id, days or EVER, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers),
-        )
+        looking = Lake(spark, settings.store, self.scope(run_id, days or EVER, restate, makers))
         # every job, whatever it touches, stops where the lake is on its way back
-        hidden = looking.hidden()
+        looking.hidden()
         if self.lands:
             # a key that is missing or wrong stops the run even where there is nothing to take in
             _ = looking.key
-            registered = looking.read(FILES).collect() if looking.has(FILES) else []
-            again = visibility.withheld_batch(hidden, [t.name for t in self.writes], registered) if restate else None
-            looking.landing.choose(self.lands, registered, days.last if days else None, again)
-        days = days or self._days_by_default(looking, makers)
+        days = self.foresee(looking, days, restate, makers)
         run = Run(run_id, self.name, days, settings)
-        scope = Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
+        scope = self.scope(run_id, days, restate, makers)
         lake = looking.bound_to(scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
         try:
             self._body(lake, run)
@@ -203,6 +195,23 @@ class Job:
         if withheld:
             raise ContractError("; ".join(withheld))
         return report
+
+    def scope(self, run_id: str, days: Days, restate: bool, makers: dict[str, str]) -> Scope:
+        """What a run over these days may touch."""
+        files = (FILES,) if self.feeds else ()
+        return Scope(run_id, days, (*self.reads, *self.looks_back, *files), self.writes, self.may_read, restate, makers)
+
+    def foresee(self, lake: Lake, days: Days | None, restate: bool, makers: dict[str, str]) -> Days:
+        """Choose the landing files that a run takes in, and tell its days where none are given. Nothing is written.
+
+        Raises MissingInputError where the lake is on its way back, or there is no landing folder.
+        """
+        hidden = lake.hidden()
+        if self.lands:
+            registered = lake.read(FILES).collect() if lake.has(FILES) else []
+            again = visibility.withheld_batch(hidden, [t.name for t in self.writes], registered) if restate else None
+            lake.landing.choose(self.lands, registered, days.last if days else None, again)
+        return days or self._days_by_default(lake, makers)
 
     def _body(self, lake: Lake, run: Run) -> None:
         if not self.lands:
@@ -305,6 +314,11 @@ class Job:
         def body(arguments: argparse.Namespace) -> None:
             days = parse_days(arguments.dates) if arguments.dates else None
             settings = layered.load(self.settings_model, arguments.env, arguments.set)
+            if arguments.dry_run:
+                from churnlake.core.dry_run import dry_run
+
+                dry_run(settings, (self,), days, arguments.env, arguments.restate)
+                return
             logs = Path(settings.store.work).resolve() / "logs"
             log_to(logs)
             self.check(settings)
@@ -322,7 +336,8 @@ class Job:
                 ):
                     sys.stderr.write(f"  {line}\n")
 
-        return guarded(self.name, argument_parser(self.name, self.meaning), argv, body)
+        # a dry run asks for Java only where it starts Spark
+        return guarded(self.name, argument_parser(self.name, self.meaning), argv, body, needs_java="--dry-run" not in argv)
 
     def main(self) -> None:
         """Entry point of ``spark-submit jobs/<name>.py`` and of workflow tasks: returns when done, exits with the code when not."""

@@ -162,16 +162,12 @@ def _zone(name: str) -> Finding:
 
 def key(store: StoreSettings) -> Finding:
     """The pseudonym key, or each of its ring, is there, long enough, not the published one where that is not allowed, and for few eyes."""
-    places = pseudonyms.places_of(store.key_file)
-    here = [place for place in places if not pseudonyms.is_remote(place)]
-    found = {place: pseudonyms.held_here(place) for place in here}
-    if here:
-        pseudonyms.refuse_weak(found, store.allow_demo_key or here[-1] != places[-1])
+    found = pseudonyms.checked_here(store.key_file, store.allow_demo_key)
     demo = [place for place, (_, digest) in found.items() if digest == pseudonyms.DEMO_SHA256]
-    files = [Path(place).expanduser() for place in here if not place.startswith(pseudonyms.ENVIRONMENT) and place not in demo]
+    files = [Path(place).expanduser() for place in found if not place.startswith(pseudonyms.ENVIRONMENT) and place not in demo]
     if seen := [str(file) for file in files if file.stat().st_mode & OPEN_TO_OTHERS]:
         return Finding("key", FAIL, f"{', '.join(seen)} is open to every user of this machine", f"chmod o= {' '.join(seen)}")
-    if away := [place for place in places if place not in here]:
+    if away := [place for place in pseudonyms.places_of(store.key_file) if place not in found]:
         return ok("key", f"{', '.join(away)} is read by Spark alone; doctor --spark asks after it")
     if demo:
         return ok("key", f"{demo[-1]}, the published one, which this environment allows: for made-up data only")

@@ -89,6 +89,15 @@ def held_here(place: str) -> tuple[int, str]:
     return len(held), hashlib.sha256(held.strip()).hexdigest()
 
 
+def checked_here(where: str | Sequence[str], allow_demo: bool) -> dict[str, tuple[int, str]]:
+    """Of the keys that can be read without Spark, by place: length and SHA-256. Raises SettingsError for what ``Key.load`` would refuse."""
+    places = places_of(where)
+    found = {place: held_here(place) for place in places if not is_remote(place)}
+    if found:
+        refuse_weak(found, allow_demo or is_remote(places[-1]))
+    return found
+
+
 def is_remote(place: str) -> bool:
     """Whether a key lies where only Spark reads it."""
     return re.match(r"^\w{2,}:/", place) is not None
