@@ -62,7 +62,7 @@ def wrong(text: str) -> list[str]:
     found = []
     for command in commands(text):
         asked = re.match(r"(?:\.venv/bin/)?python -m churnlake ([a-z-]+)(.*)", command)
-        submitted = re.search(r"(?:^|\s)jobs/(\w+)\.py(.*)", command)
+        submitted = re.search(r"(?:^|\s)jobs/([a-z]\w+)\.py(.*)", command)
         make = re.match(r"make ([a-z-]+)", command)
         if make and make[1] not in targets():
             found.append(f"make {make[1]}: no such target")

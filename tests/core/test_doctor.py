@@ -86,8 +86,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def logged(run: str, job: str, state: str, at: int, *slices: str) -> dict[str, Any]:
-    """A row of the run log."""
-    written = [{"table_name": "clean.sms", "slices": list(slices)}]
+    """A row of the run log, as Spark leaves it: names within a column in great letters, as in its DDL."""
+    written = [{"TABLE_NAME": "clean.sms", "SLICES": list(slices)}]
     moment = pa.scalar(at * 10**6, pa.timestamp("us", "UTC")).as_py()
     return {"run_id": run, "job": job, "state": state, "at": moment, "written": written}
 

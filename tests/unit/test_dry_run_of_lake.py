@@ -63,6 +63,7 @@ def test_what_it_foretells_is_what_the_run_then_does(
     before = content(tmp_path)
     assert main(["doctor", *arguments]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
+    assert "written, none held back from readers" in lines["slices"]
     assert "tables lie under those of this code" in lines["contracts"]
     assert lines["batches"].startswith("ok    batches     2 of 3 files, all done")
     assert f"the newest {chain[-1]} at" in lines["runs"]

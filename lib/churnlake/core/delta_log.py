@@ -35,8 +35,15 @@ def rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
         parts = dict(added["partitionValues"] or {})
         wanted = [column for column in columns if column not in parts]
         read = parquet.ParquetFile(path / unquote(name)).read(columns=wanted).to_pylist()
-        found += [{**row, **{name: value for name, value in parts.items() if name in columns}} for row in read]
+        found += [{**_in_small_letters(row), **{name: value for name, value in parts.items() if name in columns}} for row in read]
     return found
+
+
+def _in_small_letters(value: Any) -> Any:
+    """A value with the names in it in small letters: Spark takes them in whatever letters, and writes those of a struct as its DDL has them."""
+    if isinstance(value, dict):
+        return {name.lower(): _in_small_letters(held) for name, held in value.items()}
+    return [_in_small_letters(one) for one in value] if isinstance(value, list) else value
 
 
 def _files(path: Path) -> dict[str, dict[str, Any]]:
