@@ -24,13 +24,13 @@ from databricks.bundles.jobs import Job as BundleJob
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
-from churnlake.core import catalog
+from churnlake.core import catalog, tracking
 from churnlake.core.contract import INT, Column, Table
 from churnlake.core.job import Job, argument_parser
 from churnlake.core.lineage import Lineage
 from churnlake.core.session import ALWAYS
 from churnlake.core.settings import conf_folder, load, read_yaml
-from churnlake.core.tracking import Tracker
+from churnlake.core.tracking import Tracker, Version
 from churnlake.core.workflows import HOLDS, SET, WORK, bundle_files, job_of, workflows
 from churnlake.generated import pages
 from churnlake.settings import Settings
@@ -397,16 +397,36 @@ def test_a_job_that_is_done_returns_and_one_that_is_not_exits(monkeypatch: pytes
 
 def test_models_go_to_unity_catalog(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
-    tracking = load(
+    settings = load(
         Settings, "databricks", [f"{key}={value}".replace("${var.catalog}", "prod") for key, value in SET.items()]
     ).tracking
-    tracker = Tracker(tracking, "churn_leave", root=tmp_path)
+    tracker = Tracker(settings, "churn_leave", root=tmp_path)
     assert tracker.name == "prod.models.churn_leave"
     assert tracker._client._registry_uri == "databricks-uc"
     assert not list(tmp_path.iterdir()), "artifacts lie on a volume"
     assert tracker._kept_by_version({"training_key": "a", "input.churn.labels": "3"}) == {"training_key": "a"}, (
         "its tags take no dots"
     )
+
+
+def test_models_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = load(Settings, "local", ["tracking.uri=sqlite:///m.db", "tracking.artifacts=a"]).tracking
+    tracker = Tracker(settings, "churn", root=tmp_path)
+    # Unity Catalog's registry refuses any filter
+    monkeypatch.setattr(type(tracker._client), "search_registered_models", lambda *_, **__: pytest.fail("searched"))
+    assert tracker.champion() is None
+    tracker._client.create_registered_model("churn")
+    assert tracker.champion() is None
+    made = tracker._client.create_model_version("churn", source=str(tmp_path / "a"), tags={"training_key": "k"})
+    tracker._client.set_registered_model_alias("churn", "champion", made.version)
+    assert tracker.known("k") == tracker.champion() == Version("1", {"training_key": "k"})
+
+
+def test_what_passes_between_spark_and_mlflow_lies_where_both_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLFLOW_DFS_TMP", str(tmp_path))
+    with tracking._between() as folder:
+        assert Path(folder).parent == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 def test_conf_lies_where_it_is_said_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
