@@ -59,6 +59,8 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["run", "--only", "build_dayly"], 2, "no job 'build_dayly'; there are"),
         (["run", "--env", "moon"], 2, "no environment 'moon'"),
         (["run", "--nonsense"], 2, "unrecognized arguments"),
+        (["run", "--workflow", "hourly"], 2, "invalid choice: 'hourly'"),
+        (["run", "--workflow", "daily", "--only", "build_daily"], 2, "not allowed with argument --workflow"),
         (["rum"], 2, "no command 'rum'"),
         (["ddl", "clean.voise"], 2, "no stored table"),
         (["indicators", "calls"], 0, ""),
