@@ -25,6 +25,7 @@ from churnlake.core.runs import EVER, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
+from churnlake.generated import flows
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
 
@@ -64,12 +65,17 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     parser = argument_parser("python -m churnlake run", "Run the chain of jobs in lineage order in one process.")
-    parser.add_argument("--from", dest="first", default=None, metavar="JOB", help="begin with this job")
-    parser.add_argument("--only", default=None, metavar="JOB", help="run this job alone")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--from", dest="first", default=None, metavar="JOB", help="begin with this job")
+    part.add_argument("--only", default=None, metavar="JOB", help="run this job alone")
+    part.add_argument(
+        "--workflow", default=None, choices=sorted(flow.name for flow in flows()), help="run the jobs of this workflow"
+    )
 
     def body(arguments: argparse.Namespace) -> None:
         lineage = Lineage.of_package()
-        jobs = lineage.chain(arguments.first, arguments.only)
+        flow = next((flow for flow in flows() if flow.name == arguments.workflow), None)
+        jobs = flow.jobs if flow else lineage.chain(arguments.first, arguments.only)
         days = parse_days(arguments.dates) if arguments.dates else None
         settings = load(Settings, arguments.env, arguments.set)
         if arguments.dry_run:

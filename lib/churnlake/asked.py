@@ -13,10 +13,10 @@ from churnlake.core import dictionary, rules
 from churnlake.core.contract import sql_type
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
-from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS, VIEWS
+from churnlake.generated import pages
+from churnlake.indicators import ALL_ITEMS, INDICATORS, VIEWS
 from churnlake.indicators.items import ITEMS as ITEM_TYPES
 from churnlake.indicators.origins import tables_of
-from churnlake.landing.feed_help import FEED_HELP
 from churnlake.tables.raw import FILES
 
 
@@ -108,34 +108,6 @@ def _ddl(argv: list[str]) -> int:
         "\n\n".join(rules.ddl(table, table.name) + ";" for name, table in tables.items() if asked in (None, name)) + "\n"
     )
     return 0
-
-
-def pages() -> dict[Path, str]:
-    """The generated pages of the repository: path below its root -> text."""
-    lineage = Lineage.of_package()
-    tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
-    return {
-        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
-            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS, *DAILY), FEED_HELP
-        ),
-        Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
-    }
-
-
-_LAYERS = [
-    "raw",
-    "clean",
-    "reference",
-    "daily",
-    "features",
-    "circles",
-    "churn",
-    "reentry",
-    "campaigns",
-    "quality",
-    "privacy",
-    "vault",
-]
 
 
 def _dictionary(argv: list[str]) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from churnlake.__main__ import main
-from churnlake.asked import pages
 from churnlake.core.contract import INT, Column, Indicator, Table
 from churnlake.core.errors import LineageError
 from churnlake.core.job import declare
 from churnlake.core.lineage import Lineage
+from churnlake.generated import pages
 from churnlake.indicators.checks import refuse_wrong
 from churnlake.indicators.units import SHARE
 from churnlake.settings import Settings
@@ -60,6 +60,8 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["run", "--only", "build_dayly"], 2, "no job 'build_dayly'; there are"),
         (["run", "--env", "moon"], 2, "no environment 'moon'"),
         (["run", "--nonsense"], 2, "unrecognized arguments"),
+        (["run", "--workflow", "hourly"], 2, "invalid choice: 'hourly'"),
+        (["run", "--workflow", "daily", "--only", "build_daily"], 2, "not allowed with argument --workflow"),
         (["rum"], 2, "no command 'rum'"),
         (["ddl", "clean.voise"], 2, "no stored table"),
         (["indicators", "calls"], 0, ""),

@@ -81,7 +81,9 @@ def onset_rate(scenario: CityScenario) -> float:
     leave = sum(share * (1 - leaving.causes[name].stays) for name, share in leaving.onsets.items())
     rival = sum(weight * leaving.causes[name].competitor for name, weight in leaving.weights.items())
     friends = leaving.causes.get("friends")
-    caught = rival * leaving.contagion * _carriers(scenario) * (1 - friends.stays) if friends else 0.0
+    follow = leaving.contagion * _carriers(scenario) * (1 - friends.stays) if friends else 0.0
+    waves = sum((follow * friends.competitor) ** turn for turn in range(leaving.contagion_rounds)) if friends else 0.0
+    caught = rival * follow * waves
     return max(1e-12, leaving.monthly / 30.4 / leave / (1 + caught))
 
 

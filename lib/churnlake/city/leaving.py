@@ -49,11 +49,14 @@ def lives(
         return checkpoint(discontent.times(with_caught, scenario, dice), name)
 
     begun = joining.starters(persons, scenario, dice)
-    alone = through(begun, None, "starters_alone")
-    infected = checkpoint(discontent.caught(alone, contacts, scenario, dice), "caught")
-    first = through(begun, infected, "starters")
-    leavers = first.where("left_day is not null and destination <> 'renumbered'")
-    known = last = first.unionByName(through(joining.newcomers(persons, leavers, scenario, dice), infected, "newcomers"))
+    first = last = through(begun, None, "starters_alone")
+    for turn in range(scenario.leaving.contagion_rounds):
+        infected = checkpoint(discontent.caught(last, contacts, scenario, dice), f"caught_{turn}")
+        first = through(begun, infected, f"starters_{turn}")
+        leavers = first.where("left_day is not null and destination <> 'renumbered'")
+        joined = through(joining.newcomers(persons, leavers, scenario, dice), infected, f"newcomers_{turn}")
+        last = first.unionByName(joined)
+    known = last
     for turn in range(RETURNS):
         last = through(joining.returns(last, scenario, dice), None, f"returns_{turn}")
         known = known.unionByName(last)

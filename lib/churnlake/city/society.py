@@ -128,6 +128,8 @@ class Leaving(Model):
     contagion: Share
     contagion_tie: Amount = 0.0
     """Least strength of a tie that carries discontent; the ties of neighbours have 1 in the median."""
+    contagion_rounds: Annotated[int, Field(ge=1)] = 1
+    """Waves of contagion: in the first those who were here on the first day are followed, in each after it whoever left in the one before."""
     fade_days: Annotated[tuple[Count, Count], Range]
     fade_depth: Annotated[tuple[Share, Share], Range]
     false_fade: Share

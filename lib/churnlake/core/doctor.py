@@ -18,7 +18,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.pseudonyms import Key
 from churnlake.core.runs import RUNS
 from churnlake.core.session import session
-from churnlake.core.settings import CoreSettings, load
+from churnlake.core.settings import CoreSettings, conf_folder, load
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def findings(case: Case, lineage: Lineage) -> Iterator[Finding]:
         yield wrong("settings", error)
         return
     given = f", {len(case.overrides)} by --set" if case.overrides else ""
-    yield ok("settings", f"conf/base.yaml, {case.env}.yaml{given}")
+    yield ok("settings", f"{conf_folder()}: base.yaml, {case.env}.yaml{given}")
     feeds = [table for table in lineage.tables if not table.stored]
     yield from machine.around(settings, feeds)
     tables = [FILES, *(table for table in lineage.tables if table.stored and table != FILES), RUNS]

@@ -25,7 +25,7 @@ from churnlake.core.landing import FILES, Landing
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import EVER, RUNS, Days
 from churnlake.core.session import require_java, session
-from churnlake.core.settings import CoreSettings, load
+from churnlake.core.settings import CoreSettings, conf_folder, load
 from churnlake.core.shown import differing
 from churnlake.core.storage import NO_SPARK, Storage
 
@@ -65,7 +65,7 @@ def dry_run(settings: CoreSettings, jobs: Sequence[Job], days: Days | None, env:
         job.check(settings)
     if any(job.lands for job in jobs):
         pseudonyms.checked_here(settings.store.key_file, settings.store.allow_demo_key)
-    sys.stdout.write(f"Settings: conf/base.yaml, {env}.yaml and --set; * differs from conf/base.yaml.\n")
+    sys.stdout.write(f"Settings: base.yaml and {env}.yaml of {conf_folder()}, then --set; * differs from base.yaml.\n")
     sys.stdout.write("".join(f"{line}\n" for line in differing(settings, load(type(settings), "base"))))
     sys.stdout.write(f"\nDry run of {len(jobs)} job{'s' if len(jobs) != 1 else ''}, in this order; nothing is written.\n")
     with _asked(settings) as spark:

@@ -28,7 +28,7 @@ from churnlake.core.finding import FAIL, WARN, Finding, asked, ok
 from churnlake.core.landing import Landing
 from churnlake.core.session import is_submitted, java_found
 from churnlake.core.settings import CoreSettings, SparkSettings, StoreSettings
-from churnlake.core.tracking import PATIENCE, SQLITE, answers, without_password
+from churnlake.core.tracking import PATIENCE, PORTS, SQLITE, answers, without_password
 
 ROOT = Path(__file__).parents[3]
 LEAST_PYTHON = (3, 11)
@@ -72,10 +72,17 @@ def _python() -> Finding:
 def packages(root: Path) -> Finding:
     """The packages that the project needs, of the versions locked where a lock is there; those for tests alone may be missing."""
     lock, project = root / "requirements.lock", root / "pyproject.toml"
+    # what a cluster brings in a version of its own
+    extras = set() if is_submitted() else {"spark"}
     if project.is_file():
-        needed = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+        declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+        more = declared.get("optional-dependencies", {})
+        needed = [*declared["dependencies"], *(one for extra in extras for one in more.get(extra, ()))]
     else:
-        needed = [one for one in importlib.metadata.requires("churnlake") or [] if "extra ==" not in one]
+        wanted = importlib.metadata.requires("churnlake") or []
+        needed = [
+            one for one in wanted if "extra ==" not in one or any(f"'{extra}'" in one.replace('"', "'") for extra in extras)
+        ]
     wrong = [told for one in needed if (told := _unlike(Requirement(one)))]
     if wrong:
         return Finding("packages", FAIL, ", ".join(wrong), "run make setup, or pip install -r requirements.lock")
@@ -100,7 +107,7 @@ def _version(name: str) -> str | None:
 
 def _unlike(asked_for: Requirement) -> str:
     """What is there in place of the package asked for, in words; empty where it is as it should be."""
-    if asked_for.marker is not None and not asked_for.marker.evaluate():
+    if asked_for.marker is not None and not asked_for.marker.evaluate({"extra": "spark"}):
         return ""
     found = _version(asked_for.name)
     if found is None:
@@ -224,6 +231,8 @@ def registry(uri: str) -> Finding:
         connection.close()
         return ok("mlflow", f"{database} answers, {tables} tables")
     shown = without_password(uri)
+    if uri.partition(":")[0].partition("+")[0] not in PORTS:
+        return ok("mlflow", f"{shown}, which only MLflow's own client can ask")
     try:
         answers(uri)
         if uri.startswith(("http://", "https://")):

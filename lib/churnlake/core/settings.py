@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -111,11 +112,17 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def conf_folder() -> Path:
-    """The folder of conf/: beside the sources, else in the current folder. Raises SettingsError when there is none."""
+    """The folder of conf/: where CHURNLAKE_CONF says, beside the sources, or in the current folder. Raises SettingsError when there is none."""
+    if told := os.environ.get("CHURNLAKE_CONF"):
+        if not (Path(told) / "base.yaml").is_file():
+            raise SettingsError(f"no base.yaml in {told}, which CHURNLAKE_CONF names")
+        return Path(told).resolve()
     for folder in (Path(__file__).parents[3] / "conf", Path("conf")):
         if (folder / "base.yaml").is_file():
             return folder.resolve()
-    raise SettingsError("no conf/base.yaml beside the sources or in the current folder; run from the project's folder")
+    raise SettingsError(
+        "no conf/base.yaml beside the sources or in the current folder; run from the project's folder or set CHURNLAKE_CONF"
+    )
 
 
 def load(model: type[S], env: str, overrides: list[str] | None = None, folder: Path | None = None) -> S:

@@ -33,6 +33,8 @@ KEY = "training_key"
 NOTES = "notes.json"
 JUDGED = "judged"
 SQLITE = "sqlite:///"
+DATABRICKS = "databricks"
+"""Begins the address of a Databricks workspace; its models are then those of Unity Catalog (databricks-uc), as MLflow 3 has it."""
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PATIENCE = 5
 """Seconds that a registry has to answer at all."""
@@ -158,20 +160,24 @@ class Tracker:
                 with tempfile.TemporaryDirectory() as folder:
                     self._beside(Path(folder), logged)
                 if logged.judged is not None:
-                    with tempfile.TemporaryDirectory() as folder:
+                    with _between() as folder:
                         mlflow.spark.save_model(
                             logged.judged, f"{folder}/model", dfs_tmpdir=f"{folder}/tmp", pip_requirements=requirements
                         )
                         mlflow.log_artifacts(f"{folder}/model", JUDGED)
-                with tempfile.TemporaryDirectory() as folder:
+                with _between() as folder:
                     model = mlflow.spark.log_model(
                         pipeline, artifact_path="model", signature=signature, pip_requirements=requirements, dfs_tmpdir=folder
                     )
             self._try_out(run, logged.trials)
-            if not self._client.search_registered_models(f"name = '{self.name}'"):
+            if not self._is_known():
                 self._client.create_registered_model(self.name)
             made = self._client.create_model_version(
-                self.name, source=model.model_uri, run_id=run.info.run_id, model_id=model.model_id, tags=tagged
+                self.name,
+                source=model.model_uri,
+                run_id=run.info.run_id,
+                model_id=model.model_id,
+                tags=self._kept_by_version(tagged),
             )
             if alias:
                 self._client.set_registered_model_alias(self.name, alias, made.version)
@@ -204,13 +210,13 @@ class Tracker:
     def load(self, version: str) -> tuple[PipelineModel, dict[str, Any]]:
         """The pipeline of a version and the notes kept beside it. Raises MissingInputError when there is no such version."""
         notes = self.notes(version)
-        with self._reached(), tempfile.TemporaryDirectory() as folder:
+        with self._reached(), _between() as folder:
             pipeline = self._mlflow.spark.load_model(f"models:/{self.name}/{version}", dfs_tmpdir=folder, dst_path=folder)
         return pipeline, notes
 
     def judged(self, version: str) -> PipelineModel:
         """The pipeline of a version as it was judged: the one that serves, unless that was taught once more since."""
-        with self._reached(), tempfile.TemporaryDirectory() as folder:
+        with self._reached(), _between() as folder:
             self._mlflow.set_tracking_uri(self._uri)
             run_id = self._found(version).run_id
             if any(found.path == JUDGED for found in self._client.list_artifacts(run_id)):
@@ -232,8 +238,24 @@ class Tracker:
                 folder.rename(Path(there) / "before")
             whole.rename(folder)
 
+    def _is_known(self) -> bool:
+        # asked for by name: Unity Catalog searches its models by nothing
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.get_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
+
+    def _kept_by_version(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """The tags a version takes: in Unity Catalog none whose key has a dot; the run has them all."""
+        return {key: value for key, value in tags.items() if "." not in key or not self._uri.startswith(DATABRICKS)}
+
     def _by(self, alias: str) -> Version | None:
-        if not self._client.search_registered_models(f"name = '{self.name}'"):
+        if not self._is_known():
             return None
         from mlflow.exceptions import MlflowException
 
@@ -295,13 +317,18 @@ class Tracker:
             ) from error
 
 
+def _between() -> tempfile.TemporaryDirectory[str]:
+    """A folder through which a pipeline goes from Spark to MLflow and back; both must reach it, so on a cluster MLFLOW_DFS_TMP says where."""
+    return tempfile.TemporaryDirectory(dir=os.environ.get("MLFLOW_DFS_TMP") or None)
+
+
 def kept(folder: Path) -> tuple[PipelineModel, dict[str, Any], str]:
     """Pipeline, notes and version of the copy that ``Tracker.keep`` put into a folder. Raises MissingInputError where there is none."""
     if not (folder / NOTES).is_file():
         raise MissingInputError(f"no copy of a champion in {folder}; train_model puts one there when it promotes")
     told = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     mlflow = _import_quietly()
-    with tempfile.TemporaryDirectory() as there:
+    with _between() as there:
         shutil.copytree(folder / "model", Path(there) / "model")
         pipeline = mlflow.spark.load_model(f"{there}/model", dfs_tmpdir=f"{there}/tmp")
     return pipeline, told["notes"], str(told["version"])

@@ -1,0 +1,52 @@
+"""The files of the repository that are made from declarations: dictionary, list of jobs, workflows and views of Databricks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from churnlake.core import catalog, dictionary
+from churnlake.core.lineage import Lineage
+from churnlake.core.runs import RUNS
+from churnlake.core.settings import load
+from churnlake.core.workflows import Workflow, bundle_files, workflows
+from churnlake.indicators import ALL_ITEMS, DAILY, INDICATORS
+from churnlake.landing.feed_help import FEED_HELP
+from churnlake.settings import Settings
+from churnlake.tables.campaigns import LISTS
+from churnlake.tables.churn import MODELS
+from churnlake.tables.quality import CHECKS
+from churnlake.tables.raw import FILES
+
+_LAYERS = [
+    "raw",
+    "clean",
+    "reference",
+    "daily",
+    "features",
+    "circles",
+    "churn",
+    "reentry",
+    "campaigns",
+    "quality",
+    "privacy",
+    "vault",
+]
+
+
+def flows() -> tuple[Workflow, ...]:
+    """The workflows: the gate is made of checks of quality, and lists to call from and models wait for it."""
+    return workflows(Lineage.of_package(), taught=MODELS.name, judged=CHECKS.name, guarded=[MODELS.name, LISTS.name])
+
+
+def pages() -> dict[Path, str]:
+    """The generated pages, workflows and views of the repository: path below its root -> text."""
+    lineage = Lineage.of_package()
+    tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
+    return {
+        Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
+            tables, lineage.makers, (*INDICATORS, *ALL_ITEMS, *DAILY), FEED_HELP
+        ),
+        Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
+        Path("deploy/sql/views.sql"): catalog.views_text(lineage.tables, "churnlake", "churnlake_readers", "churnlake_analysts"),
+        **bundle_files(flows(), lineage, load(Settings, "databricks").store.city_zone),
+    }
