@@ -11,7 +11,7 @@ from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
 from churnlake.models.hazard import EXITS, HAZARD, exits, hazards
-from churnlake.models.score import TOLD, answered, placed, scores
+from churnlake.models.score import TOLD, Packed, answered, placed, scores
 from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
 from churnlake.models.watch import Limits, drawn, drift_frame
@@ -55,13 +55,14 @@ def score_model(lake: Lake, run: Run) -> None:
         champion.check(now)
     together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
     rows, moved, made = [], [], {}
-    taken = dict.fromkeys(name for champion in serves.values() for names in champion.takes for name in names)
-    said, kept = now.select("month", "user_id", *taken), ["month", "user_id"]
+    given, kept = Packed.of(now, (champion.takes for champion in serves.values())), ["month", "user_id"]
     if together:
-        said, kept = answered(said, together, models), [*kept, TOLD]
+        given, kept = answered(given, together, models), [*kept, TOLD]
+    said = given.rows
     if HAZARD in serves:
-        said, kept = exits(serves[HAZARD].pipeline, said, *serves[HAZARD].takes), [*kept, *EXITS]
-    # features are joined and gone through once, and what is said of each user is narrow
+        takes = serves[HAZARD].takes
+        said, kept = exits(serves[HAZARD].pipeline, given.with_columns(*takes), *takes), [*kept, *EXITS]
+    # features are joined once for scores and hazards, and what is said of each user is narrow
     said = lake.checkpoint(said.select(*kept)) if len(kept) > 2 else said
     if together:
         rows.append(placed(said))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, Window
@@ -15,7 +15,8 @@ from churnlake.models.profile import OTHER, UNKNOWN
 from churnlake.models.settings import ModelsSettings
 from churnlake.tables.churn import SCORES
 
-TOLD = "told"
+TOLD, REASONS = "told", "reasons"
+NUMBERS, TEXTS = "numbers", "texts"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,35 @@ class Scoring:
     is_fallback: bool = False
 
 
+@dataclass(frozen=True)
+class Packed:
+    """Features as two arrays a row: a row of hundreds of columns would be written anew by every step of every pipeline.
+
+    ``rows``: one row per user and month: month, user_id, NUMBERS, TEXTS, and what is said of them so far.
+    """
+
+    rows: DataFrame
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, features: DataFrame, taken: Iterable[tuple[Iterable[str], Iterable[str]]]) -> Packed:
+        """What models take, numbers and texts each, of features by user and month."""
+        every = list(taken)
+        numbers, texts = (tuple(dict.fromkeys(name for one in every for name in one[at])) for at in (0, 1))
+        arrays = [
+            F.array(*raw(list(numbers), [])).cast("array<double>").alias(NUMBERS),
+            F.array(*raw([], list(texts))).cast("array<string>").alias(TEXTS),
+        ]
+        return cls(features.select("month", "user_id", *arrays), numbers, texts)
+
+    def with_columns(self, numeric: Iterable[str], categories: Iterable[str]) -> DataFrame:
+        """The rows with some of the features as columns."""
+        at = {name: F.col(NUMBERS)[place] for place, name in enumerate(self.numbers)}
+        at |= {name: F.col(TEXTS)[place] for place, name in enumerate(self.texts)}
+        return self.rows.select("*", *(at[name].alias(name) for name in (*numeric, *categories)))
+
+
 def scores(features: DataFrame, asked: Sequence[Scoring], settings: ModelsSettings) -> DataFrame:
     """One row per user and month given and target: the probability that it comes true, its place in the month, and the reasons.
 
@@ -37,31 +67,35 @@ def scores(features: DataFrame, asked: Sequence[Scoring], settings: ModelsSettin
         asked: what to score with, one for each target.
         settings: how many reasons, and how strong one must be.
     """
-    taken = dict.fromkeys(name for one in asked for name in (*one.given.numeric, *one.given.categories))
-    return placed(answered(features.select("month", "user_id", *taken), asked, settings))
+    return placed(
+        answered(Packed.of(features, ((one.given.numeric, one.given.categories) for one in asked)), asked, settings).rows
+    )
 
 
-def answered(features: DataFrame, asked: Sequence[Scoring], settings: ModelsSettings) -> DataFrame:
-    """The rows given with TOLD, one struct a target: what is said of the user, but for its place. The arguments are those of ``scores``.
+def answered(given: Packed, asked: Sequence[Scoring], settings: ModelsSettings) -> Packed:
+    """The rows given with TOLD, one struct a target: what is said of the user, but for its place.
 
     Reasons are the features that add most to this user's log-odds by the logistic regression, whichever learner serves:
-    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. The features are gone through once, whatever the number of targets.
+    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. The features are read once, whatever the number of targets.
     """
-    rows = features
     for at, one in enumerate(asked):
-        taken = [*one.given.numeric, *one.given.categories]
-        others = [name for name in rows.columns if name not in taken]
+        kept = given.rows.columns
+        fill, *rest = one.pipeline.stages
+        filled = fill.transform(given.with_columns(one.given.numeric, one.given.categories))  # type: ignore[attr-defined]
+        # reasons first: after the feature vector is made no step carries what it was made of
+        rows = filled.withColumn(REASONS, reasons(one.given, settings))
+        for stage in rest:
+            rows = stage.transform(rows)  # type: ignore[attr-defined]
         told = F.struct(
             F.lit(one.target).alias("target"),
             probability().alias("probability"),
-            reasons(one.given, settings).alias("reasons"),
+            F.col(REASONS),
             F.lit(one.version).alias("model_version"),
             F.lit(one.is_fallback).alias("is_fallback"),
         )
-        given = rows.select(*others, *raw(list(one.given.numeric), list(one.given.categories)))
-        rows = one.pipeline.transform(given).select(*given.columns, told.alias(f"{TOLD}_{at}"))
+        given = replace(given, rows=rows.select(*kept, told.alias(f"{TOLD}_{at}")))
     every = [f"{TOLD}_{at}" for at in range(len(asked))]
-    return rows.withColumn(TOLD, F.array(*every)).drop(*every)
+    return replace(given, rows=given.rows.withColumn(TOLD, F.array(*every)).drop(*every))
 
 
 def placed(rows: DataFrame) -> DataFrame:
