@@ -10,8 +10,8 @@ from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
-from churnlake.models.hazard import EXITS, HAZARD, exits, hazards
-from churnlake.models.score import TOLD, Packed, answered, placed, scores
+from churnlake.models.hazard import HAZARD, hazards
+from churnlake.models.score import scores
 from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
 from churnlake.models.watch import Limits, drawn, drift_frame
@@ -54,24 +54,13 @@ def score_model(lake: Lake, run: Run) -> None:
     for champion in serves.values():
         champion.check(now)
     together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
-    rows, moved, made = [], [], {}
-    given, kept = Packed.of(now, (champion.takes for champion in serves.values())), ["month", "user_id"]
-    if together:
-        given, kept = answered(given, together, models), [*kept, TOLD]
-    said = given.rows
-    if HAZARD in serves:
-        takes = serves[HAZARD].takes
-        said, kept = exits(serves[HAZARD].pipeline, given.with_columns(*takes), *takes), [*kept, *EXITS]
-    # features are joined once for scores and hazards, and what is said of each user is narrow
-    said = lake.checkpoint(said.select(*kept)) if len(kept) > 2 else said
-    if together:
-        rows.append(placed(said))
+    rows, moved, made = [scores(now, together, models)] if together else [], [], {}
     watched = settings.understanding
     limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
     sample = lake.checkpoint(drawn(now, count, models.drift, models.seed)) if together else now
     for target, champion in serves.items():
         if target == HAZARD:
-            made[HAZARDS] = hazards(said, champion.version)
+            made[HAZARDS] = hazards(champion.pipeline, now, *champion.takes, champion.version)
             continue
         seen, users = sample, count
         if target == WINBACK:

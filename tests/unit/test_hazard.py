@@ -114,7 +114,7 @@ def test_hazards_are_those_of_scikit_learn_and_add_up(given: DataFrame) -> None:
     ):  # fmt: skip
         assert found[name].to_numpy() == pytest.approx(expected, abs=0.004), name
     assert found[["leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m"]].sum(axis=1).max() < 1
-    assert hazards(told, "3").columns == HAZARDS.names
+    assert hazards(model, given, ["own_events"], ["brand"], "3").columns == HAZARDS.names
 
 
 def test_too_few_who_came_back_say_so(given: DataFrame) -> None:

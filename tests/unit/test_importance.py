@@ -16,7 +16,7 @@ from churnlake.models.importance import ablated, permuted, places
 from churnlake.models.learners import FEATURES, SIMPLEST, Candidate
 from churnlake.models.parts import WHOLE, by_part, profit
 from churnlake.models.profile import Profile, profile
-from churnlake.models.score import Scoring, scores
+from churnlake.models.score import score
 from churnlake.models.settings import (
     BoostedSettings,
     ForestSettings,
@@ -82,7 +82,7 @@ def test_shuffling_finds_what_each_learner_leans_on_and_reasons_are_told(case: C
     assert permuted(calibrated, newest.repartition(5, "calls"), case.known, ASKED, 5) == [
         (name, pytest.approx(value, abs=1e-9)) for name, value in found
     ], "the order of rows changes nothing"
-    told = scores(case.newest, [Scoring("leave_t1", model, case.given, "1")], SETTINGS).where("place <= 30").collect()
+    told = score(case.newest, model, case.given, "1", SETTINGS).where("place <= 30").collect()
     assert all(any(reason.startswith("slope low (-") for reason in row["reasons"]) for row in told), learner
     assert any("brand is mzone" in row["reasons"] for row in told)
 
@@ -123,7 +123,7 @@ def test_parts_are_of_the_whole_and_money_is_that_of_every_cut(case: Case) -> No
     assert found["tier", "low"].rows.sum() == pytest.approx(180, abs=3)
     p = SETTINGS.profit
     scored = (
-        scores(odd, [Scoring("leave_t1", model, case.given, "1")], SETTINGS)
+        score(odd, model, case.given, "1", SETTINGS)
         .select("user_id", "probability")
         .join(odd, on="user_id", how="inner")
         .toPandas()
@@ -146,8 +146,7 @@ def test_a_level_unseen_in_training_is_scored_as_another(case: Case) -> None:
     few = case.newest.where("user_id < 1010")
     told = {}
     for level in ("'tornado'", "'never heard of'", "cast(null as string)"):
-        asked = [Scoring("leave_t1", model, case.given, "1")]
-        found = scores(few.withColumn("brand", F.expr(level)), asked, SETTINGS).orderBy("user_id").collect()
+        found = score(few.withColumn("brand", F.expr(level)), model, case.given, "1", SETTINGS).orderBy("user_id").collect()
         assert not any("brand" in reason for row in found for reason in row["reasons"])
         told[level] = [row["probability"] for row in found]
     assert told["'tornado'"] == told["'never heard of'"]

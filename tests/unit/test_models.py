@@ -17,7 +17,7 @@ from churnlake.models.fit import Contributions, prepared
 from churnlake.models.frame import Month, beside, features_of, labelled, months, selected, split, taught_months
 from churnlake.models.learners import SIMPLEST, Candidate
 from churnlake.models.profile import profile
-from churnlake.models.score import Scoring, scores
+from churnlake.models.score import Scoring, score, scores
 from churnlake.models.search import Fold, best, margins, tried
 from churnlake.models.settings import (
     BoostedSettings,
@@ -193,7 +193,7 @@ def test_a_model_is_scored_with_the_features_it_was_taught_with(case: Case) -> N
     assert taken == ["slope", "calls", "forwarded_calls", "brand"]
     # other features, also those selected since, may be gone or not yet be there
     only = case.features.where(F.col("month") == MONTHS[3]).select("month", "user_id", *taken)
-    assert scores(only, [Scoring("leave_t1", case.trained.serving, kept, "1")], SETTINGS).count() == 300
+    assert score(only, case.trained.serving, kept, "1", SETTINGS).count() == 300
 
 
 def test_profile_drops_what_teaches_nothing_and_folds_rare_levels(case: Case) -> None:
@@ -265,7 +265,7 @@ def test_probabilities_hold_on_the_months_asked(case: Case) -> None:
     newest = case.features.where(F.col("month") == MONTHS[2])
     left = case.frame.where(F.col("month") >= MONTHS[1]).agg(F.avg("label")).first()
     assert left is not None
-    scored = scores(newest, [Scoring("leave_t1", case.trained.serving, case.trained.contributions, "1")], SETTINGS)
+    scored = score(newest, case.trained.serving, case.trained.contributions, "1", SETTINGS)
     mean = scored.agg(F.avg("probability")).head()
     assert mean is not None
     # as often as in the months that were asked
@@ -282,7 +282,7 @@ def test_training_again_gives_the_same(case: Case) -> None:
 
 def test_scores_are_ranked_and_explained(case: Case) -> None:
     newest = case.features.where(F.col("month") == MONTHS[3])
-    scored = scores(newest, [Scoring("leave_t1", case.trained.serving, case.trained.contributions, "7")], SETTINGS)
+    scored = score(newest, case.trained.serving, case.trained.contributions, "7", SETTINGS)
     assert scored.columns == SCORES.names
     found = scored.orderBy("place").collect()
     assert [row["place"] for row in found] == list(range(1, 301))
@@ -297,7 +297,7 @@ def test_scores_are_ranked_and_explained(case: Case) -> None:
 def test_ties_go_to_the_lower_user_id(case: Case) -> None:
     same = case.features.where("user_id = 5").where(F.col("month") == MONTHS[3]).drop("user_id")
     twins = same.select(F.explode(F.array(F.lit(12).cast("bigint"), F.lit(3).cast("bigint"))).alias("user_id"), "*")
-    scored = scores(twins, [Scoring("leave_t1", case.trained.serving, case.trained.contributions, "1")], SETTINGS)
+    scored = score(twins, case.trained.serving, case.trained.contributions, "1", SETTINGS)
     assert [row["user_id"] for row in scored.orderBy("place").collect()] == [3, 12]
 
 

@@ -30,8 +30,6 @@ AHEAD = {"leave_t1": 1, "leave_t2": 2}
 LATER = "later"
 """1 in the second month ahead, else 0."""
 HAZARD = "hazard"
-EXITS = ("leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m")
-"""What is told of a user: the probability of each way to go in each month ahead."""
 
 
 def outcome() -> Column:
@@ -101,10 +99,18 @@ def exits(model: PipelineModel, features: DataFrame, numeric: Sequence[str], cat
         told = model.transform(given.withColumn(LATER, F.lit(float(at))))
         given = told.select(*taken, vector_to_array(F.col(HAZARD)).alias(name))
     stays = F.col("now")[STAY]
-    found = [F.col("now")[LEAVE], F.col("now")[REENTER], stays * F.col("then")[LEAVE], stays * F.col("then")[REENTER]]
-    return given.select(*others, *(F.round(column, 9).alias(name) for name, column in zip(EXITS, found, strict=True)))
+    found = {
+        "leaves_in_1m": F.col("now")[LEAVE],
+        "reenters_in_1m": F.col("now")[REENTER],
+        "leaves_in_2m": stays * F.col("then")[LEAVE],
+        "reenters_in_2m": stays * F.col("then")[REENTER],
+    }
+    return given.select(*others, *(F.round(column, 9).alias(name) for name, column in found.items()))
 
 
-def hazards(rows: DataFrame, version: str) -> DataFrame:
-    """One row per row of ``exits``, as churn.hazards keeps it."""
-    return rows.withColumn("model_version", F.lit(version)).select(*HAZARDS.names)
+def hazards(
+    model: PipelineModel, features: DataFrame, numeric: Sequence[str], categories: Sequence[str], version: str
+) -> DataFrame:
+    """One row per user and month given, as churn.hazards keeps it."""
+    told = exits(model, features.select("month", "user_id", *numeric, *categories), numeric, categories)
+    return told.withColumn("model_version", F.lit(version)).select(*HAZARDS.names)
