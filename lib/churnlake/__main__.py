@@ -89,7 +89,7 @@ def _run(argv: list[str]) -> int:
         with session(settings.spark, logs) as spark:
             run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
 
-    return guarded("run", parser, argv, body, needs_java="--dry-run" not in argv)
+    return guarded("run", parser, argv, body)
 
 
 def _doctor(argv: list[str]) -> int:

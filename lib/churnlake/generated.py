@@ -48,5 +48,5 @@ def pages() -> dict[Path, str]:
         ),
         Path("jobs/README.md"): dictionary.jobs_page(lineage.jobs),
         Path("deploy/sql/views.sql"): catalog.views_text(lineage.tables, "churnlake", "churnlake_readers", "churnlake_analysts"),
-        **bundle_files(flows(), lineage, load(Settings, "databricks").store.city_zone),
+        **bundle_files(flows(), lineage, load(Settings, "databricks").store),
     }

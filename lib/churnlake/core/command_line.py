@@ -41,13 +41,16 @@ def guarded(
     body: Callable[[argparse.Namespace], None],
     needs_java: bool = True,
 ) -> int:
-    """Parse, run, and turn every error into one clear line and an exit code; the full trace goes to the log."""
+    """Parse, run, and turn every error into one clear line and an exit code; the full trace goes to the log.
+
+    What ``needs_java`` is refused without it, but for a dry run, which asks for Java only where it starts Spark.
+    """
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0) and 2
     try:
-        if needs_java:
+        if needs_java and not getattr(arguments, "dry_run", False):
             require_java()
         body(arguments)
     except ChurnlakeError as error:

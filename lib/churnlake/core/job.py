@@ -336,8 +336,7 @@ class Job:
                 ):
                     sys.stderr.write(f"  {line}\n")
 
-        # a dry run asks for Java only where it starts Spark
-        return guarded(self.name, argument_parser(self.name, self.meaning), argv, body, needs_java="--dry-run" not in argv)
+        return guarded(self.name, argument_parser(self.name, self.meaning), argv, body)
 
     def main(self) -> None:
         """Entry point of ``spark-submit jobs/<name>.py`` and of workflow tasks: returns when done, exits with the code when not."""

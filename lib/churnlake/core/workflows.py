@@ -11,6 +11,7 @@ import yaml
 
 from churnlake.core.job import Job
 from churnlake.core.lineage import Lineage
+from churnlake.core.settings import StoreSettings
 
 GENERATED = "# made by `make docs` from the declarations of jobs/; do not edit\n"
 DAILY, MONTHLY, RETRAINING = "daily", "monthly", "retraining"
@@ -25,8 +26,8 @@ SCHEDULES = {
     RETRAINING: "0 0 9 5 * ?",  # when the month's labels are there
 }
 """Quartz expressions: second, minute, hour, day of month, month, day of week."""
-WORK, REPORT = "/local_disk0/churnlake/work", "quality/summary.json"
-"""store.work on the driver's own disk, as in conf/databricks.yaml: a log can not be added to on a volume."""
+REPORT = "quality/summary.json"
+"""Where check_quality leaves its report, below store.work."""
 KEPT = "/Volumes/${var.catalog}/ops/kept"
 """The volume that what is to outlive the cluster is copied to."""
 SET = {
@@ -77,16 +78,16 @@ def workflows(lineage: Lineage, *, taught: str, judged: str, guarded: Collection
     )
 
 
-def bundle_files(flows: Iterable[Workflow], lineage: Lineage, zone: str) -> dict[Path, str]:
-    """The generated files of the bundle: path below the repository's root -> text."""
+def bundle_files(flows: Iterable[Workflow], lineage: Lineage, store: StoreSettings) -> dict[Path, str]:
+    """The generated files of the bundle, whose jobs run with settings ``store``: path below the repository's root -> text."""
     return {
         Path(f"deploy/resources/{flow.name}.job.yml"): GENERATED
-        + _yaml({"resources": {"jobs": {flow.name: job_of(flow, lineage, zone)}}})
+        + _yaml({"resources": {"jobs": {flow.name: job_of(flow, lineage, store)}}})
         for flow in flows
     }
 
 
-def job_of(flow: Workflow, lineage: Lineage, zone: str) -> dict[str, Any]:
+def job_of(flow: Workflow, lineage: Lineage, store: StoreSettings) -> dict[str, Any]:
     """A workflow as a job of a bundle: a task a job, one waiting for another where lineage says so, and the gate of quality."""
     names = {job.name for job in flow.jobs}
     tasks = []
@@ -97,7 +98,7 @@ def job_of(flow: Workflow, lineage: Lineage, zone: str) -> dict[str, Any]:
             _task(job.name, job.meaning, f"../../jobs/{job.name}.py", _arguments("--dates", "{{job.parameters.dates}}"), after)
         )
     last = [name for name in names if not any(name in lineage.upstream(job) for job in flow.jobs)]
-    report = f"{WORK if flow.judge else KEPT}/{REPORT}"
+    report = f"{store.work if flow.judge else KEPT}/{REPORT}"
     tasks += [
         _task(TELL, "Tell the gate how the last day judged is.", _program(TELL), [report], [{"task_key": flow.judge}] if flow.judge else []),
         {
@@ -117,7 +118,7 @@ def job_of(flow: Workflow, lineage: Lineage, zone: str) -> dict[str, Any]:
             )
         )
     states = [f"{{{{tasks.{name}.result_state}}}}" for name in sorted(last)]
-    keep = _task(KEEP, "Copy pages, reports and logs to a volume; fail where a job did.", _program(KEEP), [WORK, KEPT, *states],
+    keep = _task(KEEP, "Copy pages, reports and logs to a volume; fail where a job did.", _program(KEEP), [store.work, KEPT, *states],
                  [{"task_key": name} for name in sorted(last)])  # fmt: skip
     # of a run that failed the log is wanted most
     tasks.append({**keep, "run_if": "ALL_DONE"})
@@ -126,7 +127,7 @@ def job_of(flow: Workflow, lineage: Lineage, zone: str) -> dict[str, Any]:
         "description": MEANING[flow.name],
         "max_concurrent_runs": 1,
         "queue": {"enabled": True},
-        "schedule": {"quartz_cron_expression": SCHEDULES[flow.name], "timezone_id": zone, "pause_status": "UNPAUSED"},
+        "schedule": {"quartz_cron_expression": SCHEDULES[flow.name], "timezone_id": store.city_zone, "pause_status": "UNPAUSED"},
         "parameters": [{"name": "dates", "default": ""}],
         "email_notifications": {"on_failure": ["${var.alert_email}"], "on_duration_warning_threshold_exceeded": ["${var.alert_email}"]},
         "webhook_notifications": {"on_failure": [{"id": "${var.alert_webhook}"}]},

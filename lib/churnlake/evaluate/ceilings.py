@@ -77,8 +77,11 @@ def scores(spark: SparkSession, truth: Path, scenario: CityScenario, of: dt.date
     if not (truth / "visible").is_dir():
         raise MissingInputError(f"the city {scenario.name} has too few days of records to foresee anything")
     seen, hazard = (spark.read.parquet(str(truth / name)) for name in ("visible", "hazard"))
-    first = hazard.agg(F.min("month").alias("month")).first()
-    asked = F.col("month") > F.lit(first["month"] if first else None) if of is None else F.col("month") == F.lit(of)
+    if of is None:
+        first = hazard.agg(F.min("month").alias("month")).first()
+        asked = F.col("month") > F.lit(first["month"] if first else None)
+    else:
+        asked = F.col("month") == F.lit(of)
     filtered = observable(seen.where("is_active").where(asked).orderBy("month", "user_id").toPandas(), scenario)
     rows = hazard.where(asked).toPandas().merge(filtered, on=["user_id", "month"], how="inner")
     return rows.sort_values(["month", "user_id"], ignore_index=True)
