@@ -16,26 +16,22 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import sqlglot
 import yaml
 from databricks.bundles.dashboards import Dashboard
 from databricks.bundles.jobs import ClusterSpec
 from databricks.bundles.jobs import Job as BundleJob
-from sqlglot import exp
-from sqlglot.optimizer.qualify import qualify
 
-from churnlake.core import catalog, tracking
+from churnlake.core import tracking
 from churnlake.core.contract import INT, Column, Table
 from churnlake.core.job import Job, argument_parser
 from churnlake.core.lineage import Lineage
 from churnlake.core.session import ALWAYS
 from churnlake.core.settings import conf_folder, load, read_yaml
 from churnlake.core.tracking import Tracker, Version
-from churnlake.core.workflows import HOLDS, SET, WORK, bundle_files, job_of, workflows
+from churnlake.core.workflows import HOLDS, SET, bundle_files, job_of, workflows
 from churnlake.generated import pages
 from churnlake.settings import Settings
 from churnlake.tables.churn import SCORES
-from churnlake.tables.clean import VOICE
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -48,7 +44,7 @@ RESOURCES = {
 JOBS = {name: (path, job) for path, found in RESOURCES.items() for name, job in found.get("jobs", {}).items()}
 TASKS = [(name, task) for name, (_, job) in JOBS.items() for task in job["tasks"]]
 LINEAGE = Lineage.of_package()
-SHOWN = {catalog.view_name(table): table for table in catalog.shown(LINEAGE.tables)}
+STORE = load(Settings, "databricks").store
 
 
 def texts(content: Any) -> list[str]:
@@ -105,7 +101,7 @@ def test_a_job_added_appears_in_its_workflow_and_waits() -> None:
     guess: Job = replace(scoring, name="guess_churn", reads=(SCORES,), may_read=(), writes=(made,))
     lineage = Lineage.of([*LINEAGE.jobs, guess])
     flows = workflows(lineage, taught="churn.models", judged="quality.checks", guarded=["churn.guesses"])
-    found = {str(path): yaml.safe_load(text) for path, text in bundle_files(flows, lineage, "UTC").items()}
+    found = {str(path): yaml.safe_load(text) for path, text in bundle_files(flows, lineage, STORE).items()}
     task = next(
         t
         for t in found["deploy/resources/monthly.job.yml"]["resources"]["jobs"]["monthly"]["tasks"]
@@ -167,22 +163,22 @@ def test_tasks_are_called_as_jobs_are() -> None:
             asked = argument_parser("job", "").parse_args([text.replace("{{job.parameters.dates}}", "") for text in parameters])
             assert not asked.dates, "left out: what changed since the last run"
             settings = load(Settings, asked.env, [text.replace("${var.", "x").replace("}", "") for text in asked.set])
-            assert settings.store.work == WORK
+            assert settings.store.work == STORE.work
             assert settings.store.key_file == "env:CHURNLAKE_KEY"
             assert not settings.store.allow_demo_key
             assert len(asked.set) == len(SET)
 
 
 def test_schedules_and_alerts() -> None:
-    zone = load(Settings, "databricks").store.city_zone
     for _, job in JOBS.values():
-        assert job["schedule"]["timezone_id"] == zone
+        assert job["schedule"]["timezone_id"] == STORE.city_zone
         assert len(job["schedule"]["quartz_cron_expression"].split()) == 6
         assert job["email_notifications"]["on_failure"] == ["${var.alert_email}"]
         assert job["webhook_notifications"]["on_failure"] == [{"id": "${var.alert_webhook}"}]
         # a run is what its last tasks are: the one that runs whatever happened fails for them
         last = next(task for task in job["tasks"] if task["task_key"] == "keep_work")
         assert last["run_if"] == "ALL_DONE"
+        assert last["spark_python_task"]["parameters"][0] == STORE.work
         states = [text for text in last["spark_python_task"]["parameters"] if "result_state" in text]
         assert len(states) == len(last["depends_on"]) > 0
 
@@ -222,40 +218,6 @@ def test_no_secret_stands_in_a_file_and_conf_holds_differences_only() -> None:
     assert all(base[key] != value for key, value in leaves(read_yaml(conf_folder() / "databricks.yaml")).items())
 
 
-# ---- Unity Catalog
-
-
-def test_keyed_values_are_masked_and_encrypted_text_is_not_shown() -> None:
-    statements = sqlglot.parse((DEPLOY / "sql" / "views.sql").read_text(), read="databricks")
-    views = {one.this.name: one for one in statements if isinstance(one, exp.Create) and one.kind == "VIEW"}
-    assert set(views) == set(SHOWN)
-    assert not [name for name in views if name.startswith(("vault_", "privacy_"))]
-    for name, found in views.items():
-        table, query = SHOWN[name], found.expression
-        assert ".".join(query.find(exp.Table).sql().split(".")[1:]) == table.name
-        star = query.find(exp.Star)
-        hidden = {one.name for one in star.args.get("except_") or star.args.get("except") or []}
-        keyed = {column.name for column in table.pseudonyms}
-        assert hidden == keyed, name
-        masked = {one.alias for one in query.selects if isinstance(one, exp.Alias)}
-        assert all(".masked(" in one.sql() for one in query.selects if isinstance(one, exp.Alias))
-        assert keyed - masked == {column.name for column in table.pseudonyms if column.pseudonym == "cipher"}
-        assert ("state = 'good'" in query.sql()) == table.ledger
-
-
-def test_slices_that_readers_must_not_see_are_left_out_of_views() -> None:
-    assert catalog.view(SCORES, "c", {"2005-05-01": "withdrawn"}).endswith(
-        "WHERE coalesce(CAST(month AS STRING) NOT IN ('2005-05-01'), true)"
-    )
-    text = catalog.view(VOICE, "c", {"abc": "withheld", "2005-05-02": "withdrawn"})
-    assert "coalesce(CAST(day AS STRING) NOT IN ('2005-05-02'), true)" in text
-    assert "coalesce(CAST(batch AS STRING) NOT IN ('abc'), true)" in text
-    whole = replace(SCORES, slice=None)
-    assert catalog.view(whole, "c", {"all": "open"}).endswith("WHERE false")
-    for statement in [*catalog.registered(VOICE, "c", "s3://x/clean/voice"), text]:
-        sqlglot.parse_one(statement, read="databricks")
-
-
 def test_setup_makes_the_places_that_the_bundle_names() -> None:
     setup = (DEPLOY / "sql" / "setup.sql").read_text()
     made = set(re.findall(r"VOLUME IF NOT EXISTS churnlake\.(\w+\.\w+)", setup))
@@ -265,69 +227,6 @@ def test_setup_makes_the_places_that_the_bundle_names() -> None:
     }  # fmt: skip
     assert asked == made
     assert re.search(rf"SCHEMA IF NOT EXISTS churnlake\.{SET['tracking.model_prefix'].split('.')[-2]}\b", setup)
-
-
-# ---- the dashboard
-
-
-def test_the_dashboard_asks_for_tables_and_columns_there_are() -> None:
-    for path, found in RESOURCES.items():
-        for dashboard in found.get("dashboards", {}).values():
-            assert dashboard["dataset_schema"] == catalog.VIEWS
-            assert dashboard["embed_credentials"] is False
-            file = path.parent / dashboard["file_path"]
-            assert file.name.endswith(".lvdash.json")
-            columns = check_dashboard(json.loads(file.read_text()))
-            assert columns["churn"] == {"month", "kind", "rate"}
-
-
-def check_dashboard(content: dict[str, Any]) -> dict[str, set[str]]:
-    """The columns of each dataset; every query, field and encoding is looked up."""
-    schema = {name: dict.fromkeys(_columns(table), "string") for name, table in SHOWN.items()}
-    columns = {}
-    for dataset in content["datasets"]:
-        query = qualify(sqlglot.parse_one("".join(dataset["queryLines"]), read="databricks"), schema=schema, dialect="databricks")
-        assert {table.name for table in query.find_all(exp.Table)} <= set(SHOWN)
-        columns[dataset["name"]] = set(query.named_selects)
-    names = [one["widget"]["name"] for page in content["pages"] for one in page["layout"]]
-    assert len(names) == len(set(names))
-    asked = set()
-    for page in content["pages"]:
-        cells: list[tuple[int, int]] = []
-        for one in page["layout"]:
-            widget, place = one["widget"], one["position"]
-            for query in widget["queries"]:
-                fields = {field["name"] for field in query["query"]["fields"]}
-                assert fields <= columns[query["query"]["datasetName"]], widget["name"]
-                assert all(field["expression"] == f"`{field['name']}`" for field in query["query"]["fields"])
-                asked.add(query["query"]["datasetName"])
-            shown = re.findall(r'"fieldName": "(\w+)"', json.dumps(widget["spec"]))
-            assert shown
-            assert set(shown) <= fields
-            cells += [
-                (x, y)
-                for x in range(place["x"], place["x"] + place["width"])
-                for y in range(place["y"], place["y"] + place["height"])
-            ]
-        assert len(cells) == len(set(cells)), "widgets do not lie over each other"
-        assert max(x for x, _ in cells) < 6
-    assert asked == set(columns)
-    return columns
-
-
-def _columns(table: Table) -> list[str]:
-    return [column.name for column in table.stored_columns if column.pseudonym != "cipher"]
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("true_churn_rate AS rate", "true_rate AS rate"), ("FROM reentry_net_adds", "FROM reentry_net_add"), ("`rate`", "`rates`")],
-)
-def test_a_wrong_dashboard_is_found(old: str, new: str) -> None:
-    text = (DEPLOY / "dashboards" / "churn.lvdash.json").read_text()
-    assert old in text
-    with pytest.raises((AssertionError, sqlglot.errors.SqlglotError)):
-        check_dashboard(json.loads(text.replace(old, new)))
 
 
 # ---- the programs beside the jobs
@@ -441,6 +340,6 @@ def test_conf_lies_where_it_is_said_to(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_workflows_without_a_gate_are_none() -> None:
     flows = workflows(LINEAGE, taught="churn.models", judged="quality.checks", guarded=["campaigns.lists"])
     assert [flow.judge for flow in flows] == ["check_quality", None, None]
-    daily = job_of(flows[0], LINEAGE, "UTC")
+    daily = job_of(flows[0], LINEAGE, STORE)
     refresh = next(task for task in daily["tasks"] if task["task_key"] == "refresh_views")
     assert refresh["depends_on"] == [{"task_key": HOLDS, "outcome": "true"}]
