@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from churnlake.core.contract import sql_type
-from churnlake.site import charts, wording
+from churnlake.site import charts, figures, wording
 from churnlake.site.circles import circles
 from churnlake.site.contents import Context, churn, overview, quality, reentry
 from churnlake.site.control import FILLED, control
@@ -37,6 +37,14 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),
 }
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "": ("index.html",),
+    "Coming back": ("reentry.html", "control.html", "joining.html"),
+    "Leaving": ("churn.html", "staying.html", "stages.html", "circles.html"),
+    "Foreseeing": ("models.html", "indicators.html"),
+    "Data": ("quality.html", "runs.html", "lineage.html", "dictionary.html", "glossary.html"),
+}
+"""How the pages are grouped in the way between them."""
 MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "files": ("raw.files",),
     "records": ("clean.voice", "clean.sms", "clean.mms", "clean.wap"),
@@ -96,6 +104,7 @@ def pages(data: SiteData) -> dict[str, str]:
         shared = {
             "page": name,
             "navigation": NAVIGATION,
+            "groups": GROUPS,
             "last": data.last,
             "least": data.least,
             "missing": lambda field: missing(data, field),
@@ -131,6 +140,8 @@ def environment() -> Environment:
         "month": wording.month,
         "day": wording.day,
         "figure": lambda figure: Markup(charts.script(figure)),
+        "grid": figures.grid,
+        "told": figures.in_words,
         "rules": rules_of,
         "sql_type": sql_type,
     }

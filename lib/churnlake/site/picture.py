@@ -120,7 +120,7 @@ def picture(steps: Sequence[Step], colours: Mapping[str, str]) -> str:
         if table in maker and maker[table] is not card
     ]
     return (
-        f'<svg class="lineage" viewBox="0 0 {width:.0f} {layout.height:.0f}" role="img" '
+        f'<svg class="lineage" viewBox="0 0 {width:.0f} {layout.height:.0f}" role="group" '
         f'aria-label="Lineage: {len(layout.cards)} jobs and the tables they read and write">'
         + "".join(lines)
         + "".join(_card(card, colours) for card in layout.cards)
@@ -167,12 +167,14 @@ def _card(card: Card, colours: Mapping[str, str]) -> str:
     kind = "source" if card.step.job == SOURCES else "job"
     x, y, side = card.x, card.y, HEAD_HEIGHT - 12
     head = f"M{x:.1f} {y + HEAD_HEIGHT - 4:.1f}v-{side}q0-8 8-8h{CARD_WIDTH - 16}q8 0 8 8v{side}z"
+    # a job's card leads to its row in the table below; landing files have none
+    way, back = ("", "") if kind == "source" else (f'<a href="#job-{escape(card.step.job)}">', "</a>")
     return (
-        f'<g class="card {kind}" data-job="{escape(card.step.job)}">'
+        f'<g class="card {kind}" data-job="{escape(card.step.job)}">{way}'
         f"<title>{escape(card.step.meaning or card.step.job)}</title>"
         f'<rect class="body" x="{x:.1f}" y="{y:.1f}" width="{CARD_WIDTH}" height="{card.height:.1f}" rx="8"/>'
         f'<path class="head" d="{head}"/>'
-        f'<text class="name" x="{x + 12:.1f}" y="{y + 18:.1f}">{escape(card.step.job)}</text>' + "".join(rows) + "</g>"
+        f'<text class="name" x="{x + 12:.1f}" y="{y + 18:.1f}">{escape(card.step.job)}</text>' + "".join(rows) + f"{back}</g>"
     )
 
 

@@ -1,22 +1,57 @@
 "use strict";
-// draw every chart from the figure that stands beside it
-document.querySelectorAll("[data-figure]").forEach((place) => {
-  const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-  Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+// on a phone the way between pages opens by its button; without this script it is always open
+const menu = document.querySelector(".menu");
+const way = document.getElementById("pages");
+if (menu && way) {
+  menu.hidden = false;
+  menu.addEventListener("click", () => menu.setAttribute("aria-expanded", String(way.classList.toggle("open"))));
+}
+// draw every chart from the figure that stands beside it, in the colours of the theme; on paper in those of the light one, as wide as the paper
+const LIT = {
+  "#1b2a3a": "#dde5ed", "#5d6b7a": "#9fb0c0", "#e6eaee": "#2b3947", "#28557f": "#6ea6da", "#1d7a74": "#3fb5ac", "#2f9e97": "#4cc3ba",
+  "#6a5d9e": "#a99ce0", "#b4527b": "#e083aa", "#cf4a5a": "#ef7d8a", "#4d5a66": "#9fb0c0", "#c9d0d7": "#7d8b99", "#d9dee4": "#5c6a78",
+};
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const PAPER = 660;
+const draw = (paper = false) => document.querySelectorAll("[data-figure]").forEach((place) => {
+  const isDark = dark.matches && !paper;
+  const text = document.getElementById(place.dataset.figure).textContent;
+  const figure = JSON.parse(isDark ? text.replace(/#[0-9a-f]{6}/g, (colour) => LIT[colour] ?? colour) : text);
+  const hover = isDark ? { hoverlabel: { ...figure.layout.hoverlabel, bgcolor: "#1f2b38" } } : {};
+  const width = paper ? { width: PAPER } : {};
+  Plotly.react(place, figure.data, { ...figure.layout, ...hover, ...width }, { responsive: true, displayModeBar: false });
 });
-// lineage: pointing at a card leaves only its own lines bright
+draw();
+dark.addEventListener("change", () => draw());
+window.addEventListener("beforeprint", () => draw(true));
+window.addEventListener("afterprint", () => draw());
+// what scrolls sideways can be reached by the keyboard, and says what it is
+const reachable = () => document.querySelectorAll(".scroll").forEach((box) => {
+  const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+  const caption = box.querySelector("caption");
+  const given = { tabindex: "0", role: "region", "aria-label": caption ? caption.textContent : "Picture" };
+  Object.entries(given).forEach(([name, value]) => (scrolls ? box.setAttribute(name, value) : box.removeAttribute(name)));
+});
+reachable();
+window.addEventListener("resize", reachable);
+document.querySelectorAll("details").forEach((part) => part.addEventListener("toggle", reachable));
+// lineage: pointing at a card, or coming to it by the keyboard, leaves only its own lines bright
 document.querySelectorAll("svg.lineage .card").forEach((card) => {
   const picture = card.closest("svg");
   const lines = [...picture.querySelectorAll(".flow")];
-  card.addEventListener("mouseenter", () => {
+  const point = () => {
     const job = card.dataset.job;
     const own = lines.filter((line) => line.dataset.from === job || line.dataset.to === job);
     const near = new Set([job, ...own.flatMap((line) => [line.dataset.from, line.dataset.to])]);
     picture.classList.add("pointed");
     lines.forEach((line) => line.classList.toggle("own", own.includes(line)));
     picture.querySelectorAll(".card").forEach((other) => other.classList.toggle("own", near.has(other.dataset.job)));
-  });
-  card.addEventListener("mouseleave", () => picture.classList.remove("pointed"));
+  };
+  const leave = () => picture.classList.remove("pointed");
+  card.addEventListener("mouseenter", point);
+  card.addEventListener("mouseleave", leave);
+  card.addEventListener("focusin", point);
+  card.addEventListener("focusout", leave);
 });
 // dictionary: show only what holds the word
 const find = document.getElementById("find");
@@ -72,7 +107,7 @@ document.querySelectorAll("form[data-filters]").forEach((form) => {
 document.querySelectorAll("table.sorts").forEach((table) => {
   const heads = [...table.tHead.rows[0].cells];
   const value = (row, at) => row.cells[at].dataset.value ?? row.cells[at].textContent.trim();
-  heads.forEach((head, at) => head.hasAttribute("data-sort") && head.addEventListener("click", () => {
+  heads.forEach((head, at) => head.hasAttribute("data-sort") && head.querySelector("button").addEventListener("click", () => {
     const isNumber = head.classList.contains("n");
     const first = isNumber ? "descending" : "ascending";
     const order = head.getAttribute("aria-sort") === first ? (isNumber ? "ascending" : "descending") : first;
