@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry and its control, joining check, circles, stages, churn, staying, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: the overview and the pages it leads to, from coming back and leaving to data and words."""
 
 import json
 from pathlib import Path
@@ -21,6 +21,7 @@ from churnlake.tables.control import CLAWBACKS, FUNNELS, GROSS_ADDS, NET_ADDS, P
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
+from churnlake.tables.judged import DRIFT, JUDGED
 from churnlake.tables.motives import MOTIVE_SHARES
 from churnlake.tables.quality import CHECKS, SCORES
 from churnlake.tables.reentry import JOINERS, MATCHES
@@ -30,7 +31,7 @@ from churnlake.tables.staying import BUCKET, COHORTS, SILENCES, SURVIVAL
 from jobs import job
 
 FOUND = (JOINERS, MATCHES, MOTIVE_SHARES, GROUPS, MEMBERS, NEIGHBOURS)
-FORESEEN = (LEAVINGS, LABELS, MODELS, CHURN_SCORES, LISTS)
+FORESEEN = (LEAVINGS, LABELS, MODELS, JUDGED, DRIFT, CHURN_SCORES, LISTS)
 STAYING = (BUCKET, COHORTS, SURVIVAL, SILENCES)
 UNDERSTOOD = (SELECTION, OUTLIERS, ABNORMAL)
 AT_THE_COUNTER = (JOINING_CHECKS, JOINING_FOLLOW_UPS, COUNTER_REMINDERS, BONUS_REVIEWS)

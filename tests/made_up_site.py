@@ -61,6 +61,29 @@ STEPS = (
 )
 
 
+MEASURES = {
+    "base_rate": 0.031, "pr_auc": 0.287, "roc_auc": 0.84, "precision_top_1": 0.5, "precision_top_2": 0.44, "precision_top_5": 0.3, "precision_top_10": 0.16,
+    "lift_top_decile": 5.1, "calibration_slope": 0.97, "calibration_error": 0.008,
+}  # fmt: skip
+LEARNERS = [
+    {
+        "known_on": DAYS[-1], "target": target, "learner": learner, "parameters": f"{learner} trees=40 depth=3", "merit": 0.27, "train_months": ["2005-01-01", "2005-02-01"],
+        "test_month": MONTHS[3], "train_rows": 3100, "test_rows": 1490, **MEASURES, "pr_auc": value, "is_champion": learner == "boosted" and target == "leave_t1",
+        "verdict": "finds more on the newest month than version 2" if learner == "boosted" else None, "model_version": "3",
+    }
+    for target in ("leave_t1", "revenue") for learner, value in (("logistic", 0.241), ("boosted", 0.287))
+]  # fmt: skip
+JUDGED = [
+    {
+        "known_on": DAYS[-1], "target": target, "part": part, "value": value, "test_month": MONTHS[3], "rows": rows, "positives": positives, **MEASURES, "profit_yuan": 1840.0,
+        "profit_share": 0.08, "model_version": "3", "gains_found": [1 - (1 - i / 20) ** 3 for i in range(21)] if part == "all" else None,
+        "calibration_told": [0.004 * 1.6**i for i in range(10)] if part == "all" else None, "calibration_seen": [0.0038 * 1.62**i for i in range(10)] if part == "all" else None,
+    }
+    for target in ("leave_t1", "revenue")
+    for part, value, rows, positives in (("all", "all", 1490, 46), ("brand", "gotone", 400, 6), ("brand", "easyown", 800, 30), ("tier", "high", 149, 10))
+]  # fmt: skip
+
+
 def made_up() -> SiteData:
     """A site's data of the size and shape of the demonstration's."""
     feeds = {"voice": 6900, "sms": 5100, "mms": 610, "wap": 100}
@@ -95,6 +118,9 @@ def made_up() -> SiteData:
             "old_last_on": DAYS[90 - i],
             "gap_days": 10 - i,
             "shared_peers": 14 - i // 2,
+            "old_peers": 24,
+            "new_found": 0.7,
+            "place_overlap": 0.62,
             "has_same_imei": i % 2 == 0,
             "has_same_document": i % 3 == 0,
             "found_by": ("both", "circle")[i % 2],
@@ -230,6 +256,21 @@ def made_up() -> SiteData:
                     "model_version": "3",
                 }
                 for learner, value in (("logistic", 0.241), ("boosted", 0.287))
+            ]
+        ),
+        learners=pd.DataFrame(LEARNERS),
+        judged=pd.DataFrame(JUDGED),
+        moved=pd.DataFrame(
+            [
+                {
+                    "month": MONTHS[5],
+                    "target": "leave_t1",
+                    "column": f"indicator_{i}",
+                    "psi": 0.02 * i,
+                    "rows": 1490,
+                    "advice": advice,
+                }
+                for i, advice in enumerate(["none"] * 9 + ["watch"] * 4 + ["retrain"] * 2)
             ]
         ),
         scores=pd.DataFrame([{"month": MONTHS[5], "bin": i / 50, "users": int(900 / (i + 1) ** 1.6) + 1} for i in range(40)]),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pandas as pd
 import pytest
 from made_up_site import DAYS, STEPS, made_up
+from page_checks import faults
 
 from churnlake.site.data import SiteData
 from churnlake.site.health import wrong
-from churnlake.site.pages import NAVIGATION, pages
+from churnlake.site.pages import pages
 from churnlake.site.picture import arranged, columns, with_sources
 
 
@@ -22,35 +22,8 @@ def site() -> dict[str, str]:
     return pages(made_up())
 
 
-class Links(HTMLParser):
-    """Collects what a page refers to, and whether its elements close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
-        if tag not in ("meta", "link", "input", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_every_page_stands_by_itself(site: dict[str, str]) -> None:
-    for name in NAVIGATION:
-        links = Links()
-        links.feed(site[name])
-        assert links.open == []
-        for link in links.found:
-            page, _, anchor = link.partition("#")
-            assert page in ("", "data-docs/2005-06-30/index.html") or page in site, f"{name} refers to {link}"
-            assert not anchor or f'id="{anchor}"' in site[page or name]
+    assert faults(site, others=("data-docs/2005-06-30/index.html",)) == []
     # plotly.js stands in the site once, not in each page
     assert sum("plotly.js v" in text for text in site.values()) == 1
 

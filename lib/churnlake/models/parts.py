@@ -20,6 +20,8 @@ from churnlake.tables.judged import JUDGED
 
 BRAND, VALUE = "judged_brand", "judged_value"
 """Columns that users are parted by; no model takes them."""
+GAINS_PARTS = 20
+"""Equal parts of the customers that the stored curve of gains is told by."""
 TIERS = ("low", "middle", "high")
 Part = tuple[str, str]
 WHOLE: Part = ("all", "all")
@@ -100,9 +102,15 @@ def judged_rows(
             **measures(gains),
             **({} if part == "month" and value != f"{test_month:%Y-%m}" else _money(profit(gains, settings))),
             "model_version": version,
+            **(_curves(gains) if part == WHOLE[0] else {}),
         }
         for (part, value), gains in parts.items()
     ]
+
+
+def _curves(gains: Gains) -> dict[str, list[float]]:
+    told, seen = gains.calibration()
+    return {"gains_found": [found for _, found in gains.curve(GAINS_PARTS)], "calibration_told": told, "calibration_seen": seen}
 
 
 def _money(told: Measures) -> dict[str, Any]:

@@ -52,11 +52,13 @@ COLOURS: Mapping[str, str] = {
     "elsewhere": "#c3b8a3",
     "all": "#1b2a3a",
     "moderate": "#e2a33a",
+    "warning": "#e2a33a",
+    "alarm": "#cf4a5a",
     "great": "#cf4a5a",
 }
 """One colour per thing, the same on every page."""
 SPARE = ("#28557f", "#2f9e97", "#e2a33a", "#b4527b", "#8fa3b5", "#6a5d9e")
-FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans CJK SC', sans-serif"
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans', 'Noto Sans CJK SC', sans-serif"
 
 
 def script(figure: Figure) -> str:

@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from churnlake.core.contract import STATES as LINE_STATES
-from churnlake.site import charts, health, samples, stages, wording
+from churnlake.site import cards as models
+from churnlake.site import charts, health, pair, samples, stages, wording
 from churnlake.site.control import headline
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
+from churnlake.site.glossary import WORDS
 from churnlake.site.indicators import selected
 from churnlake.site.joining import named
 from churnlake.site.motives import motives
 from churnlake.site.staying import leaks
+from churnlake.site.today import today
 
 FEEDS = ("voice", "sms", "mms", "wap")
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy")
@@ -37,6 +40,7 @@ def overview(data: SiteData) -> Context:
             "stages.html",
             "churn.html",
             "staying.html",
+            "models.html",
             "indicators.html",
             "quality.html",
         ),
@@ -99,6 +103,7 @@ def overview(data: SiteData) -> Context:
     links["indicators.html"], links["joining.html"] = selected(data), named(data)
     links["control.html"] = headline(data)
     links["staying.html"] = leaks(data.bucket, least)
+    links["models.html"] = models.headline(data.learners, data.moved)
     links["stages.html"] = stages.headline(data.transitions, data.least)
     checks = _records(data.checks)
     if checks:
@@ -109,12 +114,14 @@ def overview(data: SiteData) -> Context:
         links["quality.html"] = f"{verdict}: {failed} of {len(checks)} checks failed"
     links["dictionary.html"] = f"{len(data.tables)} tables, {sum(map(len, (data.views or {}).values()))} indicators"
     links["lineage.html"] = f"{len(data.steps)} jobs"
+    links["glossary.html"] = f"{sum(map(len, WORDS.values()))} words, Chinese and English"
     return {
         "cards": cards,
         "figures": figures,
         "links": links,
         "since": since,
         "headline": _headline(data),
+        "lights": today(data),
         "evaluation": _evaluation(data),
         "docs_link": data.docs_link,
     }
@@ -171,13 +178,14 @@ def reentry(data: SiteData) -> Context:
             "yref": "paper",
             "line": {"color": charts.MUTED, "dash": "dot", "width": 1},
         }
-        figures["gaps"] = charts.titled(
-            bars, "days from the old number's last use to the new one's first", "matches", bargap=0.06, shapes=[line]
-        )
+        figures["gaps"] = charts.titled(bars, "days between last use and first use", "matches", bargap=0.06, shapes=[line])
     why = motives(data)
     if why["figure"]:
         figures["motives"] = why["figure"]
-    return {"figures": figures, "square": ways, "final": final, "cases": _records(data.cases), "why": why}
+    cases = _records(data.cases)
+    found = pair.best_pair(cases)
+    shown_pair = {"case": found, "picture": pair.picture(found), "evidence": pair.evidence(found)} if found else None
+    return {"figures": figures, "square": ways, "final": final, "cases": cases, "why": why, "pair": shown_pair}
 
 
 def churn(data: SiteData) -> Context:

@@ -131,11 +131,15 @@ def headline(data: Any) -> str:
     """What the overview says of it: of how many gates, how many passed in the newest month."""
     if not _has(data.steps_told):
         return ""
-    newest = data.steps_told[data.steps_told["month"] == max(data.steps_told["month"])]
+    passed, judged = gates(data.steps_told)
+    return f"{passed} of {judged} gates passed for {wording.month(max(data.steps_told['month']))}"
+
+
+def gates(steps: pd.DataFrame) -> tuple[int, int]:
+    """Of the newest month told: gates passed, and gates that could be judged."""
+    newest = steps[steps["month"] == max(steps["month"])]
     judged = newest[newest["passed"].notna()]
-    return (
-        f"{int(judged['passed'].astype(bool).sum())} of {len(judged)} gates passed for {wording.month(newest['month'].iloc[0])}"
-    )
+    return int(judged["passed"].astype(bool).sum()), len(judged)
 
 
 def _steps(rows: pd.DataFrame, least: int) -> list[Context]:

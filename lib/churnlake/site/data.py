@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
-from churnlake.site import circles, control, joining, stages, staying
+from churnlake.site import cards, circles, control, joining, stages, staying
 from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, rows_as, users_by_month
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
@@ -74,6 +74,7 @@ class SiteData:
         motive_shares: Rows of reentry.motive_shares of the newest month.
         leavings: month, kind, brand, users, returned (matched as old user of a joiner).
         fits: Rows of churn.models, newest first.
+        learners, judged, moved: As made in site/cards.py.
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
         ranked: The users likeliest to leave in the newest month scored.
         cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
@@ -119,6 +120,9 @@ class SiteData:
     motive_shares: pd.DataFrame | None = None
     leavings: pd.DataFrame | None = None
     fits: pd.DataFrame | None = None
+    learners: pd.DataFrame | None = None
+    judged: pd.DataFrame | None = None
+    moved: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     ranked: pd.DataFrame | None = None
     cells: pd.DataFrame | None = None
@@ -172,7 +176,7 @@ def aggregates(
         least: Rows that no shape of a line is shown of when there are fewer.
     """
     found: dict[str, DataFrame] = {**joining.aggregates(frames), **circles.aggregates(frames)}
-    found |= {**stages.aggregates(frames), **staying.aggregates(frames)}
+    found |= {**stages.aggregates(frames), **staying.aggregates(frames), **cards.aggregates(frames)}
     if FILES in frames:
         found["files"] = files_by_feed(frames[FILES])
     ledgers = {table: frames[table] for table in RECORDS if table in frames}
@@ -328,7 +332,8 @@ def likeliest_matches(latest: DataFrame) -> DataFrame:
     return ordered.selectExpr(
         f"{SHORT_NAME.format('user_id')} as new_user",
         f"{SHORT_NAME.format('old_user_id')} as old_user",
-        *("joined_on", "old_last_on", "gap_days", "shared_peers", "has_same_imei", "has_same_document"),
+        *("joined_on", "old_last_on", "gap_days", "shared_peers", "old_peers", "new_found", "place_overlap"),
+        *("has_same_imei", "has_same_document"),
         *("found_by", "kind", "probability"),
     )
 

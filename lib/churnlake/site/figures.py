@@ -63,7 +63,10 @@ def in_words(figure: Figure) -> str:
 
 def _axes(figure: Figure) -> tuple[str, list[Any]]:
     """Which of x and y holds the places, and all of them in order."""
-    lies = any(trace.get("orientation") == "h" for trace in figure["data"]) or figure["layout"].get("yaxis", {}).get("type") == "category"
+    lies = (
+        any(trace.get("orientation") == "h" for trace in figure["data"])
+        or figure["layout"].get("yaxis", {}).get("type") == "category"
+    )
     along = "y" if lies else "x"
     places = list(dict.fromkeys(place for trace in figure["data"] for place in trace[along]))
     numbers = all(isinstance(place, int | float) for place in places)

@@ -11,11 +11,14 @@ from markupsafe import Markup
 
 from churnlake.core.contract import sql_type
 from churnlake.site import charts, figures, wording
+from churnlake.site.cards import FILLED as OF_MODELS
+from churnlake.site.cards import cards
 from churnlake.site.circles import circles
 from churnlake.site.contents import Context, churn, overview, quality, reentry
 from churnlake.site.control import FILLED, control
 from churnlake.site.data import SiteData
 from churnlake.site.declared import LAYERS, dictionary, lineage, rules_of
+from churnlake.site.glossary import WORDS
 from churnlake.site.indicators import indicators
 from churnlake.site.joining import joining
 from churnlake.site.stages import FILLED as OF_STAGES
@@ -32,10 +35,12 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "stages.html": ("Stages", "Who is about to leave, by which signs, and how early that is known."),
     "churn.html": ("Churn", "Who leaves, how well it is foreseen, whom to call first."),
     "staying.html": ("Staying", "How long joiners stay and pay, where leavers went, and how long silence must be."),
+    "models.html": ("Model cards", "What each model foretells, what it was taught, how well it does and what has moved since."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),
+    "glossary.html": ("Glossary", "The words of these pages, with the Chinese ones."),
 }
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "": ("index.html",),
@@ -78,7 +83,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "states": ("quality.checks",),
     "trend": ("quality.scores",),
     "by_file": ("quality.checks",),
-    **{field: (table.name,) for field, table in {**FILLED, **OF_STAGES}.items()},
+    **{field: (table.name,) for field, table in {**FILLED, **OF_STAGES, **OF_MODELS}.items()},
 }
 
 
@@ -93,10 +98,12 @@ def pages(data: SiteData) -> dict[str, str]:
         "stages.html": lambda data: stages(data),
         "churn.html": churn,
         "staying.html": lambda data: staying(data, data.least),
+        "models.html": lambda data: cards(data.learners, data.judged, data.moved, data.least),
         "indicators.html": indicators,
         "quality.html": quality,
         "dictionary.html": dictionary,
         "lineage.html": lineage,
+        "glossary.html": lambda _: {"words": WORDS},
     }
     templates = environment()
     found = {}
@@ -110,7 +117,11 @@ def pages(data: SiteData) -> dict[str, str]:
             "missing": lambda field: missing(data, field),
             "layers": LAYERS,
         }
-        found[name] = templates.get_template(f"{name}.j2").render(**shared, **context(data))
+        told = context(data)
+        if "figures" in told:
+            # a chart all of whose figures are hidden is none
+            told["figures"] = {key: figure for key, figure in told["figures"].items() if figure.get("data")}
+        found[name] = templates.get_template(f"{name}.j2").render(**shared, **told)
     return {**found, "site.css": asset("site.css"), "site.js": asset("site.js"), "plotly.min.js": plotly_script()}
 
 

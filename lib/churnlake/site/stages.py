@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.site import charts, wording
+from churnlake.site import charts, flow, wording
 from churnlake.site.disclosure import disclosed, is_small, shown, told
 from churnlake.tables.causes import CAUSE_MEANINGS, CAUSE_MONTHS
 from churnlake.tables.stages import (
@@ -93,6 +93,8 @@ def stages(data: SiteData) -> Context:
         "figures": figures,
         "cards": cards,
         "matrix": matrix,
+        "flow": flow.picture(matrix, WORDS) if matrix else "",
+        "stayed": flow.those_who_stay(matrix["rows"], matrix["columns"]) if matrix else None,
         "stage_words": WORDS,
         "sign_words": SIGN_MEANINGS,
         "forecasts": _forecasts(data.forecasts_judged, least),

@@ -14,6 +14,15 @@ def count(value: Any) -> str:
     return "–" if value is None else f"{int(value):,}"
 
 
+def many(number: int, one: str, more: str = "") -> str:
+    """So many of a thing, in the singular where it is one.
+
+    >>> many(1, "slice"), many(2, "slice"), many(1, "model serves", "models serve")
+    ('1 slice', '2 slices', '1 model serves')
+    """
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+
+
 def share(value: Any, places: int = 1) -> str:
     """A share of one as per cent.
 

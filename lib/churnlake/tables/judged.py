@@ -1,6 +1,6 @@
 """How well the models foretell, and whether what they see is still what they were taught."""
 
-from churnlake.core.contract import COUNT, DATE, DOUBLE, MONEY, STRING, Column, Table
+from churnlake.core.contract import COUNT, DATE, DOUBLE, MONEY, NUMBERS, STRING, Column, Table
 from churnlake.tables.churn import KNOWN_ON, MONTH, USER_ID
 
 
@@ -48,6 +48,16 @@ JUDGED = Table(
         Column("empc", DOUBLE, "Expected maximum profit of a retention campaign, in yuan a customer.", optional=True),
         _share("empc_share", "Share of the customers contacted then, as expected."),
         Column("model_version", STRING, "Version in the registry."),
+        Column(
+            "gains_found", NUMBERS, "Of part all: share of the positives among the likeliest 0, 5, 10 ... 100 %.", optional=True
+        ),
+        Column(
+            "calibration_told",
+            NUMBERS,
+            "Of part all: mean probability of each of ten groups of equal size, lowest first.",
+            optional=True,
+        ),
+        Column("calibration_seen", NUMBERS, "Share of positives in each of them.", optional=True),
     ),
 )
 DRIFT = Table(

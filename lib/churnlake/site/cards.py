@@ -1,0 +1,209 @@
+"""Model cards: what each model foretells, what it was taught and tested on, how well it does and where, and what has moved since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Table
+from churnlake.site import charts, wording
+from churnlake.site.disclosure import is_small, told
+from churnlake.tables.churn import MODELS
+from churnlake.tables.judged import DRIFT, JUDGED
+
+Row = dict[str, Any]
+FILLED: Mapping[str, Table] = {"learners": MODELS, "judged": JUDGED, "moved": DRIFT}
+"""By field of SiteData, the table it is made from."""
+TARGETS: Mapping[str, tuple[str, str]] = {
+    "leave_t1": ("Leaves next month", "A customer active at a month's end leaves in the month after."),
+    "leave_t2": ("Leaves in two months", "A customer active at a month's end leaves in the second month after, and not before."),
+    "revenue": (
+        "Pays half or less",
+        "A customer active at a month's end stays, but pays at most half of what is usual in the month after.",
+    ),
+    "hazard": (
+        "When, and for good?",
+        "A customer leaves for good, or comes back under another number, in the first or the second month ahead.",
+    ),
+    "winback": ("Comes back", "A customer who left comes back within the window of a contact."),
+}
+FIGURES = (
+    "pr_auc",
+    "roc_auc",
+    "precision_top_1",
+    "precision_top_2",
+    "precision_top_5",
+    "precision_top_10",
+    "calibration_slope",
+    "calibration_error",
+)
+MOVED_SHOWN = 8
+PARTS = ("brand", "tier", "month", "ahead")
+
+
+def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
+    """By field of SiteData, the newest rows of its table of each target; only those whose tables are there."""
+    found = {}
+    for name, table in FILLED.items():
+        if table in frames:
+            at = str(table.at)
+            newest = frames[table].groupBy("target").agg(F.max(at).alias(at))
+            found[name] = frames[table].join(F.broadcast(newest), on=["target", at], how="left_semi")
+    if "judged" in found:
+        found["judged"] = found["judged"].withColumn("profit_yuan", F.col("profit_yuan").cast("double"))
+    return found
+
+
+def cards(learners: pd.DataFrame | None, judged: pd.DataFrame | None, moved: pd.DataFrame | None, least: int) -> Row:
+    """The page's values: one card a target that has been taught, and the charts of all."""
+    figures: dict[str, charts.Figure] = {}
+    found = []
+    for target, (name, meaning) in TARGETS.items():
+        fitted, parts, drift = (_of(frame, target) for frame in (learners, judged, moved))
+        if fitted or parts:
+            figures |= _curves(target, parts, least)
+            found.append({"target": target, "name": name, "meaning": meaning, **_card(fitted, parts, drift, least)})
+    return {"cards": found, "figures": figures}
+
+
+def headline(learners: pd.DataFrame | None, moved: pd.DataFrame | None) -> str:
+    """The page in a line, empty where nothing was taught."""
+    if learners is None or not len(learners):
+        return ""
+    serving = learners[learners["is_champion"].astype(bool)]["target"].nunique()
+    advised = 0 if moved is None else moved[moved["advice"] == "retrain"]["target"].nunique()
+    return wording.many(serving, "model serves", "models serve") + (
+        f", inputs of {advised} have changed greatly" if advised else ""
+    )
+
+
+def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> Row:
+    """What one card says. The learner chosen comes first; figures over too few positives are left out."""
+    whole = next((row for row in parts if row["part"] == "all"), None)
+    chosen = next((row for row in fitted if row["verdict"]), None) or next((row for row in fitted if row["is_champion"]), None)
+    known = chosen or whole or (fitted or parts)[0]
+    facts = [
+        ("Known on", wording.day(known["known_on"])),
+        ("Version", known["model_version"]),
+        ("Tested on", wording.month(known["test_month"])),
+    ]
+    if chosen:
+        months = sorted(chosen["train_months"])
+        facts.insert(1, ("Learner", chosen["parameters"] or chosen["learner"]))
+        facts += [
+            (
+                "Taught with",
+                f"{months[0][:7]} to {months[-1][:7]}, {len(months)} months"
+                if len(months) > 1
+                else months[0][:7]
+                if months
+                else "–",
+            ),
+            ("Customer-months taught", wording.count(chosen["train_rows"])),
+        ]
+    if whole:
+        facts += [("Tested", f"{wording.count(whole['rows'])} active, {told(whole['positives'], least)} of them came true")]
+    if whole and whole["profit_yuan"] is not None and not is_small(whole["positives"], least):
+        facts.append(
+            (
+                "Contacting pays most",
+                f"of the likeliest {wording.share(whole['profit_share'])}: {wording.yuan(whole['profit_yuan'])}",
+            )
+        )
+    best = whole or chosen
+    few = best is None or (whole is not None and is_small(whole["positives"], least))
+    changed = sorted((row for row in drift if row["advice"] != "none"), key=lambda row: -row["psi"])
+    return {
+        "facts": facts,
+        "serves": bool(chosen and chosen["is_champion"]) if fitted else None,
+        "verdict": chosen["verdict"] if chosen else None,
+        "base_rate": None if few or best is None else best["base_rate"],
+        "figures": [] if few or best is None else [(_plain(name), best[name]) for name in FIGURES],
+        "learners": sorted(fitted, key=lambda row: -(row["pr_auc"] or 0)),
+        "parts": [_part(row, least) for kind in PARTS for row in parts if row["part"] == kind],
+        "drift_month": drift[0]["month"] if drift else None,
+        "columns": len(drift),
+        "moved": changed[:MOVED_SHOWN],
+        "more_moved": max(len(changed) - MOVED_SHOWN, 0),
+    }
+
+
+def _part(row: Row, least: int) -> Row:
+    few = is_small(row["positives"], least)
+    figures = {name: None if few else row[name] for name in ("pr_auc", "lift_top_decile", "calibration_slope")}
+    return {
+        "part": row["part"],
+        "value": row["value"],
+        "rows": told(row["rows"], least),
+        "positives": told(row["positives"], least),
+        **figures,
+    }
+
+
+def _curves(target: str, parts: list[Row], least: int) -> dict[str, charts.Figure]:
+    """Gains and calibration of all tested, where they were kept and enough came true."""
+    whole = next((row for row in parts if row["part"] == "all"), None)
+    if whole is None or is_small(whole["positives"], least) or whole["gains_found"] is None:
+        return {}
+    found, said, seen = whole["gains_found"], whole["calibration_told"], whole["calibration_seen"]
+    shares = [place / (len(found) - 1) for place in range(len(found))]
+    most = max([*said, *seen, 1e-6]) * 1.05
+    per_cent = {"tickformat": ".0%"}
+    gains = {
+        "data": [_line("this model", shares, found, "all"), _line("by chance", [0, 1], [0, 1], "base rate", "dash")],
+        "layout": charts.base_layout(),
+    }
+    held = {
+        "data": [
+            _line("seen", said, seen, "logistic", mode="lines+markers"),
+            _line("as told", [0, most], [0, most], "base rate", "dash"),
+        ],
+        "layout": charts.base_layout(),
+    }
+    return {
+        f"gains-{target}": charts.titled(
+            gains,
+            "share of customers, likeliest first",
+            "share of those it came true of",
+            xaxis=per_cent,
+            yaxis={**per_cent, "range": [0, 1.02]},
+        ),
+        f"calibration-{target}": charts.titled(
+            held, "probability told", "share it came true of", xaxis={"tickformat": ".1%"}, yaxis={"tickformat": ".1%"}
+        ),
+    }
+
+
+def _line(name: str, x: list[float], y: list[float], colour: str, dash: str = "solid", mode: str = "lines") -> Row:
+    return {
+        "type": "scatter", "mode": mode, "name": name, "x": [round(value, 4) for value in x], "y": list(y),
+        "line": {"color": charts.COLOURS[colour], "width": 2, "dash": dash}, "hovertemplate": "%{x:.1%}: %{y:.1%}<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    top = name.removeprefix("precision_top_")
+    return (
+        f"Precision, likeliest {top} %"
+        if top != name
+        else {"pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}.get(name, name.replace("_", " ").capitalize())
+    )
+
+
+def _of(frame: pd.DataFrame | None, target: str) -> list[Row]:
+    if frame is None:
+        return []
+    rows = frame[frame["target"] == target].to_dict("records")
+    return [{str(name): _value(value) for name, value in row.items()} for row in rows]
+
+
+def _value(value: Any) -> Any:
+    """None for what pandas calls missing; a list for an array."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if not isinstance(value, list) and pd.isna(value) else value
