@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from conftest import City
+from page_checks import faults
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -215,6 +216,9 @@ def test_no_number_of_a_person_is_in_any_output(city: City) -> None:
 
 def test_pages_open_from_disk_with_no_network(city: City) -> None:
     site = Path(city.settings.store.work) / "site"
+    docs = f"../quality/docs/{city.days.last}/index.html"
+    assert (site / docs).is_file()
+    assert faults({file.name: file.read_text(encoding="utf-8") for file in site.iterdir()}, others=(docs,)) == []
     for name in (
         "index",
         "reentry",
@@ -223,10 +227,12 @@ def test_pages_open_from_disk_with_no_network(city: City) -> None:
         "circles",
         "stages",
         "churn",
+        "models",
         "indicators",
         "quality",
         "dictionary",
         "lineage",
+        "glossary",
     ):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text), name
