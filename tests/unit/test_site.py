@@ -20,6 +20,7 @@ from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import SMS, WAP
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
+from churnlake.tables.judged import DRIFT, JUDGED
 from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
 from churnlake.tables.raw import FILES
@@ -79,7 +80,42 @@ def frames(spark: SparkSession) -> dict[Table, DataFrame]:
             LEAVINGS,
             *[{"user_id": u, "leave_on": D1, "known_on": D1, "kind": "silent", "brand": "mzone"} for u in (7, 8, 9)],
         ),
-        MODELS: rows(spark, MODELS, {"learner": "boosted", "pr_auc": 0.3, "base_rate": 0.03, "is_champion": True}),
+        MODELS: rows(
+            spark,
+            MODELS,
+            {
+                "target": "leave_t1",
+                "known_on": D2,
+                "test_month": MAY,
+                "learner": "boosted",
+                "pr_auc": 0.3,
+                "base_rate": 0.03,
+                "is_champion": True,
+            },
+        ),
+        JUDGED: rows(
+            spark,
+            JUDGED,
+            {"known_on": D1, "target": "leave_t1", "part": "all", "value": "all", "rows": 10, "positives": 9},
+            {
+                "known_on": D2,
+                "target": "leave_t1",
+                "part": "all",
+                "value": "all",
+                "rows": 40,
+                "positives": 12,
+                "base_rate": 0.3,
+                "gains_found": [0.0, 0.75, 1.0],
+                "calibration_told": [0.2, 0.4],
+                "calibration_seen": [0.25, 0.35],
+            },
+        ),
+        DRIFT: rows(
+            spark,
+            DRIFT,
+            {"month": MAY, "target": "leave_t1", "column": "score", "psi": 0.9, "advice": "retrain"},
+            {"month": JUNE, "target": "leave_t1", "column": "points", "psi": 0.2, "advice": "watch"},
+        ),
         CHURN_SCORES: rows(
             spark,
             CHURN_SCORES,
@@ -162,6 +198,16 @@ def test_only_the_newest_month_and_report_are_shown(data: SiteData) -> None:
     assert shown(data.outliers, "view") == [], "of the month selected for, though an earlier one has some"
     assert shown(data.abnormal, "kind", "users") == [("no_use", 2)]
     assert shown(data.cells, "cell", "arm", "users") == [("retain", "control", 1)]
+
+
+def test_a_model_card_tells_the_newest_of_its_target(data: SiteData) -> None:
+    assert shown(data.learners, "target", "learner", "is_champion") == [("leave_t1", "boosted", True)]
+    assert shown(data.judged, "known_on", "rows", "positives") == [(D2, 40, 12)]
+    assert shown(data.moved, "month", "column", "advice") == [(JUNE, "points", "watch")]
+    page = pages(data)["models.html"]
+    assert "40 active, 12 of them came true" in page
+    assert "figure-gains-leave_t1" in page
+    assert '<span class="tag warn">watch</span>' in page
 
 
 def test_pages_from_tables_name_nobody(data: SiteData) -> None:
