@@ -87,7 +87,9 @@ def _run(argv: list[str]) -> int:
             job.check(settings)
         budgets = settings.runner.budgets
         with session(settings.spark, logs) as spark:
-            run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
+            run_chain(
+                spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate, chain=arguments.chain
+            )  # fmt: skip
 
     return guarded("run", parser, argv, body)
 

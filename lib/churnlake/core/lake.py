@@ -134,7 +134,8 @@ class Lake:
     def log(self) -> DataFrame:
         """The run log: one row per run and state it reached."""
         self.storage.check(RUNS)
-        return self.spark.read.format("delta").load(self.path(RUNS))
+        # one that no run was added to since its contract gained columns lacks them
+        return padded(RUNS, self.spark.read.format("delta").load(self.path(RUNS)))
 
     def has_log(self) -> bool:
         """Whether any run has been logged yet."""

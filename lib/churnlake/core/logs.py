@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,16 @@ from pathlib import Path
 from churnlake.core.errors import SettingsError
 
 logger = logging.getLogger("churnlake")
+NUMBER = re.compile(r"(?<![\w.])\+?(?!(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\b)\d{7,}(?!\w)")
+
+
+def without_numbers(text: str) -> str:
+    """A text with every number of seven digits or more, which may be a person's, but for days, blanked out.
+
+    >>> without_numbers("The value '13812345678' of sms/20050501.csv cannot be cast; 200,000 rows")
+    "The value '#' of sms/20050501.csv cannot be cast; 200,000 rows"
+    """
+    return NUMBER.sub("#", text)
 
 
 def log_to(folder: Path) -> None:
