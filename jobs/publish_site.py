@@ -1,4 +1,4 @@
-"""Write the pages people read: overview, re-entry and its control, joining check, circles, stages, churn, staying, indicators, quality, dictionary, lineage."""
+"""Write the pages people read: re-entry and its control, joining check, circles, stages, churn, staying, indicators, quality, runs, dictionary, lineage."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
+from churnlake.core.runs import RUNS
 from churnlake.core.visibility import CAN_BE_RELEASED
 from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
@@ -46,6 +47,8 @@ def publish_site(lake: Lake, run: Run) -> None:
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
     if FILES in frames:
         frames[FILES] = frames[FILES].where("same_as IS NULL")
+    if lake.has_log():
+        frames[RUNS] = lake.log()
     lineage = Lineage.of_package()
     steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
     # figures against planted truth exist for a synthetic city only; who made them left them in a file

@@ -18,6 +18,7 @@ from churnlake.site.data import SiteData
 from churnlake.site.declared import LAYERS, dictionary, lineage, rules_of
 from churnlake.site.indicators import indicators
 from churnlake.site.joining import joining
+from churnlake.site.runs import runs
 from churnlake.site.stages import FILLED as OF_STAGES
 from churnlake.site.stages import stages
 from churnlake.site.staying import FILLED as STAYING
@@ -34,6 +35,7 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "staying.html": ("Staying", "How long joiners stay and pay, where leavers went, and how long silence must be."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
+    "runs.html": ("Runs", "Which job ran when, how it ended, what it read and wrote, by which code."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),
 }
@@ -70,6 +72,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "states": ("quality.checks",),
     "trend": ("quality.scores",),
     "by_file": ("quality.checks",),
+    "runs": ("quality.runs",),
     **{field: (table.name,) for field, table in {**FILLED, **OF_STAGES}.items()},
 }
 
@@ -87,6 +90,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "staying.html": lambda data: staying(data, data.least),
         "indicators.html": indicators,
         "quality.html": quality,
+        "runs.html": runs,
         "dictionary.html": dictionary,
         "lineage.html": lineage,
     }
