@@ -27,6 +27,7 @@ from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES, Landing
 from churnlake.core.leases import lease
 from churnlake.core.logs import log_to as log_to
+from churnlake.core.logs import of_run
 from churnlake.core.logs import revision as revision
 from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import peak_memory_mb, session
@@ -147,12 +148,14 @@ class Job:
         Raises ChurnlakeError when inputs are missing, a contract or gate is broken, the job touches an undeclared table, or
         another run of it is at work.
         """
-        run_id = uuid.uuid4().hex[:12]
+        run = Run(uuid.uuid4().hex[:12], self.name, days or EVER, settings, chain)
+        of_run(run_id=run.run_id, job=self.name, chain=chain)
         try:
-            with lease(spark, settings.store.lake, self.name, run_id):
-                return self._run(
-                    spark, settings, days, Run(run_id, self.name, days or EVER, settings, chain), makers or {}, restate
-                )
+            with lease(spark, settings.store.lake, self.name, run.run_id):
+                report = self._run(spark, settings, days, run, makers or {}, restate)
+            # of one that fails the lines that tell so, with the trace, are still to come
+            of_run()
+            return report
         except OSError as error:
             if NO_ROOM.search(str(error)):
                 raise DiskFullError(f"no room left to write: {Storage(spark, settings.store.lake).room()}; make room") from error
@@ -168,6 +171,8 @@ class Job:
             # a key that is missing or wrong stops the run even where there is nothing to take in
             _ = looking.key
         run.days = days = self.foresee(looking, days, restate, makers)
+        of_run(run_id=run.run_id, job=self.name, chain=run.chain, days=str(days))
+        logger.info("%s begins over %s", self.name, days)
         scope = self.scope(run.run_id, days, restate, makers)
         lake = looking.bound_to(scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
         try:
@@ -192,6 +197,8 @@ class Job:
                 # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
                 lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
+            ended = {"state": "failed", "seconds": round(run.seconds, 1)}
+            logger.error("%s failed after %.1f s: %s", self.name, run.seconds, one_line(error), extra={"fields": ended})
             # what can not be logged stays open in the log, which hides it as well
             with contextlib.suppress(Exception):
                 if lake.written or lake.announced or lake.has_log():
@@ -201,6 +208,9 @@ class Job:
                 raise DiskFullError(lake.no_room()) from error
             raise
         withheld = [w.withheld for w in lake.written if w.withheld]
+        facts = {"rows_in": report.rows_in, "rows_out": report.rows_out, "seconds": round(report.seconds, 1)}
+        state = "withheld" if withheld else "done"
+        logger.info("%s is %s in %.1f s", self.name, state, report.seconds, extra={"fields": {"state": state, **facts}})
         if withheld:
             raise ContractError("; ".join(withheld))
         return report
@@ -331,7 +341,7 @@ class Job:
                 dry_run(settings, (self,), days, arguments.env, arguments.restate)
                 return
             logs = Path(settings.store.work).resolve() / "logs"
-            log_to(logs)
+            log_to(logs, settings.store.log_format)
             self.check(settings)
             with session(settings.spark, logs) as spark:
                 from churnlake.core.lineage import Lineage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -56,6 +56,7 @@ class StoreSettings(Model):
     exports: NonEmpty
     feeds: NonEmpty
     work: NonEmpty
+    log_format: Literal["text", "json"]
     key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str
