@@ -182,6 +182,8 @@ def _run(reached: Sequence[Mapping[str, Any]], least: int) -> RunTold:
     written += [(one, True) for row in reached if row["state"] == "withheld" for one in _json(row, "written", [])]
     versions = _json(end, "versions_read", {})
     told_written = tuple(_written(one, suppressed, least, is_withheld) for one, is_withheld in written)
+    if end["job"] in BY_PERSONS:
+        told_written = tuple(Told(one.table, one.version, slices=one.slices) for one in told_written)
     # those too few to be told can not be had from the sum
     good = sum(_key(one, "rows") for one, _ in written if not is_small(_key(one, "rows"), least))
     days = end["first_day"][:10] if end["first_day"] else ""
@@ -205,7 +207,7 @@ def _written(one: Mapping[str, Any], suppressed: Mapping[str, int], least: int, 
     counts = {"quarantined": _key(one, "bad"), "duplicates": _key(one, "duplicates"), "suppressed": suppressed.get(name, 0)}
     aside = ", ".join(f"{wording.count(rows)} {what}" for what, rows in counts.items() if rows)
     if version < 0:
-        return Told(name, None, "", "", span)
+        return Told(name, slices=span)
     return Told(name, version, told(_key(one, "rows"), least), aside, span, is_withheld)
 
 
