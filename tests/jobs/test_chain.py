@@ -225,6 +225,7 @@ def test_pages_open_from_disk_with_no_network(city: City) -> None:
         "churn",
         "indicators",
         "quality",
+        "runs",
         "dictionary",
         "lineage",
     ):

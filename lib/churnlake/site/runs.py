@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.logs import without_numbers
+from churnlake.core.runs import RUNS
 from churnlake.site import wording
 from churnlake.site.disclosure import is_small, told
 
@@ -111,7 +112,9 @@ class ChainTold:
 
 def newest(log: DataFrame) -> DataFrame:
     """One row per state that one of the newest runs reached; nested columns as JSON."""
-    nested = {name: F.to_json(name) for name in ("written", "versions_read", "suppressed", "left_out")}
+    # on disk the fields of a struct have the letters of its DDL
+    types = {column.name: column.type for column in RUNS.columns}
+    nested = {name: F.to_json(F.col(name).cast(types[name])) for name in ("written", "versions_read", "suppressed", "left_out")}
     plain = (
         "run_id",
         "job",
