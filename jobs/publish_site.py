@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from churnlake.core import openlineage
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
@@ -57,9 +58,10 @@ def publish_site(lake: Lake, run: Run) -> None:
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
     held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in lake.hidden().items()}
+    columns = openlineage.by_table(work / "logs" / openlineage.FILE, lineage.places(run.settings.store))
     data = collect(
         frames, last, reveal=lake.key.decrypt, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
-        least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
+        columns=columns, least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
     )  # fmt: skip
     site = work / "site"
     site.mkdir(parents=True, exist_ok=True)

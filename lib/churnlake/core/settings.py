@@ -41,7 +41,20 @@ class SparkSettings(Model):
     shuffle_partitions: int
     jars: str
     java_options: str
+    openlineage: str
     conf: dict[str, str]
+
+    @field_validator("openlineage")
+    @classmethod
+    def _is_place(cls, value: str) -> str:
+        if value not in ("", "file") and not value.startswith(("http://", "https://")):
+            raise ValueError("give file, the URL of a receiver (http://...), or nothing, for no events")
+        return value
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """What jars it needs beside those of every session."""
+        return ("openlineage",) if self.openlineage else ()
 
 
 class StoreSettings(Model):

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
+from churnlake.core.openlineage import Columns
 from churnlake.core.runs import RUNS
 from churnlake.site import circles, control, joining, runs, stages, staying
 from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, rows_as, users_by_month
@@ -96,6 +97,7 @@ class SiteData:
         outcomes, bucket, cohorts, survival, silences: As made in site/staying.py.
         transitions, signs_told, forecasts_judged, lead_times, cause_months: As made in site/stages.py.
         runs: The newest rows of the run log, as site/runs.py takes them.
+        columns: By table, what its columns come from, where runs left events of lineage.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
@@ -158,6 +160,7 @@ class SiteData:
     lead_times: pd.DataFrame | None = None
     cause_months: pd.DataFrame | None = None
     runs: pd.DataFrame | None = None
+    columns: Mapping[str, Columns] = field(default_factory=dict)
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
     held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
