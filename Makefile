@@ -77,7 +77,7 @@ java:
 	@$(JAVA) -version 2>&1 | grep -Eq 'version "(17|21)[."]' || { echo "churnlake: no Java 17 or 21; install one (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME" >&2; exit 2; }
 
 jars: $(VENV)/.ready
-	@$(PY) -m churnlake.core.jars "$(JARS)"
+	@$(PY) -m churnlake.core.jars "$(JARS)" $(FOR)
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache spark-warehouse

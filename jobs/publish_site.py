@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from churnlake.core import openlineage
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
+from churnlake.core.runs import RUNS
 from churnlake.core.visibility import CAN_BE_RELEASED
 from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
@@ -47,6 +49,8 @@ def publish_site(lake: Lake, run: Run) -> None:
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
     if FILES in frames:
         frames[FILES] = frames[FILES].where("same_as IS NULL")
+    if lake.has_log():
+        frames[RUNS] = lake.log()
     lineage = Lineage.of_package()
     steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
     # figures against planted truth exist for a synthetic city only; who made them left them in a file
@@ -55,9 +59,10 @@ def publish_site(lake: Lake, run: Run) -> None:
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
     held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in lake.hidden().items()}
+    columns = openlineage.by_table(work / "logs" / openlineage.FILE, lineage.places(run.settings.store))
     data = collect(
         frames, last, reveal=lake.key.decrypt, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
-        least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
+        columns=columns, least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
     )  # fmt: skip
     site = work / "site"
     site.mkdir(parents=True, exist_ok=True)

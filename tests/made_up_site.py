@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pandas as pd
+from made_up_runs import log
 
 from churnlake.indicators import VIEWS
 from churnlake.site.data import SiteData, Step
@@ -349,6 +350,7 @@ def made_up() -> SiteData:
                 }
             ]
         ),
+        runs=log(),
         evaluation={"planted": 118, "found": 104, "precision": 0.952, "recall": 0.839, "pr_auc": 0.287, "base_rate": 0.031},
         held_back={"clean.sms": ["2005-06-29"]},
         docs_link="data-docs/2005-06-30/index.html",

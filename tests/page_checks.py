@@ -52,7 +52,7 @@ class Page(HTMLParser):
             self._captions = 0
         if tag == "caption":
             self._captions += 1
-        if tag == "th" and given.get("scope") not in ("col", "row"):
+        if tag == "th" and given.get("scope") not in ("col", "row", "rowgroup"):
             self.faults.append("a <th> without scope")
         if tag == "img" and "alt" not in given:
             self.faults.append("an <img> without alt")

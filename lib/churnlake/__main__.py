@@ -82,12 +82,14 @@ def _run(argv: list[str]) -> int:
             dry_run(settings, jobs, days, arguments.env, arguments.restate)
             return
         logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
+        log_to(logs, settings.store.log_format)
         for job in jobs:
             job.check(settings)
         budgets = settings.runner.budgets
         with session(settings.spark, logs) as spark:
-            run_chain(spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate)
+            run_chain(
+                spark, settings, jobs, days, Console(), makers=lineage.makers, budgets=budgets, restate=arguments.restate, chain=arguments.chain
+            )  # fmt: skip
 
     return guarded("run", parser, argv, body)
 
@@ -177,7 +179,7 @@ def _fit_table(argv: list[str]) -> int:
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
         logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
+        log_to(logs, settings.store.log_format)
         with session(settings.spark, logs) as spark:
             trying.fit_table(spark, settings, arguments, Console())
 
@@ -216,7 +218,7 @@ def _of_lake(
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
         logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
+        log_to(logs, settings.store.log_format)
         with session(settings.spark, logs) as spark:
             scope = Scope(name, EVER, asking.READS, (), asking.MAY_READ, makers=Lineage.of_package().makers)
             tell(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
@@ -242,7 +244,7 @@ def _release(argv: list[str]) -> int:
         slices = [*arguments.slice, *([str(day) for day in parse_days(arguments.dates).each()] if arguments.dates else [])]
         settings = load(Settings, arguments.env, arguments.set)
         logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
+        log_to(logs, settings.store.log_format)
         with session(settings.spark, logs) as spark:
             released = release(spark, settings, table, slices, arguments.why)
         _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
@@ -264,7 +266,7 @@ def _restore(argv: list[str]) -> int:
         lineage = Lineage.of_package()
         settings = load(Settings, arguments.env, arguments.set)
         logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs)
+        log_to(logs, settings.store.log_format)
         with session(settings.spark, logs) as spark:
             if not arguments.run and not going_back.is_under_way(spark, settings):
                 for row in going_back.newest(spark, settings, 30):

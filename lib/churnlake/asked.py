@@ -9,14 +9,18 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from churnlake.core import dictionary, rules
+from churnlake.core import dictionary, openlineage, rules
+from churnlake.core.command_line import guarded, settings_arguments
 from churnlake.core.contract import sql_type
+from churnlake.core.errors import SettingsError
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
+from churnlake.core.settings import load
 from churnlake.generated import pages
 from churnlake.indicators import ALL_ITEMS, INDICATORS, VIEWS
 from churnlake.indicators.items import ITEMS as ITEM_TYPES
 from churnlake.indicators.origins import tables_of
+from churnlake.settings import Settings
 from churnlake.tables.raw import FILES
 
 
@@ -122,10 +126,33 @@ def _dictionary(argv: list[str]) -> int:
 
 
 def _lineage(argv: list[str]) -> int:
-    _asked("lineage", "Print which job makes what, in the order they run.").parse_args(argv)
+    parser = _asked(
+        "lineage", "Print which job makes what, in the order they run; with --columns, what the columns of a table come from."
+    )
+    parser.add_argument(
+        "--columns",
+        default=None,
+        metavar="TABLE",
+        help="by the events that runs with --set spark.openlineage=file left in store.work/logs",
+    )
+    settings_arguments(parser, "store.work=work")
     lineage = Lineage.of_package()
-    sys.stdout.write(dictionary.lineage_text(lineage.jobs, lineage.makers))
-    return 0
+
+    def body(arguments: argparse.Namespace) -> None:
+        if not arguments.columns:
+            sys.stdout.write(dictionary.lineage_text(lineage.jobs, lineage.makers))
+            return
+        if arguments.columns not in {table.name for table in lineage.tables if table.stored}:
+            raise SettingsError(f"no stored table '{arguments.columns}'; python -m churnlake tables lists them")
+        store = load(Settings, arguments.env, arguments.set).store
+        events = Path(store.work).resolve() / "logs" / openlineage.FILE
+        found = openlineage.columns_of(arguments.columns, events, lineage.places(store))
+        sys.stdout.write(f"{arguments.columns} as written at {found.at}\n")
+        wide = max(map(len, found.of))
+        sys.stdout.write("".join(f"  {name:<{wide}}  {', '.join(sources) or '-'}\n" for name, sources in found.of.items()))
+        sys.stdout.write(f"  which rows: {', '.join(found.every)}\n" if found.every else "")
+
+    return guarded("lineage", parser, argv, body, needs_java=False)
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
@@ -133,6 +160,6 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "indicators": (_indicators, "count the indicators by view; with a view, list them"),
     "ddl": (_ddl, "print CREATE TABLE of all tables or of one"),
     "dictionary": (_dictionary, "print the dictionary; with --write, rewrite the generated pages"),
-    "lineage": (_lineage, "print which job makes what, in the order they run"),
+    "lineage": (_lineage, "print which job makes what, in the order they run; with --columns, what a table's columns come from"),
 }
 """Command -> what it calls, and what it does."""

@@ -230,6 +230,7 @@ def test_pages_open_from_disk_with_no_network(city: City) -> None:
         "models",
         "indicators",
         "quality",
+        "runs",
         "dictionary",
         "lineage",
         "glossary",

@@ -1,7 +1,9 @@
 """The session: one for all, and stopped by nobody who did not start it."""
 
+import pytest
 from pyspark.sql import SparkSession
 
+from churnlake.core.errors import SettingsError
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.settings import Settings
@@ -18,3 +20,9 @@ def test_who_lost_sight_of_the_session_neither_starts_nor_stops_one(spark: Spark
         assert spark.range(3).count() == 3
     finally:
         of_jvm.setActiveSession(spark._jsparkSession)
+
+
+def test_a_session_of_others_without_the_listener_can_send_no_events(spark: SparkSession) -> None:
+    asked = load(Settings, "local", ["spark.openlineage=http://receiver:5000"]).spark
+    with pytest.raises(SettingsError, match="Spark was started without its listener"), session(asked):
+        pass

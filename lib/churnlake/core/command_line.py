@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import traceback
 from collections.abc import Callable
 
 from churnlake.core.errors import ChurnlakeError
+from churnlake.core.logs import without_numbers
 from churnlake.core.session import require_java
 
 logger = logging.getLogger("churnlake")
@@ -30,6 +30,7 @@ def argument_parser(name: str, meaning: str) -> argparse.ArgumentParser:
         "--dates", default=None, metavar="A..B", help="a day or an inclusive range; left out: what changed since the last run"
     )
     parser.add_argument("--restate", action="store_true", help="rewrite slices that are frozen once made")
+    parser.add_argument("--chain", default=None, metavar="ID", help="the chain or workflow run it is part of, for the run log")
     parser.add_argument("--dry-run", action="store_true", help="tell settings, jobs, slices and inputs of the run; write nothing")
     return parser
 
@@ -54,11 +55,11 @@ def guarded(
             require_java()
         body(arguments)
     except ChurnlakeError as error:
-        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
+        logger.error("%s: %s", name, error, exc_info=True)
         sys.stderr.write(f"{name}: {error}\n")
         return error.exit_code
     except Exception as error:
-        logger.error("%s: %s\n%s", name, error, traceback.format_exc())
+        logger.error("%s: %s", name, error, exc_info=True)
         where = next((h.baseFilename for h in logger.handlers if isinstance(h, logging.FileHandler)), "the log")
         sys.stderr.write(f"{name} failed: {one_line(error)}; full trace in {where}\n")
         return 1
@@ -66,6 +67,6 @@ def guarded(
 
 
 def one_line(error: BaseException) -> str:
-    """The first line an error says, cut short."""
+    """The first line an error says, cut short; what may be a person's number in it is blanked out."""
     text = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
-    return text[:300]
+    return without_numbers(text)[:300]

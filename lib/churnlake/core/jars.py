@@ -1,6 +1,7 @@
 """The jars the stack needs, resolved once by Spark's own resolver and checked against deploy/jars.lock.
 
-``python -m churnlake.core.jars FOLDER`` fetches what is missing; sessions then start from local files, with no network.
+``python -m churnlake.core.jars FOLDER`` fetches what is missing; sessions then start from local files, with no network. A jar whose line names
+a purpose is for those alone who ask for it: ``python -m churnlake.core.jars FOLDER openlineage``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from churnlake.core.errors import SettingsError
 
 
 def lock_file() -> Path:
-    """deploy/jars.lock: one coordinate and SHA-256 a line."""
+    """deploy/jars.lock: one coordinate and SHA-256 a line, and a purpose where not every session needs it."""
     return Path(__file__).parents[3] / "deploy" / "jars.lock"
 
 
-def locked() -> dict[str, str]:
-    """Coordinate -> SHA-256, as locked; empty where the project is installed without its deploy folder (clusters bring their own jars)."""
+def locked(*purposes: str) -> dict[str, str]:
+    """Coordinate -> SHA-256 of the jars that every session needs, and of those for the purposes, as locked.
+
+    Empty where the project is installed without its deploy folder: clusters bring their own jars.
+    """
     if not lock_file().is_file():
         return {}
     lines = [line.split() for line in lock_file().read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    return {line[0]: line[1] for line in lines}
+    return {line[0]: line[1] for line in lines if not line[2:] or line[2] in purposes}
 
 
 def file_name(coordinate: str) -> str:
@@ -33,20 +37,21 @@ def file_name(coordinate: str) -> str:
     return f"{artifact}-{version}.jar"
 
 
-def installed(folder: str) -> list[str]:
+def installed(folder: str, *purposes: str) -> list[str]:
     """Paths of the locked jars in the folder. Raises SettingsError when one is missing."""
-    paths = [Path(folder).expanduser().resolve() / file_name(coordinate) for coordinate in locked()]
+    paths = [Path(folder).expanduser().resolve() / file_name(coordinate) for coordinate in locked(*purposes)]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        raise SettingsError(f"{', '.join(missing)} not in {folder}; run 'make jars' once (it needs the network)")
+        command = " ".join(["make jars", *(f"FOR={purpose}" for purpose in purposes)])
+        raise SettingsError(f"{', '.join(missing)} not in {folder}; run '{command}' once (it needs the network)")
     return [str(path) for path in paths]
 
 
-def differing(folder: str) -> list[str]:
+def differing(folder: str, *purposes: str) -> list[str]:
     """Names of the locked jars in the folder that are not the files locked. Raises SettingsError when one is missing."""
     return [
         Path(path).name
-        for path, digest in zip(installed(folder), locked().values(), strict=True)
+        for path, digest in zip(installed(folder, *purposes), locked(*purposes).values(), strict=True)
         if _digest(Path(path)) != digest
     ]
 
@@ -56,10 +61,10 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(jar_file, "sha256").hexdigest()
 
 
-def fetch(folder: Path) -> list[Path]:
+def fetch(folder: Path, *purposes: str) -> list[Path]:
     """Fetch the locked jars that the folder lacks and check each against its hash. Raises SettingsError when one differs."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {folder / file_name(coordinate): (coordinate, digest) for coordinate, digest in locked().items()}
+    wanted = {folder / file_name(coordinate): (coordinate, digest) for coordinate, digest in locked(*purposes).items()}
     missing = {path: lock for path, lock in wanted.items() if not path.is_file()}
     if missing:
         with tempfile.TemporaryDirectory() as ivy:
@@ -97,6 +102,6 @@ def _resolve(coordinates: list[str], ivy: Path) -> list[Path]:
 
 if __name__ == "__main__":
     try:
-        sys.stderr.write("".join(f"{path.name} ready\n" for path in fetch(Path(sys.argv[1]).expanduser())))
+        sys.stderr.write("".join(f"{path.name} ready\n" for path in fetch(Path(sys.argv[1]).expanduser(), *sys.argv[2:])))
     except SettingsError as error:
         sys.exit(f"churnlake: {error}")

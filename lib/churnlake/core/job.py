@@ -27,9 +27,10 @@ from churnlake.core.lake import Lake, Scope
 from churnlake.core.landing import FILES, Landing
 from churnlake.core.leases import lease
 from churnlake.core.logs import log_to as log_to
+from churnlake.core.logs import of_run
 from churnlake.core.logs import revision as revision
 from churnlake.core.runs import EVER, Days, parse_days
-from churnlake.core.session import session
+from churnlake.core.session import peak_memory_mb, session
 from churnlake.core.settings import CoreSettings
 from churnlake.core.storage import Storage
 from churnlake.core.written import Written, planned_rows
@@ -47,8 +48,15 @@ class Run:
     job: str
     days: Days
     settings: Any
+    chain: str | None = None
+    began: float = field(default_factory=time.monotonic)
     left_out: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.began
 
     def leaves_out(self, what: str, feed: Table) -> None:
         """Say what this run leaves out for want of a feed or table."""
@@ -133,34 +141,39 @@ class Job:
         *,
         makers: dict[str, str] | None = None,
         restate: bool = False,
+        chain: str | None = None,
     ) -> Report:
-        """Run the job over the days (None: the days its inputs changed since it last ran).
+        """Run the job over the days (None: the days its inputs changed since it last ran), as part of a ``chain`` where one is named.
 
         Raises ChurnlakeError when inputs are missing, a contract or gate is broken, the job touches an undeclared table, or
         another run of it is at work.
         """
-        run_id = uuid.uuid4().hex[:12]
+        run = Run(uuid.uuid4().hex[:12], self.name, days or EVER, settings, chain)
+        of_run(run_id=run.run_id, job=self.name, chain=chain)
         try:
-            with lease(spark, settings.store.lake, self.name, run_id):
-                return self._run(spark, settings, days, run_id, makers or {}, restate)
+            with lease(spark, settings.store.lake, self.name, run.run_id):
+                report = self._run(spark, settings, days, run, makers or {}, restate)
+            # of one that fails the lines that tell so, with the trace, are still to come
+            of_run()
+            return report
         except OSError as error:
             if NO_ROOM.search(str(error)):
                 raise DiskFullError(f"no room left to write: {Storage(spark, settings.store.lake).room()}; make room") from error
             raise
 
     def _run(
-        self, spark: SparkSession, settings: CoreSettings, days: Days | None, run_id: str, makers: dict[str, str], restate: bool
+        self, spark: SparkSession, settings: CoreSettings, days: Days | None, run: Run, makers: dict[str, str], restate: bool
     ) -> Report:
-        began = time.monotonic()
-        looking = Lake(spark, settings.store, self.scope(run_id, days or EVER, restate, makers))
+        looking = Lake(spark, settings.store, self.scope(run.run_id, run.days, restate, makers))
         # every job, whatever it touches, stops where the lake is on its way back
         looking.hidden()
         if self.lands:
             # a key that is missing or wrong stops the run even where there is nothing to take in
             _ = looking.key
-        days = self.foresee(looking, days, restate, makers)
-        run = Run(run_id, self.name, days, settings)
-        scope = self.scope(run_id, days, restate, makers)
+        run.days = days = self.foresee(looking, days, restate, makers)
+        of_run(run_id=run.run_id, job=self.name, chain=run.chain, days=str(days))
+        logger.info("%s begins over %s", self.name, days)
+        scope = self.scope(run.run_id, days, restate, makers)
         lake = looking.bound_to(scope, lambda planned: lake.append_log(self._entry(run, "open", planned_rows(planned))))
         try:
             self._body(lake, run)
@@ -175,23 +188,29 @@ class Job:
             for name in lake.skipped:
                 run.left_out.append(f"{name}: {lake.why_skipped(name)}")
             passed = [w for w in lake.written if not w.withheld]
-            report = Report(self.name, run.days, self._rows_in(lake), passed, run.left_out, run.facts, time.monotonic() - began)
+            report = Report(self.name, run.days, self._rows_in(lake), passed, run.left_out, run.facts, run.seconds)
             for found, state in ((lake.written, "withheld"), (lake.withdrawn, "withdrawn"), (lake.lifted, "released")):
                 for w in (w for w in found if w.withheld):
                     lake.append_log(self._entry(run, state, [w], message=w.withheld))
-            lake.append_log(self._entry(run, "done", passed, report, lake.versions_read))
+            lake.append_log(self._entry(run, "done", passed, lake.versions_read, report.rows_in))
             if self.lands and lake.landing.batch:
                 # last: a run killed before it leaves an open batch, which is taken in again; killed after it, nothing is left to do
                 lake.record_files(lake.landing.register(self.lands, "done"), FILES, lake.landing.batch)
         except BaseException as error:
+            ended = {"state": "failed", "seconds": round(run.seconds, 1)}
+            logger.error("%s failed after %.1f s: %s", self.name, run.seconds, one_line(error), extra={"fields": ended})
             # what can not be logged stays open in the log, which hides it as well
             with contextlib.suppress(Exception):
-                if lake.written or lake.announced:
-                    lake.append_log(self._entry(run, "failed", planned_rows(lake.begun), message=one_line(error)))
+                if lake.written or lake.announced or lake.has_log():
+                    entry = self._entry(run, "failed", planned_rows(lake.begun), lake.versions_read, message=one_line(error))
+                    lake.append_log(entry)
             if NO_ROOM.search(f"{error} {error.__cause__}"):
                 raise DiskFullError(lake.no_room()) from error
             raise
         withheld = [w.withheld for w in lake.written if w.withheld]
+        facts = {"rows_in": report.rows_in, "rows_out": report.rows_out, "seconds": round(report.seconds, 1)}
+        state = "withheld" if withheld else "done"
+        logger.info("%s is %s in %.1f s", self.name, state, report.seconds, extra={"fields": {"state": state, **facts}})
         if withheld:
             raise ContractError("; ".join(withheld))
         return report
@@ -291,16 +310,18 @@ class Job:
         run: Run,
         state: str,
         written: list[Written],
-        report: Report | None = None,
         versions: dict[str, int] | None = None,
+        rows_in: int | None = None,
         message: str | None = None,
     ) -> dict[str, Any]:
+        has_ended = state in ("done", "failed")
         return {
             "run_id": run.run_id, "job": run.job, "state": state, "at": dt.datetime.now(dt.UTC), "first_day": run.days.first, "last_day": run.days.last,
-            "rows_read": report.rows_in if report else None,
+            "rows_read": rows_in,
             "written": [w.entry() for w in written],
             "versions_read": list((versions or {}).items()), "left_out": run.left_out, 
-            "seconds": report.seconds if report else None, "revision": revision(), "message": message,
+            "seconds": run.seconds if has_ended else None, "revision": revision(), "message": message,
+            "chain": run.chain, "peak_megabytes": peak_memory_mb() if has_ended else None,
             "days": list(run.days.only) if run.days.only is not None else None,
             "suppressed": [(w.table.name, w.suppressed) for w in written if w.suppressed],
             "touched": [(w.table.name, w.days) for w in written if w.days or w.table.ledger],
@@ -320,12 +341,14 @@ class Job:
                 dry_run(settings, (self,), days, arguments.env, arguments.restate)
                 return
             logs = Path(settings.store.work).resolve() / "logs"
-            log_to(logs)
+            log_to(logs, settings.store.log_format)
             self.check(settings)
             with session(settings.spark, logs) as spark:
                 from churnlake.core.lineage import Lineage
 
-                report = self.run(spark, settings, days, makers=Lineage.of_package().makers, restate=arguments.restate)
+                report = self.run(
+                    spark, settings, days, makers=Lineage.of_package().makers, restate=arguments.restate, chain=arguments.chain
+                )
                 sys.stderr.write(
                     f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n"
                 )

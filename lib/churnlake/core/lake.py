@@ -134,7 +134,8 @@ class Lake:
     def log(self) -> DataFrame:
         """The run log: one row per run and state it reached."""
         self.storage.check(RUNS)
-        return self.spark.read.format("delta").load(self.path(RUNS))
+        # one that no run was added to since its contract gained columns lacks them
+        return padded(RUNS, self.spark.read.format("delta").load(self.path(RUNS)))
 
     def has_log(self) -> bool:
         """Whether any run has been logged yet."""
@@ -256,16 +257,14 @@ class Lake:
         report = self.counted(table, slices, condition)
         report.ended = time.time()
         report.seconds = report.ended - began
-        logger.info(
-            "%s: %s rows, %s bad, %s duplicates in %s slices", table.name, report.rows, report.bad, report.duplicates, len(slices)
-        )
+        logger.info("%s in %s slices", report.states(), len(slices), extra={"fields": report.told()})
         if table.ledger and report.came - report.bad < table.least_good * report.came:
             report.withheld = (
                 f"{table.name}: only {report.rows} of {report.came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
                 f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
                 f"the slice as it is: python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
             )
-            logger.warning(report.withheld)
+            logger.warning(report.withheld, extra={"fields": report.told()})
         return report
 
     def merge(self, table: Table, rows: DataFrame) -> Written:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 from churnlake.core.contract import Table
 from churnlake.core.errors import LineageError, SettingsError
 from churnlake.core.job import Job
+from churnlake.core.settings import StoreSettings
+from churnlake.core.storage import place
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,14 @@ class Lineage:
             for table in (*job.writes, *job.looks_back, *job.inputs):
                 seen.setdefault(table.name, table)
         return tuple(seen.values())
+
+    def places(self, store: StoreSettings) -> dict[str, str]:
+        """By the path that it lies at, without a scheme and what follows that, the name of every table and landing feed."""
+        apart = {"vault": store.vault_folder}
+        found = {place(table, store.lake, apart): table.name for table in self.tables if table.stored}
+        landing = Path(store.landing).resolve()
+        found |= {str(landing / table.name.partition(".")[2]): table.name for table in self.tables if not table.stored}
+        return {re.sub(r"^\w+://[^/]*", "", path): name for path, name in found.items()}
 
     def upstream(self, job: Job) -> list[str]:
         """Names of the jobs that this one waits for."""

@@ -1,18 +1,76 @@
-"""The house's own log, and which code wrote it."""
+"""The house's own log, as text or as JSON, and which code wrote it."""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from churnlake.core.errors import SettingsError
 
 logger = logging.getLogger("churnlake")
+NUMBER = re.compile(r"(?<![0-9a-f])(?<!\d\.)\+?(?!(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d))\d{7,}(?![0-9a-f])")
+"""Seven digits or more that are no day, no part of a hash and no fraction."""
 
 
-def log_to(folder: Path) -> None:
+def without_numbers(text: str) -> str:
+    """A text with every number of seven digits or more, which may be a person's, but for days, blanked out.
+
+    >>> without_numbers("The value '13812345678' of sms/20050501.csv cannot be cast; 200,000 rows")
+    "The value '#' of sms/20050501.csv cannot be cast; 200,000 rows"
+    """
+    return NUMBER.sub("#", text)
+
+
+_run: dict[str, str] = {}
+
+
+def of_run(**facts: str | None) -> None:
+    """Say which run the lines of the log are of from now on; without facts, of none. One process has one run at a time, in many threads."""
+    _run.clear()
+    _run.update({name: value for name, value in facts.items() if value})
+
+
+class TextLines(logging.Formatter):
+    """Lines for people: time, level, logger, message, and the trace of an exception below."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without numbers of persons."""
+        return without_numbers(super().format(record))
+
+
+class JsonLines(logging.Formatter):
+    """A JSON object a line, for who collects logs: time (UTC), level, logger, message; of a run its run_id, job, chain and days; then what
+    ``extra={"fields": {...}}`` told beside the message, as table and slices; and the trace of an exception.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object, without numbers of persons."""
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told: dict[str, Any] = {
+            "time": at,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": without_numbers(record.getMessage()),
+        }
+        told |= {**_run, **getattr(record, "fields", {})}
+        if record.exc_info:
+            told["exception"] = without_numbers(self.formatException(record.exc_info))
+        return json.dumps(told, ensure_ascii=False, default=str)
+
+
+FORMATS: dict[str, type[logging.Formatter]] = {"text": TextLines, "json": JsonLines}
+
+
+def log_to(folder: Path, log_format: str = "text") -> None:
     """Send the house's own log to churnlake.log in the folder; nothing to the screen. Raises SettingsError where it can not lie there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,7 +82,7 @@ def log_to(folder: Path) -> None:
         logger.removeHandler(handler)
         handler.close()
     handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(FORMATS[log_format]())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

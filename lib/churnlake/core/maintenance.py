@@ -49,7 +49,12 @@ def maintain(lake: Lake, tables: Sequence[Table], settings: MaintenanceSettings,
         left = lake.storage.bytes_held(table)
         done[table.name] = {"files_before": before, "files_after": after, "bytes_freed": held - left, "texts_dropped": dropped}
         logger.info(
-            "%s: %s files, now %s; %s bytes freed; %s rows lost their text", table.name, before, after, held - left, dropped
+            "%s: %s files, now %s; %.1f MB freed; %s rows lost their text",
+            table.name,
+            before,
+            after,
+            (held - left) / 1e6,
+            f"{dropped:,}",
         )
     return done
 

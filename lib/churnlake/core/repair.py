@@ -125,7 +125,9 @@ def repair(lake: Lake, raw: Table, table: Table, files: list[Any], cleaned: Clea
     rows.write.format("delta").mode("overwrite").option("replaceWhere", condition).save(lake.path(table))
     report = lake.counted(table, [batch], f"batch = {literal(batch)}")
     lake.written.append(report)
-    logger.info("%s: %s rows good now, %s duplicates, in batch %s", table.name, report.rows, report.duplicates, batch)
+    logger.info(
+        "%s: %s rows good now, %s duplicates, in batch %s", table.name, f"{report.rows:,}", f"{report.duplicates:,}", batch
+    )
     return "; ".join(filter(None, [said, too_few]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -17,12 +18,15 @@ from churnlake.core.settings import CoreSettings
 def run_chain(
     spark: SparkSession, settings: CoreSettings, jobs: Sequence[Job], days: Days | None, console: Console, *,
     makers: Mapping[str, str], budgets: Mapping[str, float] | None = None, restate: bool = False,
+    chain: str | None = None,
 ) -> list[Report]:  # fmt: skip
     """Run the jobs one after the other; a line on the console for each. The first that fails stops the chain.
 
-    A job whose input an earlier one of the chain had no reason to make yet (no month is over) waits for another run.
+    A job whose input an earlier one of the chain had no reason to make yet (no month is over) waits for another run. In the run log
+    they are one ``chain``, of a name made here where none is given.
     """
     reports: list[Report] = []
+    chain = chain or uuid.uuid4().hex[:12]
     done: set[str] = set()
     for job in jobs:
         lake = Lake(spark, settings.store, Scope("", days or EVER, job.reads, ()))
@@ -32,7 +36,7 @@ def run_chain(
             console.say(f"[dim]–[/dim] {job.name:<17} waits: no {', '.join(lacks)} yet")
             continue
         with console.job(job.name), as_it_was(spark):
-            report = job.run(spark, settings, days, makers=dict(makers), restate=restate)
+            report = job.run(spark, settings, days, makers=dict(makers), restate=restate, chain=chain)
         console.done(report, (budgets or {}).get(job.name))
         reports.append(report)
     return reports

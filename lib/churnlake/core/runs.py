@@ -45,7 +45,12 @@ RUNS = Table(
         Column("at", TIMESTAMP, "When, UTC."),
         Column("first_day", DATE, "First day of the run's range."),
         Column("last_day", DATE, "Last day of the run's range."),
-        Column("rows_read", LONG, "Landing lines taken in, for a job that reads landing files.", optional=True),
+        Column(
+            "rows_read",
+            LONG,
+            "Landing lines taken in, of a job that lands files; else good rows last written of what it read.",
+            optional=True,
+        ),
         Column("written", WRITTEN, "What was (open: will be) written: table, version, rows as committed, slices."),
         Column("versions_read", MapType(STRING, LONG), "Delta version of each table read."),
         Column("left_out", TEXTS, "What the job left out, and for want of which feed."),
@@ -66,6 +71,13 @@ RUNS = Table(
         ),
         Column(
             "suppressed", MapType(STRING, LONG), "By table: rows set aside as an erased user's, where any were.", optional=True
+        ),
+        Column("chain", STRING, "The chain or workflow run that the run is part of; a run by itself has none.", optional=True),
+        Column(
+            "peak_megabytes",
+            LONG,
+            "Most memory that its process and those it started had taken by then: a chain's, of all jobs before.",
+            optional=True,
         ),
     ),
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from churnlake.core import jars
+from churnlake.core import jars, openlineage
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import SparkSettings
 
@@ -55,16 +55,21 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
     if running is not None:
         for key, value in ALWAYS.items():
             running.conf.set(key, value)
+        if settings.openlineage and openlineage.LISTENER not in str(running.conf.get("spark.extraListeners", "")):
+            raise SettingsError(
+                "spark.openlineage is set, but Spark was started without its listener; give the cluster its jar and settings (docs/operating.md)"
+            )
         return running, False
     builder = SparkSession.builder.appName("churnlake")
-    for key, value in {**settings.conf, **ALWAYS}.items():
+    of_lineage = openlineage.conf(settings.openlineage, log_folder) if settings.openlineage else {}
+    for key, value in {**of_lineage, **settings.conf, **ALWAYS}.items():
         builder = builder.config(key, value)
     submitted = is_submitted()
     if not submitted:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
-        files = jars.installed(settings.jars)
+        files = jars.installed(settings.jars, *settings.purposes)
         if files:
             builder = builder.config("spark.jars", ",".join(files))
         builder = builder.config("spark.sql.codegen.hugeMethodLimit", "65535")

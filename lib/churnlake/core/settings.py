@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -41,7 +41,20 @@ class SparkSettings(Model):
     shuffle_partitions: int
     jars: str
     java_options: str
+    openlineage: str
     conf: dict[str, str]
+
+    @field_validator("openlineage")
+    @classmethod
+    def _is_place(cls, value: str) -> str:
+        if value not in ("", "file") and not value.startswith(("http://", "https://")):
+            raise ValueError("give file, the URL of a receiver (http://...), or nothing, for no events")
+        return value
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """What jars it needs beside those of every session."""
+        return ("openlineage",) if self.openlineage else ()
 
 
 class StoreSettings(Model):
@@ -56,6 +69,7 @@ class StoreSettings(Model):
     exports: NonEmpty
     feeds: NonEmpty
     work: NonEmpty
+    log_format: Literal["text", "json"]
     key_file: str | tuple[str, ...]
     allow_demo_key: bool
     city_zone: str

@@ -70,6 +70,13 @@ def _forget_uncommitted(log: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+def place(table: Table, root: str, apart: Mapping[str, str]) -> str:
+    """Where a table lies in a lake at ``root`` but for layers that lie ``apart``."""
+    layer, _, noun = table.name.partition(".")
+    root, below = (apart[layer], noun) if layer in apart else (root, f"{layer}/{noun}")
+    return f"{root.rstrip('/')}/{below}" if "://" in root else str(Path(root).resolve() / below)
+
+
 class Storage:
     """The folder or URI that holds the tables of a lake, but for layers that lie ``apart``, each in a place of its own."""
 
@@ -86,9 +93,7 @@ class Storage:
 
     def path(self, table: Table) -> str:
         """Where the table lies."""
-        layer, _, noun = table.name.partition(".")
-        root, below = (self.apart[layer], noun) if layer in self.apart else (self.root, f"{layer}/{noun}")
-        return f"{root.rstrip('/')}/{below}" if "://" in root else str(Path(root).resolve() / below)
+        return place(table, self.root, self.apart)
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever committed. A folder that a killed run left without a commit is no table."""

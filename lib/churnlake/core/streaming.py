@@ -138,7 +138,7 @@ class Following:
             "%s: %s files, %s rows, slowest %.1f s",
             self.run.job,
             len(rows),
-            lake.landing.rows_in(),
+            f"{lake.landing.rows_in():,}",
             max(delays, default=(0.0, 0))[0],
         )
 

@@ -95,7 +95,13 @@ def job_of(flow: Workflow, lineage: Lineage, store: StoreSettings) -> dict[str, 
         after: list[dict[str, str]] = [{"task_key": name} for name in lineage.upstream(job) if name in names]
         after += [{"task_key": HOLDS, "outcome": "true"}] if job.name in flow.guarded else []
         tasks.append(
-            _task(job.name, job.meaning, f"../../jobs/{job.name}.py", _arguments("--dates", "{{job.parameters.dates}}"), after)
+            _task(
+                job.name,
+                job.meaning,
+                f"../../jobs/{job.name}.py",
+                _arguments("--dates", "{{job.parameters.dates}}", "--chain", "{{job.run_id}}"),
+                after,
+            )
         )
     last = [name for name in names if not any(name in lineage.upstream(job) for job in flow.jobs)]
     report = f"{store.work if flow.judge else KEPT}/{REPORT}"

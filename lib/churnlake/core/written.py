@@ -40,6 +40,11 @@ class Written:
         counts = {"rows": self.rows, "bad": self.bad, "duplicates": self.duplicates}
         return {"table_name": self.table.name, "version": self.version, **counts, "slices": self.slices}
 
+    def told(self) -> dict[str, Any]:
+        """What the house's log tells of it beside its words."""
+        entry = self.entry()
+        return {"table": entry.pop("table_name"), **entry, "suppressed": self.suppressed, "seconds": round(self.seconds, 1)}
+
 
 def planned_rows(planned: list[tuple[Table, list[str]]]) -> list[Written]:
     """Entries for slices about to be written: no version and no rows yet."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from churnlake.core.contract import STATES as LINE_STATES
 from churnlake.site import cards as models
-from churnlake.site import charts, health, pair, samples, stages, wording
+from churnlake.site import charts, health, pair, runs, samples, stages, wording
 from churnlake.site.control import headline
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, shown, told
@@ -43,6 +43,7 @@ def overview(data: SiteData) -> Context:
             "models.html",
             "indicators.html",
             "quality.html",
+            "runs.html",
         ),
         "",
     )
@@ -112,6 +113,7 @@ def overview(data: SiteData) -> Context:
             f"The data of {wording.day(max(check['day'] for check in checks))} {health.STATE_WORDS[health.state_of(checks)]}"
         )
         links["quality.html"] = f"{verdict}: {failed} of {len(checks)} checks failed"
+    links["runs.html"] = runs.link(data)
     links["dictionary.html"] = f"{len(data.tables)} tables, {sum(map(len, (data.views or {}).values()))} indicators"
     links["lineage.html"] = f"{len(data.steps)} jobs"
     links["glossary.html"] = f"{sum(map(len, WORDS.values()))} words, Chinese and English"

@@ -14,7 +14,9 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
-from churnlake.site import cards, circles, control, joining, stages, staying
+from churnlake.core.openlineage import Columns
+from churnlake.core.runs import RUNS
+from churnlake.site import cards, circles, control, joining, runs, stages, staying
 from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, rows_as, users_by_month
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
@@ -95,6 +97,8 @@ class SiteData:
         steps_told, gross_adds, net_adds, plan_moves, funnels, clawbacks: As made in site/control.py.
         outcomes, bucket, cohorts, survival, silences: As made in site/staying.py.
         transitions, signs_told, forecasts_judged, lead_times, cause_months: As made in site/stages.py.
+        runs: The newest rows of the run log, as site/runs.py takes them.
+        columns: By table, what its columns come from, where runs left events of lineage.
         evaluation: What the detector found of what was planted, where the city is made up; else None.
         docs_link: From the pages to Great Expectations' Data Docs; empty when there are none.
         held_back: By table, slices that a gate withheld or a check withdrew: readers do not see them until released.
@@ -159,6 +163,8 @@ class SiteData:
     forecasts_judged: pd.DataFrame | None = None
     lead_times: pd.DataFrame | None = None
     cause_months: pd.DataFrame | None = None
+    runs: pd.DataFrame | None = None
+    columns: Mapping[str, Columns] = field(default_factory=dict)
     evaluation: Mapping[str, Any] | None = None
     docs_link: str = ""
     held_back: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -177,6 +183,8 @@ def aggregates(
     """
     found: dict[str, DataFrame] = {**joining.aggregates(frames), **circles.aggregates(frames)}
     found |= {**stages.aggregates(frames), **staying.aggregates(frames), **cards.aggregates(frames)}
+    if RUNS in frames:
+        found["runs"] = runs.newest(frames[RUNS])
     if FILES in frames:
         found["files"] = files_by_feed(frames[FILES])
     ledgers = {table: frames[table] for table in RECORDS if table in frames}

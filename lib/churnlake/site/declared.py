@@ -26,6 +26,9 @@ LAYERS: Mapping[str, str] = {
     "vault": "#2b3640",
 }
 
+SOURCES_SHOWN = 12
+"""Columns named that one comes from; the event has them all."""
+
 
 def dictionary(data: SiteData) -> dict[str, Any]:
     """The dictionary: tables by layer with columns and rules, indicators by view with formulas."""
@@ -37,8 +40,14 @@ def dictionary(data: SiteData) -> dict[str, Any]:
 
 
 def lineage(data: SiteData) -> dict[str, Any]:
-    """Lineage: the picture, and the same as a table."""
-    return {"picture": Markup(picture(data.steps, LAYERS)), "steps": data.steps}
+    """Lineage: the picture, the same as a table, and what columns come from, where runs told."""
+    columns = {table: data.columns[table] for step in data.steps for table in step.writes if table in data.columns}
+    return {
+        "picture": Markup(picture(data.steps, LAYERS)),
+        "steps": data.steps,
+        "columns": columns,
+        "sources_shown": SOURCES_SHOWN,
+    }
 
 
 def rules_of(column: Column) -> str:

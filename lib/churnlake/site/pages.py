@@ -21,6 +21,7 @@ from churnlake.site.declared import LAYERS, dictionary, lineage, rules_of
 from churnlake.site.glossary import WORDS
 from churnlake.site.indicators import indicators
 from churnlake.site.joining import joining
+from churnlake.site.runs import runs
 from churnlake.site.stages import FILLED as OF_STAGES
 from churnlake.site.stages import stages
 from churnlake.site.staying import FILLED as STAYING
@@ -38,6 +39,7 @@ NAVIGATION: Mapping[str, tuple[str, str]] = {
     "models.html": ("Model cards", "What each model foretells, what it was taught, how well it does and what has moved since."),
     "indicators.html": ("Indicators", "What each indicator looks like, which ones are selected for models, and why."),
     "quality.html": ("Quality", "Every line accounted for, every table scored."),
+    "runs.html": ("Runs", "Which job ran when, how it ended, what it read and wrote, by which code."),
     "dictionary.html": ("Dictionary", "Every table, column, rule and indicator, in words."),
     "lineage.html": ("Lineage", "Which job makes which table from which."),
     "glossary.html": ("Glossary", "The words of these pages, with the Chinese ones."),
@@ -83,6 +85,7 @@ MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "states": ("quality.checks",),
     "trend": ("quality.scores",),
     "by_file": ("quality.checks",),
+    "runs": ("quality.runs",),
     **{field: (table.name,) for field, table in {**FILLED, **OF_STAGES, **OF_MODELS}.items()},
 }
 
@@ -101,6 +104,7 @@ def pages(data: SiteData) -> dict[str, str]:
         "models.html": lambda data: cards(data.learners, data.judged, data.moved, data.least),
         "indicators.html": indicators,
         "quality.html": quality,
+        "runs.html": runs,
         "dictionary.html": dictionary,
         "lineage.html": lineage,
         "glossary.html": lambda _: {"words": WORDS},

@@ -82,7 +82,8 @@ document.querySelectorAll("aside a").forEach((link) => link.addEventListener("cl
 }));
 // long tables: rows that hold the word and are of what was chosen; of a choice "moved" also those "moved greatly"
 document.querySelectorAll("form[data-filters]").forEach((form) => {
-  const rows = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
+  const all = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
+  const rows = all.filter((row) => !row.classList.contains("group"));
   const choices = [...form.querySelectorAll("select")];
   const apply = () => {
     const word = form.elements.word.value.trim().toLowerCase();
@@ -91,6 +92,13 @@ document.querySelectorAll("form[data-filters]").forEach((form) => {
       const chosen = choices.every((one) => !one.value || row.dataset[one.name] === one.value || row.dataset[one.name].startsWith(`${one.value} `));
       row.hidden = !chosen || !row.textContent.toLowerCase().includes(word);
       shown += !row.hidden;
+    });
+    // the head of a group stands as long as one of its rows does
+    let group = null;
+    all.forEach((row) => {
+      if (row.classList.contains("group")) { group = row; group.hidden = true; }
+      else if (row.classList.contains("alone")) group = null;
+      else if (group && !row.hidden) group.hidden = false;
     });
     form.querySelector("output").value = `${shown} of ${rows.length}`;
   };
