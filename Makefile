@@ -27,8 +27,8 @@ test-heavy: setup
 	@$(PY) -m pytest -m heavy
 
 lint: setup
-	@$(PY) -m ruff check lib jobs tests
-	@$(PY) -m ruff format --check --diff lib jobs tests
+	@$(PY) -m ruff check lib jobs notebooks tests
+	@$(PY) -m ruff format --check --diff lib jobs notebooks tests
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
 
