@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +35,7 @@ from churnlake.tables.raw import FILES
 CATALOG = "CHURNLAKE_CATALOG"
 """Environment variable that names the catalog whose views are read; the bundle for Databricks sets it on its clusters."""
 Format = Callable[[Any], str]
+_asked: ContextVar[tuple[str | None, tuple[str, ...]]] = ContextVar("_asked", default=(None, ()))
 
 
 class Reader(Readable, Protocol):
@@ -40,6 +43,16 @@ class Reader(Readable, Protocol):
 
     def ledger(self, table: Table) -> DataFrame: ...  # noqa: D102
     def hidden(self) -> dict[str, dict[str, str]]: ...  # noqa: D102
+
+
+@contextmanager
+def asked_for(env: str, overrides: Sequence[str]) -> Iterator[None]:
+    """Meanwhile ``open_lake`` opens this lake where a notebook names none: notebooks are executed on another without a change."""
+    before = _asked.set((env, tuple(overrides)))
+    try:
+        yield
+    finally:
+        _asked.reset(before)
 
 
 def open_lake(env: str | None = None, overrides: Sequence[str] = (), catalog: str | None = None) -> PublishedLake:
@@ -53,9 +66,11 @@ def open_lake(env: str | None = None, overrides: Sequence[str] = (), catalog: st
 
     Raises SettingsError for settings unknown or a session that can not be had, MissingInputError where the catalog has no views.
     """
-    named = catalog or os.environ.get(CATALOG, "")
-    settings = load(Settings, env or ("databricks" if named else "local"), list(overrides))
-    settings = settings.model_copy(update={"store": from_root(settings.store, conf_folder().parent)})
+    named, (asked_env, asked_overrides) = catalog or os.environ.get(CATALOG, ""), _asked.get()
+    settings = load(Settings, env or asked_env or ("databricks" if named else "local"), [*asked_overrides, *overrides])
+    # a notebook is run from its own folder, a command from where its paths are meant
+    root = Path.cwd() if asked_env else conf_folder().parent
+    settings = settings.model_copy(update={"store": from_root(settings.store, root)})
     lineage = Lineage.of_package()
     tables = tuple({table.name: table for table in (FILES, *lineage.tables, RUNS) if table.stored}.values())
     if named:
@@ -72,7 +87,7 @@ def open_lake(env: str | None = None, overrides: Sequence[str] = (), catalog: st
 
 
 def from_root(store: StoreSettings, root: Path) -> StoreSettings:
-    """The settings with local paths taken below the project's folder: a notebook is not run from there."""
+    """The settings with local paths taken below a folder."""
     names = ("lake", "vault", "work", "landing")
     paths = {name: value for name in names if (value := getattr(store, name)) and "://" not in value}
     return store.model_copy(update={name: str(root / value) for name, value in paths.items()})
