@@ -198,7 +198,7 @@ lake.table(
     closed.by_part(forecasts.get("parts"), lake.least),
     {
         "part": "Parted by",
-        "value": "",
+        "value": "Part",
         "users": "Users",
         "base_rate": ("Base rate", wording.share),
         "precision_top_10": ("Top 10 %", wording.share),

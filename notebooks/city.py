@@ -30,7 +30,7 @@ site = lake.site(*RECORDS, USAGE, LEAVINGS, JOINERS, MATCHES, GROUPS, MEMBERS, N
 overview = contents.overview(site)
 lake.table(
     [{"what": what, "value": value, "note": note} for what, value, note in overview["cards"]],
-    {"what": "", "value": "", "note": ""},
+    {"what": "Figure", "value": "Value", "note": "Note"},
 )
 
 # %% [markdown]
@@ -117,7 +117,7 @@ lake.draw(people.bars(known.get("people"), "tenure", lake.least))
 
 # %%
 COLUMNS = {
-    "value": "",
+    "value": "Which",
     "users": ("Users", wording.count),
     "share": ("Share", wording.share),
     "fee": ("Fees, yuan", wording.number),

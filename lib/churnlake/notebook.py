@@ -15,6 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from churnlake.core.catalog import shown
 from churnlake.core.catalog_views import CatalogViews
 from churnlake.core.contract import Table
 from churnlake.core.errors import SettingsError
@@ -72,10 +73,15 @@ def open_lake(env: str | None = None, overrides: Sequence[str] = (), catalog: st
     root = Path.cwd() if asked_env else conf_folder().parent
     settings = settings.model_copy(update={"store": from_root(settings.store, root)})
     lineage = Lineage.of_package()
-    tables = tuple({table.name: table for table in (FILES, *lineage.tables, RUNS) if table.stored}.values())
+    tables = tuple({table.name: table for table in shown((FILES, *lineage.tables, RUNS))}.values())
     if named:
         # the cluster's session as it is: analysts' compute takes few settings
-        return PublishedLake(CatalogViews(SparkSession.active(), named), settings, tables, f"the views of catalog {named}")
+        running = SparkSession.getActiveSession()
+        if running is None:
+            raise SettingsError(
+                f"catalog {named} is read in a running session, as Databricks has one; without {CATALOG} a lake is read by its path"
+            )
+        return PublishedLake(CatalogViews(running, named), settings, tables, f"the views of catalog {named}")
     require_java()
     spark, _ = get_session(settings.spark, Path(settings.store.work) / "logs")
     lake = Lake(spark, settings.store, Scope("", EVER, tables, ()))
@@ -174,7 +180,10 @@ class PublishedLake:
             return Said(f"Nothing to draw: there are no such figures yet, or they are of fewer than {self.least} persons.")
         import plotly.graph_objects as go
 
-        return go.Figure(figure)
+        drawn = go.Figure(figure)
+        # of a single kind it is told, too, which one that is
+        has_names = any(trace.name for trace in drawn.data)
+        return drawn.update_layout(showlegend=has_names) if drawn.layout.showlegend is None else drawn
 
     def table(
         self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame, columns: Mapping[str, str | tuple[str, Format]]
@@ -191,7 +200,8 @@ class PublishedLake:
             return Said(f"Nothing to list: there is nothing of the kind yet, or it is of fewer than {self.least} persons.")
         titles = {name: as_told if isinstance(as_told, str) else as_told[0] for name, as_told in columns.items()}
         write = {name: str if isinstance(as_told, str) else as_told[1] for name, as_told in columns.items()}
-        return Shown(pd.DataFrame([{titles[name]: _written(row[name], write[name]) for name in columns} for row in found]))
+        cells = [[_written(row[name], write[name]) for name in columns] for row in found]
+        return Shown(pd.DataFrame(cells, columns=list(titles.values())))
 
     def _good(self, tables: Sequence[Table]) -> dict[Table, DataFrame]:
         return {table: self._reader.read(table) for table in tables if self._reader.has(table)}

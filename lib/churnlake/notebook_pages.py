@@ -70,10 +70,9 @@ def title(text: str) -> str:
 def _output(value: Any) -> dict[str, Any]:
     if hasattr(value, "to_plotly_json"):
         # as JSON that can stand inside a script element
-        return {"figure": Markup(value.to_json().replace("</", "<\\/")), "height": value.layout.height}
-    if hasattr(value, "_repr_html_"):
-        return {"html": Markup(value._repr_html_())}
-    return {} if value is None else {"html": Markup("<p class='fine'>{}</p>").format(repr(value))}
+        return {"figure": Markup(value.to_json().replace("</", "<\\/")), "height": value.layout.height, "html": ""}
+    told = Markup(value._repr_html_()) if hasattr(value, "_repr_html_") else Markup("<p class='fine'>{}</p>").format(repr(value))
+    return {"figure": "", "html": "" if value is None else told}
 
 
 def keep(texts: Mapping[str, str], folder: Path) -> list[Path]:

@@ -139,7 +139,7 @@ lake.draw(parts_drawn(case))
 
 lake.table(
     costs["steps"],
-    {"step": "Step", "name": "", "meaning": "What it asks", "state": "Gates", "measures": ("Measures", named("name", "value"))},
+    {"step": "", "name": "Step", "meaning": "What it asks", "state": "Gates", "measures": ("Measures", named("name", "value"))},
 )
 
 # COMMAND ----------
@@ -174,7 +174,8 @@ lake.draw(costs["figures"].get("churn"))
 # COMMAND ----------
 
 lake.table(
-    [{"what": what, "value": value, "note": note} for what, value, note in costs["cards"]], {"what": "", "value": "", "note": ""}
+    [{"what": what, "value": value, "note": note} for what, value, note in costs["cards"]],
+    {"what": "Figure", "value": "Value", "note": "Note"},
 )
 
 # COMMAND ----------
