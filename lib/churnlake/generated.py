@@ -32,6 +32,7 @@ _LAYERS = [
     "privacy",
     "vault",
 ]
+READ_FIRST = ("city.py", "quality.py", "reentry.py", "churn.py")
 ON_DATABRICKS = Path("deploy/databricks/notebooks")
 """Where the notebooks lie as Databricks reads them."""
 
@@ -60,7 +61,6 @@ def pages() -> dict[Path, str]:
 
 
 def notebooks() -> dict[str, str]:
-    """The readers' notebooks, by file name; none where the project is installed without them."""
-    return {
-        path.name: path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
-    }
+    """The readers' notebooks, by file name, in the order to read them in; none where the project is installed without them."""
+    found = {path.name: path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "notebooks").glob("*.py")}
+    return dict(sorted(found.items(), key=lambda one: [*READ_FIRST, one[0]].index(one[0])))

@@ -30,6 +30,7 @@ from churnlake.reentry.explain import Stage
 from churnlake.settings import Settings
 from churnlake.site import closed, people
 from churnlake.site import data as pages
+from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.raw import FILES
 
@@ -134,12 +135,12 @@ class PublishedLake:
         return self._reader.read(self._tables[table])
 
     def frames(self, *tables: Table) -> dict[Table, DataFrame]:
-        """By table, its rows; of ledgers (clean records, reference deliveries) every row with its state, as the pages take them. Those there are."""
-        frames = {
-            table: self._reader.ledger(table) if table.ledger else self._reader.read(table)
-            for table in tables
-            if self._reader.has(table)
-        }
+        """By table, its rows, as the pages take them: of clean records every row that came in, with its state. Those tables that are there."""
+        there = [table for table in tables if self._reader.has(table)]
+        frames = {table: self._reader.ledger(table) if table in RECORDS else self._reader.read(table) for table in there}
+        for table in there:
+            if table.ledger and table not in RECORDS:
+                frames[table] = frames[table].withColumn("state", F.lit("good"))
         if FILES in frames:
             frames[FILES] = frames[FILES].where("same_as IS NULL")
         return frames
