@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,11 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with two days of use, one of which a check withdrew, and messages of which one was set aside."""
     home = tmp_path_factory.mktemp("published")
 
+    lake = lake_of(spark, home)
+
     def write(table: Table, frame: DataFrame) -> None:
-        frame.write.format("delta").save(str(home / table.name.replace(".", "/")))
+        lake.create(table)
+        frame.write.format("delta").mode("append").save(lake.path(table))
 
     days = [{"day": dt.date(2005, 5, day), "user_id": user} for day in (1, 2) for user in (1, 2)]
     write(USAGE, rows(spark, USAGE, *days))
@@ -52,15 +56,13 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )  # fmt: skip
     written = [{"table_name": USAGE.name, "version": 0, "rows": 2, "bad": 0, "duplicates": 0, "slices": ["2005-05-02"]}]
-    at = dt.datetime(2005, 5, 3)
-    write(
-        RUNS,
-        rows(
-            spark, RUNS,
-            {"run_id": "r", "state": "done", "at": at, "written": written},
-            {"run_id": "c", "state": "withdrawn", "at": at + dt.timedelta(hours=1), "written": written},
-        ),
-    )  # fmt: skip
+    for hour, state in enumerate(("done", "withdrawn")):
+        lake.append_log(
+            {
+                "run_id": state, "job": "build_daily", "state": state, "at": dt.datetime(2005, 5, 3, hour, tzinfo=dt.UTC), "written": written,
+                "first_day": MAY, "last_day": dt.date(2005, 5, 2), "versions_read": [], "left_out": [], "seconds": 1.0,
+            }
+        )  # fmt: skip
     return home
 
 
@@ -134,8 +136,8 @@ def test_a_lake_is_read_by_path_as_every_reader_reads_it(home: Path, spark: Spar
 def test_people_are_counted_by_what_is_known_of_them(spark: SparkSession) -> None:
     old = {"month": MAY, "user_id": 1, "brand": "mzone"}
     now = [
-        {"month": JUNE, "user_id": 1, "brand": "mzone", "tenure_days": 200, "peers": 4, "usage_fee_yuan": 10, "voice_out_seconds": 120, "sms_out_messages": 3, "voice_out_calls": 2},
-        {"month": JUNE, "user_id": 2, "brand": None, "tenure_days": None, "peers": 0, "usage_fee_yuan": 5, "voice_out_seconds": 0, "sms_out_messages": 0, "voice_out_calls": 0},
+        {"month": JUNE, "user_id": 1, "brand": "mzone", "tenure_days": 200, "peers": 4, "usage_fee_yuan": Decimal(10), "voice_out_seconds": 120, "sms_out_messages": 3, "voice_out_calls": 2},
+        {"month": JUNE, "user_id": 2, "brand": None, "tenure_days": None, "peers": 0, "usage_fee_yuan": Decimal(5), "voice_out_seconds": 0, "sms_out_messages": 0, "voice_out_calls": 0},
     ]  # fmt: skip
     cards = [
         {"user_id": 1, "delivered_on": MAY, "dealer_id": "d1"},
