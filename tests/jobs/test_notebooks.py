@@ -16,10 +16,10 @@ from churnlake.tables.daily import USAGE
 
 TEXTS = {Path(name).stem: text for name, text in notebooks().items()}
 SHOW: dict[str, dict[str, int]] = {
-    "city": {"figures": 6, "tables": 5},
-    "quality": {"figures": 3, "tables": 4},
+    "city": {"figures": 5, "tables": 3},
+    "quality": {"figures": 2, "tables": 4},
     "reentry": {"figures": 1, "tables": 3},
-    "churn": {"figures": 2, "tables": 5},
+    "churn": {"figures": 1, "tables": 2},
 }
 """Least that is shown of so small a city, where much is of fewer persons than may be shown."""
 
