@@ -243,9 +243,9 @@ def named(name: str, value: str = "") -> Format:
     """How a list of entries is written in a table: each by what stands under ``name``, with what stands under ``value`` where that is asked for.
 
     >>> named("path")([{"path": "a.csv"}, {"path": "b.csv"}]), named("name", "value")([{"name": "joiners", "value": "120"}])
-    ('a.csv, b.csv', 'joiners 120')
+    ('a.csv; b.csv', 'joiners: 120')
     """
-    return lambda entries: ", ".join(f"{one[name]} {one[value]}" if value else str(one[name]) for one in entries) or "–"
+    return lambda entries: "; ".join(f"{one[name]}: {one[value]}" if value else str(one[name]) for one in entries) or "–"
 
 
 def _written(value: Any, write: Format) -> str:
