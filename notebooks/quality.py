@@ -49,6 +49,7 @@ lake.table(
         "maker": "Made by",
         "touches": ("Tables made from it", len),
     },
+    nothing="Nothing: every check of that day holds.",
 )
 
 # %% [markdown]
@@ -59,7 +60,9 @@ lake.table(
 
 # %%
 lake.table(
-    [{"table": table, "slices": slices} for table, slices in site.held_back.items()], {"table": "Table", "slices": "Slices"}
+    [{"table": table, "slices": slices} for table, slices in site.held_back.items()],
+    {"table": "Table", "slices": "Slices"},
+    "Nothing is held back.",
 )
 
 # %% [markdown]

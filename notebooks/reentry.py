@@ -171,6 +171,7 @@ lake.table(
         "months_flagged": "Months",
         "q_value": ("q", wording.number),
     },
+    nothing="No dealer stands out from the rest of its branch.",
 )
 
 # %% [markdown]

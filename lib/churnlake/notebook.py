@@ -187,7 +187,10 @@ class PublishedLake:
         return drawn.update_layout(showlegend=has_names) if drawn.layout.showlegend is None else drawn
 
     def table(
-        self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame, columns: Mapping[str, str | tuple[str, Format]]
+        self,
+        rows: Sequence[Mapping[str, Any]] | pd.DataFrame,
+        columns: Mapping[str, str | tuple[str, Format]],
+        nothing: str = "",
     ) -> Shown | Said:
         """The rows as a table to read.
 
@@ -195,10 +198,13 @@ class PublishedLake:
             rows: one entry per row.
             columns: by key of the rows, the column's title, or title and how its values are written. None is written as a dash: not known, or
                 of too few persons.
+            nothing: what it means that there are no rows, where that says something.
         """
         found = [dict(row) for row in (rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows)]
         if not found:
-            return Said(f"Nothing to list: there is nothing of the kind yet, or it is of fewer than {self.least} persons.")
+            return Said(
+                nothing or f"Nothing to list: there is nothing of the kind yet, or it is of fewer than {self.least} persons."
+            )
         titles = {name: as_told if isinstance(as_told, str) else as_told[0] for name, as_told in columns.items()}
         write = {name: str if isinstance(as_told, str) else as_told[1] for name, as_told in columns.items()}
         cells = [[_written(row[name], write[name]) for name in columns] for row in found]

@@ -57,6 +57,7 @@ lake.table(
         "maker": "Made by",
         "touches": ("Tables made from it", len),
     },
+    nothing="Nothing: every check of that day holds.",
 )
 
 # COMMAND ----------
@@ -70,7 +71,9 @@ lake.table(
 # COMMAND ----------
 
 lake.table(
-    [{"table": table, "slices": slices} for table, slices in site.held_back.items()], {"table": "Table", "slices": "Slices"}
+    [{"table": table, "slices": slices} for table, slices in site.held_back.items()],
+    {"table": "Table", "slices": "Slices"},
+    "Nothing is held back.",
 )
 
 # COMMAND ----------
