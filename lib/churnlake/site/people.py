@@ -61,7 +61,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     if ITEMS in frames:
         names = [f"{what}_{day}_{hour:02d}" for what in BUSY.values() for day in WEEKDAYS for hour in range(24)]
         # one sum of all columns needs no key, and so no shuffle of wide rows
-        sums = _newest(frames[ITEMS]).agg(*(F.sum(name).cast("bigint").alias(name) for name in names))
+        sums = _newest(frames[ITEMS]).agg(*(F.coalesce(F.sum(name), F.lit(0)).cast("bigint").alias(name) for name in names))
         found["hours"] = sums.unpivot([], [F.col(name) for name in names], "item", "events")
     return found
 
@@ -136,9 +136,7 @@ def hours(found: pd.DataFrame | None, what: str) -> charts.Figure | None:
     if found is None:
         return None
     prefix = f"{BUSY[what]}_"
-    events = {
-        str(row["item"]): float(row["events"] or 0) for row in found.to_dict("records") if str(row["item"]).startswith(prefix)
-    }
+    events = {str(row["item"]): float(row["events"]) for row in found.to_dict("records") if str(row["item"]).startswith(prefix)}
     if not sum(events.values()):
         return None
     grid = [[events[f"{prefix}{day}_{hour:02d}"] for hour in range(24)] for day in WEEKDAYS]
