@@ -14,7 +14,7 @@ JARS ?= $(HOME)/.cache/churnlake/jars
 # a variable as an option, where it was given
 given = $(if $(filter command environment,$(firstword $(origin $(1)))),$(2) $($(1)))
 
-.PHONY: demo test test-heavy lint docs clean java jars setup evaluate realism city bench privacy
+.PHONY: demo test test-heavy lint notebooks docs clean java jars setup evaluate realism city bench privacy
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -27,10 +27,14 @@ test-heavy: setup
 	@$(PY) -m pytest -m heavy
 
 lint: setup
-	@$(PY) -m ruff check lib jobs tests
-	@$(PY) -m ruff format --check --diff lib jobs tests
+	@$(PY) -m ruff check lib jobs notebooks tests
+	@$(PY) -m ruff format --check --diff lib jobs notebooks tests
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
+
+# the readers' notebooks, executed over the demonstration's lake, as pages
+notebooks: setup
+	@$(PY) -m churnlake notebooks
 
 docs: setup
 	@$(PY) -m churnlake dictionary --write

@@ -10,7 +10,7 @@ from pathlib import Path
 from churnlake.core import catalog
 from churnlake.core.lake import Lake, Scope
 from churnlake.core.lineage import Lineage
-from churnlake.core.runs import EVER
+from churnlake.core.runs import EVER, RUNS
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.settings import Settings
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--set", action="append", default=[])
     arguments = parser.parse_args(argv)
     settings = load(Settings, arguments.env, arguments.set)
-    tables = catalog.shown(Lineage.of_package().tables)
+    tables = catalog.shown((*Lineage.of_package().tables, RUNS))
     with session(settings.spark, Path(settings.store.work) / "logs") as spark:
         lake = Lake(spark, settings.store, Scope("", EVER, tuple(tables), ()))
         hidden = lake.hidden()
@@ -32,10 +32,10 @@ def main(argv: list[str]) -> None:
         for statement in [
             *catalog.opened(arguments.catalog, arguments.readers, arguments.analysts),
             *(s for table in there for s in catalog.registered(table, arguments.catalog, lake.path(table))),
-            *(catalog.view(table, arguments.catalog, hidden.get(table.name)) for table in there),
+            *(s for table in there for s in catalog.views(table, arguments.catalog, hidden.get(table.name))),
         ]:
             spark.sql(statement)
-    print(f"{len(there)} tables registered, {len(there)} views")
+    print(f"{len(there)} tables registered, with their views")
 
 
 if __name__ == "__main__":

@@ -222,6 +222,17 @@ AS SELECT
 FROM churnlake.clean.mms
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.clean_mms_ledger
+COMMENT 'One row per row that came in for clean.mms: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  day,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.clean.mms;
+
 CREATE OR REPLACE VIEW churnlake.analysis.clean_sms
 COMMENT 'One row per short message of a home number.'
 AS SELECT
@@ -231,6 +242,17 @@ AS SELECT
   * EXCEPT (record_key, number_key, peer_key, raw_text)
 FROM churnlake.clean.sms
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.clean_sms_ledger
+COMMENT 'One row per row that came in for clean.sms: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  day,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.clean.sms;
 
 CREATE OR REPLACE VIEW churnlake.analysis.clean_voice
 COMMENT 'One row per voice call of a home number.'
@@ -244,6 +266,17 @@ AS SELECT
 FROM churnlake.clean.voice
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.clean_voice_ledger
+COMMENT 'One row per row that came in for clean.voice: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  day,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.clean.voice;
+
 CREATE OR REPLACE VIEW churnlake.analysis.clean_wap
 COMMENT 'One row per WAP session of a home number.'
 AS SELECT
@@ -252,6 +285,17 @@ AS SELECT
   * EXCEPT (record_key, number_key, raw_text)
 FROM churnlake.clean.wap
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.clean_wap_ledger
+COMMENT 'One row per row that came in for clean.wap: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  day,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.clean.wap;
 
 CREATE OR REPLACE VIEW churnlake.analysis.daily_devices
 COMMENT 'One row per user, day and handset.'
@@ -341,6 +385,12 @@ COMMENT 'One row per day, table and measure: what the table looked like that day
 AS SELECT
   *
 FROM churnlake.quality.profiles;
+
+CREATE OR REPLACE VIEW churnlake.analysis.quality_runs
+COMMENT 'One row per run of a job and state it reached: open before its first write, then done or failed; and per decision on slices: withheld by a gate, withdrawn by a check, released by a person. The newest row of a slice says whether readers see it.'
+AS SELECT
+  *
+FROM churnlake.quality.runs;
 
 CREATE OR REPLACE VIEW churnlake.analysis.quality_scores
 COMMENT 'One row per table, dimension and day judged: share of its checks that hold, errors weighing more.'
@@ -543,6 +593,16 @@ AS SELECT
 FROM churnlake.reference.activations
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_activations_ledger
+COMMENT 'One row per row that came in for reference.activations: whether it is good, why not, and its file.'
+AS SELECT
+  delivered_on,
+  activated_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.activations;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_answers
 COMMENT 'One row per question that a market survey asked a user.'
 AS SELECT
@@ -552,6 +612,17 @@ AS SELECT
 FROM churnlake.reference.answers
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_answers_ledger
+COMMENT 'One row per row that came in for reference.answers: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  asked_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.answers;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_bills
 COMMENT 'One row per user and billed month.'
 AS SELECT
@@ -560,12 +631,32 @@ AS SELECT
 FROM churnlake.reference.bills
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_bills_ledger
+COMMENT 'One row per row that came in for reference.bills: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.bills;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_cells
 COMMENT 'One row per cell and delivery.'
 AS SELECT
   * EXCEPT (raw_text)
 FROM churnlake.reference.cells
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.reference_cells_ledger
+COMMENT 'One row per row that came in for reference.cells: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.cells;
 
 CREATE OR REPLACE VIEW churnlake.analysis.reference_handsets
 COMMENT 'One row per TAC and delivery.'
@@ -574,6 +665,16 @@ AS SELECT
 FROM churnlake.reference.handsets
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_handsets_ledger
+COMMENT 'One row per row that came in for reference.handsets: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.handsets;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_joining_reviews
 COMMENT 'One row per decision of a person on the joining bonus of an activation; the newest holds.'
 AS SELECT
@@ -581,6 +682,17 @@ AS SELECT
   * EXCEPT (reviewer_key, raw_text)
 FROM churnlake.reference.joining_reviews
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.reference_joining_reviews_ledger
+COMMENT 'One row per row that came in for reference.joining_reviews: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  decided_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.joining_reviews;
 
 CREATE OR REPLACE VIEW churnlake.analysis.reference_lives
 COMMENT 'One row per user: the number held and from when to when. A number\'s lives do not overlap.'
@@ -598,12 +710,33 @@ AS SELECT
 FROM churnlake.reference.opt_outs
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_opt_outs_ledger
+COMMENT 'One row per row that came in for reference.opt_outs: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  chosen_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.opt_outs;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_plans
 COMMENT 'One row per tariff plan and delivery.'
 AS SELECT
   * EXCEPT (raw_text)
 FROM churnlake.reference.plans
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.reference_plans_ledger
+COMMENT 'One row per row that came in for reference.plans: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.plans;
 
 CREATE OR REPLACE VIEW churnlake.analysis.reference_recharges
 COMMENT 'One row per recharge.'
@@ -612,6 +745,17 @@ AS SELECT
   * EXCEPT (user_id, raw_text)
 FROM churnlake.reference.recharges
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.reference_recharges_ledger
+COMMENT 'One row per row that came in for reference.recharges: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  day,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.recharges;
 
 CREATE OR REPLACE VIEW churnlake.analysis.reference_subscribers
 COMMENT 'One row per user and delivery: what was known of the user that day.'
@@ -626,6 +770,16 @@ AS SELECT
 FROM churnlake.reference.subscribers
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_subscribers_ledger
+COMMENT 'One row per row that came in for reference.subscribers: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.subscribers;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_subscriptions
 COMMENT 'One row per service taken and delivery: what was known of it that day.'
 AS SELECT
@@ -634,6 +788,16 @@ AS SELECT
 FROM churnlake.reference.subscriptions
 WHERE state = 'good';
 
+CREATE OR REPLACE VIEW churnlake.analysis.reference_subscriptions_ledger
+COMMENT 'One row per row that came in for reference.subscriptions: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.subscriptions;
+
 CREATE OR REPLACE VIEW churnlake.analysis.reference_touches
 COMMENT 'One row per user that a campaign assigned, contacted or left alone.'
 AS SELECT
@@ -641,3 +805,14 @@ AS SELECT
   * EXCEPT (user_id, raw_text)
 FROM churnlake.reference.touches
 WHERE state = 'good';
+
+CREATE OR REPLACE VIEW churnlake.analysis.reference_touches_ledger
+COMMENT 'One row per row that came in for reference.touches: whether it is good, why not, and its file.'
+AS SELECT
+  batch,
+  delivered_on,
+  assigned_on,
+  state,
+  reasons,
+  file_id
+FROM churnlake.reference.touches;

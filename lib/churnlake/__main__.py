@@ -25,7 +25,7 @@ from churnlake.core.runs import EVER, parse_days
 from churnlake.core.session import session
 from churnlake.core.settings import load
 from churnlake.evaluate import commands as evaluation
-from churnlake.generated import flows
+from churnlake.generated import flows, notebooks
 from churnlake.reentry.settings import ReentrySettings
 from churnlake.settings import Settings
 
@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         "skew": (_skew, "tell which shared contacts, handsets and documents make most work of finding candidates"),
         "release": (_release, "let readers see slices that a gate withheld or a check withdrew"),
         "restore": (_restore, "take the whole lake back to where it stood when a run was done; without --run, list runs"),
+        "notebooks": (_notebooks, "execute the readers' notebooks over the lake and keep each as a page"),
         "content": (_content, "count and hash the rows of every table, to compare lakes or runs"),
         **asked.COMMANDS,
         **evaluation.COMMANDS,
@@ -278,6 +279,37 @@ def _restore(argv: list[str]) -> int:
         _say(f"{len(back)} tables went back; run the jobs as usual, files taken in later come in again\n")
 
     return guarded("restore", parser, argv, body)
+
+
+def _notebooks(argv: list[str]) -> int:
+    from churnlake.notebook import asked_for, open_lake
+    from churnlake.notebook_pages import keep
+
+    texts = {Path(name).stem: text for name, text in notebooks().items()}
+    parser = argparse.ArgumentParser(
+        prog="python -m churnlake notebooks",
+        description="Execute the readers' notebooks in one session and write a page of each, which opens from disk; their texts lie in notebooks/.",
+    )
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"{', '.join(texts)}; left out: all")
+    parser.add_argument(
+        "--out", type=Path, default=None, metavar="FOLDER", help="where the pages go; left out: notebooks/ in store.work"
+    )
+    settings_arguments(parser, "store.lake=lake")
+
+    def body(arguments: argparse.Namespace) -> None:
+        unknown = sorted(set(arguments.name) - texts.keys())
+        if unknown:
+            raise SettingsError(f"no notebook '{unknown[0]}'; there are {', '.join(texts)}")
+        settings = load(Settings, arguments.env, arguments.set)
+        work = Path(settings.store.work).resolve()
+        log_to(work / "logs")
+        asked = {name: text for name, text in texts.items() if not arguments.name or name in arguments.name}
+        with asked_for(arguments.env, arguments.set), session(settings.spark, work / "logs"):
+            open_lake()
+            for path in keep(asked, (arguments.out or work / "notebooks").resolve()):
+                _say(f"{path}\n")
+
+    return guarded("notebooks", parser, argv, body)
 
 
 def _say(text: str) -> None:

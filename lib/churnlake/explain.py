@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
 from churnlake.core.console import Console
-from churnlake.core.contract import STRING
+from churnlake.core.contract import STRING, Table
 from churnlake.core.errors import MissingInputError, SettingsError
 from churnlake.core.frames import frame_of
 from churnlake.core.lake import Lake
 from churnlake.reentry.explain import Rival, Stage, stages, with_parts
 from churnlake.reentry.settings import ReentrySettings
+from churnlake.site import charts
 from churnlake.site.data import SHORT_NAME
 from churnlake.tables.motives import MOTIVES
 from churnlake.tables.reentry import JOINERS, MATCHES, PAIRS, WEIGHTS
@@ -26,6 +28,15 @@ READS = (JOINERS, PAIRS, WEIGHTS, MATCHES)
 MAY_READ = (MOTIVES, LIVES)
 RIVALS_SHOWN = 3
 ID = StructType([StructField("id", STRING)])
+LEAST_DRAWN = 0.005
+"""Evidence that adds less to the log-odds, either way, has no bar."""
+
+
+class Readable(Protocol):
+    """What tables are read from: a lake, or the views of a catalog."""
+
+    def has(self, table: Table) -> bool: ...  # noqa: D102
+    def read(self, table: Table) -> DataFrame: ...  # noqa: D102
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +65,8 @@ def explain(lake: Lake, settings: ReentrySettings, asked: argparse.Namespace, co
     joined = [row.asDict() for row in joiners.where(F.col("user_id") == user).collect()]
     if not joined:
         raise MissingInputError(_no_joiner(lake, pairs, user))
-    learnt = [row.asDict() for row in lake.read(WEIGHTS).collect()] if lake.has(WEIGHTS) else []
     mine = pairs.where(F.col("user_id") == user)
-    of_joiner = [row.asDict(recursive=True) for row in with_parts(mine, learnt, settings).collect()]
+    learnt, of_joiner = _weighed(lake, mine, settings)
     given = [row.asDict() for row in lake.read(MATCHES).where(F.col("user_id") == user).collect()] if lake.has(MATCHES) else []
     old = _old_user(lake, mine, asked, of_joiner, given, joined, settings)
     of_old = [row.asDict() for row in pairs.where(F.col("old_user_id") == old).collect()]
@@ -72,6 +82,53 @@ def explain(lake: Lake, settings: ReentrySettings, asked: argparse.Namespace, co
         if why:
             also = f"; also held: {', '.join(name for name in why['held'][1:])}" if len(why["held"]) > 1 else ""
             console.say(f"\nMotive by rule: {why['motive']}{also}")
+
+
+def stages_of_match(lake: Readable, settings: ReentrySettings, name: str) -> list[Stage]:
+    """The stages of a joiner, by its name on the pages, and the old user that it is matched to in the end; none where it is matched to nobody."""
+    known = lake.read(MATCHES).where(F.expr(SHORT_NAME.format("user_id")) == F.lit(name))
+    match = known.orderBy(F.desc("stage_days"), "user_id").first()
+    if match is None:
+        return []
+    user, old = int(match["user_id"]), int(match["old_user_id"])
+    pairs = lake.read(PAIRS)
+    learnt, of_joiner = _weighed(lake, pairs.where(F.col("user_id") == user), settings)
+    joined = [row.asDict() for row in lake.read(JOINERS).where(F.col("user_id") == user).collect()]
+    of_old = [row.asDict() for row in pairs.where(F.col("old_user_id") == old).collect()]
+    return stages(joined, of_joiner, of_old, old, learnt, settings)
+
+
+def _weighed(lake: Readable, mine: DataFrame, settings: ReentrySettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The weights learnt, and the joiner's pairs with what each evidence adds by them."""
+    learnt = [row.asDict() for row in lake.read(WEIGHTS).collect()] if lake.has(WEIGHTS) else []
+    return learnt, [row.asDict(recursive=True) for row in with_parts(mine, learnt, settings).collect()]
+
+
+def stages_told(found: Sequence[Stage]) -> list[dict[str, Any]]:
+    """One entry per stage at which the pair was weighed: when, how likely alone and beside the others that either could be, the reason in words."""
+    return [
+        {
+            "stage": f"day {stage.stage_days}", "known_on": stage.known_on, "peers": stage.peers, "alone": stage.alone, "others": len(stage.others),
+            "claims": len(stage.claims), "probability": stage.probability, "reason": stage.reason,
+        }
+        for stage in found if stage.odds is not None
+    ]  # fmt: skip
+
+
+def parts_drawn(found: Sequence[Stage]) -> charts.Figure | None:
+    """Bars of what each evidence adds to the log-odds at the last stage at which the pair was weighed, for it and against it."""
+    weighed = [stage for stage in found if stage.odds is not None]
+    if not weighed:
+        return None
+    parts = [part for part in weighed[-1].parts if abs(part.adds) >= LEAST_DRAWN][::-1]
+    bars = {
+        "type": "bar", "orientation": "h", "x": [part.adds for part in parts],
+        "y": [f"{part.evidence.replace('_', ' ')}{f': {part.value}' if part.value else ''}".replace("_", " ") for part in parts],
+        "marker": {"color": [charts.COLOURS["back" if part.adds > 0 else "gone"] for part in parts]}, "hovertemplate": "%{y}: %{x:+.2f}<extra></extra>",
+    }  # fmt: skip
+    figure: charts.Figure = {"data": [bars], "layout": charts.base_layout(height=max(280, 24 * len(parts) + 100))}
+    figure["layout"]["xaxis"] |= {"showgrid": True, "zeroline": True, "zerolinecolor": charts.MUTED}
+    return charts.titled(figure, f"adds to the log-odds that both are one person, day {weighed[-1].stage_days}")
 
 
 def _user(lake: Lake, known: DataFrame, text: str | None, operators: str | None, option: str, column: str = "user_id") -> int:

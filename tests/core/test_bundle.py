@@ -30,6 +30,7 @@ from churnlake.core.settings import conf_folder, load, read_yaml
 from churnlake.core.tracking import Tracker, Version
 from churnlake.core.workflows import HOLDS, SET, bundle_files, job_of, workflows
 from churnlake.generated import pages
+from churnlake.notebook import CATALOG
 from churnlake.settings import Settings
 from churnlake.tables.churn import SCORES
 
@@ -55,7 +56,7 @@ def texts(content: Any) -> list[str]:
 
 
 def test_jobs_cluster_and_dashboard_have_no_unknown_field_nor_wrong_type() -> None:
-    assert set(JOBS) == {"daily", "monthly", "retraining"}
+    assert set(JOBS) == {"daily", "monthly", "retraining", "readers"}
     for _, job in JOBS.values():
         BundleJob.from_dict(job)
     ClusterSpec.from_dict(BUNDLE["variables"]["cluster"]["default"])
@@ -117,7 +118,7 @@ def test_what_tasks_name_is_there(workflow: str) -> None:
     keys = [task["task_key"] for task in job["tasks"]]
     assert len(keys) == len(set(keys))
     clusters = {one["job_cluster_key"] for one in job["job_clusters"]}
-    given = {one["name"] for one in job["parameters"]}
+    given = {one["name"] for one in job.get("parameters", [])}
     for task in job["tasks"]:
         assert {one["task_key"] for one in task.get("depends_on", [])} <= set(keys)
         conditions = {one["task_key"]: one["outcome"] for one in task.get("depends_on", []) if "outcome" in one}
@@ -126,7 +127,7 @@ def test_what_tasks_name_is_there(workflow: str) -> None:
             assert outcome in ("true", "false")
         if "condition_task" not in task:
             assert task["job_cluster_key"] in clusters
-            program = path.parent / task["spark_python_task"]["python_file"]
+            program = path.parent / _file(task)
             assert program.resolve().is_file(), program
         for text in texts(task):
             assert set(re.findall(r"{{job\.parameters\.(\w+)}}", text)) <= given
@@ -136,6 +137,10 @@ def test_what_tasks_name_is_there(workflow: str) -> None:
             assert set(re.findall(r"{{(\w+)", text)) <= {"job", "tasks"}
     assert all(conditions for task in job["tasks"] if task["task_key"] in ("plan_campaigns", "train_model") for conditions in [
         [one for one in task["depends_on"] if one.get("outcome") == "true"]])  # fmt: skip
+
+
+def _file(task: dict[str, Any]) -> str:
+    return str(task["notebook_task"]["notebook_path"] if "notebook_task" in task else task["spark_python_task"]["python_file"])
 
 
 def test_variables_are_declared_and_used() -> None:
@@ -169,8 +174,22 @@ def test_tasks_are_called_as_jobs_are() -> None:
             assert len(asked.set) == len(SET)
 
 
+def test_notebooks_are_told_from_files_by_their_first_line_and_read_the_views() -> None:
+    path, job = JOBS["readers"]
+    texts_of = {
+        task["task_key"]: (path.parent / task["notebook_task"]["notebook_path"]).read_text(encoding="utf-8")
+        for task in job["tasks"]
+    }
+    assert set(texts_of) == {one.stem for one in (ROOT / "notebooks").glob("*.py")} == {"city", "quality", "reentry", "churn"}
+    for text in texts_of.values():
+        assert text.startswith("# Databricks notebook source\n")
+        assert "%%" not in text
+    assert "schedule" not in job, "on request"
+    assert BUNDLE["variables"]["cluster"]["default"]["spark_env_vars"][CATALOG] == "${var.catalog}"
+
+
 def test_schedules_and_alerts() -> None:
-    for _, job in JOBS.values():
+    for _, job in (found for name, found in JOBS.items() if name != "readers"):
         assert job["schedule"]["timezone_id"] == STORE.city_zone
         assert len(job["schedule"]["quartz_cron_expression"].split()) == 6
         assert job["email_notifications"]["on_failure"] == ["${var.alert_email}"]

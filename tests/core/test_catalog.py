@@ -15,20 +15,29 @@ from sqlglot.optimizer.qualify import qualify
 from churnlake.core import catalog
 from churnlake.core.contract import Table
 from churnlake.core.lineage import Lineage
+from churnlake.core.runs import RUNS
 from churnlake.tables.churn import SCORES
 from churnlake.tables.clean import VOICE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RESOURCES = {path: yaml.safe_load(path.read_text())["resources"] for path in sorted((DEPLOY / "resources").glob("*.yml"))}
-SHOWN = {catalog.view_name(table): table for table in catalog.shown(Lineage.of_package().tables)}
+SHOWN = {catalog.view_name(table): table for table in catalog.shown((*Lineage.of_package().tables, RUNS))}
+LEDGERS = {catalog.ledger_view_name(table): table for table in SHOWN.values() if table.ledger}
 
 
 def test_keyed_values_are_masked_and_encrypted_text_is_not_shown() -> None:
     statements = sqlglot.parse((DEPLOY / "sql" / "views.sql").read_text(), read="databricks")
     views = {one.this.name: one for one in statements if isinstance(one, exp.Create) and one.kind == "VIEW"}
-    assert set(views) == set(SHOWN)
+    assert set(views) == {*SHOWN, *LEDGERS}
     assert not [name for name in views if name.startswith(("vault_", "privacy_"))]
-    for name, found in views.items():
+    for name, table in LEDGERS.items():
+        shown = {one.alias_or_name for one in views[name].expression.selects}
+        assert {"state", "reasons", "file_id"} <= shown
+        assert not shown & {"kept_in", "record_key", *(column.name for column in table.pseudonyms)}, (
+            "how rows fared, nothing of what they say"
+        )
+        assert "state = " not in views[name].expression.sql()
+    for name, found in ((name, views[name]) for name in SHOWN):
         table, query = SHOWN[name], found.expression
         assert ".".join(query.find(exp.Table).sql().split(".")[1:]) == table.name
         star = query.find(exp.Star)
@@ -48,6 +57,10 @@ def test_slices_that_readers_must_not_see_are_left_out_of_views() -> None:
     text = catalog.view(VOICE, "c", {"abc": "withheld", "2005-05-02": "withdrawn"})
     assert "coalesce(CAST(day AS STRING) NOT IN ('2005-05-02'), true)" in text
     assert "coalesce(CAST(batch AS STRING) NOT IN ('abc'), true)" in text
+    # days withdrawn are accounted for like others
+    ledger = catalog.ledger_view(VOICE, "c", {"abc": "withheld", "2005-05-02": "withdrawn"})
+    assert "'abc'" in ledger
+    assert "2005-05-02" not in ledger
     whole = replace(SCORES, slice=None)
     assert catalog.view(whole, "c", {"all": "open"}).endswith("WHERE false")
     for statement in [*catalog.registered(VOICE, "c", "s3://x/clean/voice"), text]:

@@ -14,6 +14,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.settings import StoreSettings
 
 GENERATED = "# made by `make docs` from the declarations of jobs/; do not edit\n"
+MADE_FROM_NOTEBOOKS = "# made by `make docs` from notebooks/; do not edit\n"
 DAILY, MONTHLY, RETRAINING = "daily", "monthly", "retraining"
 MEANING = {
     DAILY: "What came in and what follows from it each day.",
@@ -85,6 +86,23 @@ def bundle_files(flows: Iterable[Workflow], lineage: Lineage, store: StoreSettin
         + _yaml({"resources": {"jobs": {flow.name: job_of(flow, lineage, store)}}})
         for flow in flows
     }
+
+
+def readers_file(notebooks: Iterable[Path]) -> dict[Path, str]:
+    """The job that executes the readers' notebooks, each a page kept with the run; on request. ``notebooks``: paths below the root."""
+    tasks = [
+        {
+            "task_key": path.stem, "job_cluster_key": "main", "libraries": [{"whl": "../../dist/*.whl"}],
+            "notebook_task": {"notebook_path": str(Path("..") / path.relative_to("deploy"))},
+        }
+        for path in notebooks
+    ]  # fmt: skip
+    job = {
+        "name": "churnlake readers", "description": "Execute the readers' notebooks over what the views let be seen.", "max_concurrent_runs": 1,
+        "permissions": [{"level": "CAN_VIEW", "group_name": "${var.analysts}"}],
+        "job_clusters": [{"job_cluster_key": "main", "new_cluster": "${var.cluster}"}], "tasks": tasks,
+    }  # fmt: skip
+    return {Path("deploy/resources/readers.job.yml"): MADE_FROM_NOTEBOOKS + _yaml({"resources": {"jobs": {"readers": job}}})}
 
 
 def job_of(flow: Workflow, lineage: Lineage, store: StoreSettings) -> dict[str, Any]:

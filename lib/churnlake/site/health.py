@@ -13,6 +13,7 @@ from churnlake.site import charts
 from churnlake.site.data import SiteData
 
 STATE_WORDS: Mapping[str, str] = {"good": "is good", "warn": "is worth a look", "error": "is not good"}
+STATES = tuple(STATE_WORDS)
 
 
 def state_of(checks: Sequence[Mapping[str, Any]]) -> str:
@@ -63,6 +64,27 @@ def strip(states: pd.DataFrame | None) -> dict[str, Any]:
         state = "error" if row["errors"] else "warn" if row["warnings"] else "good"
         cells.setdefault(str(row["table_name"]), {})[row["day"]] = state
     return {"days": days, "tables": {name: [by_day.get(day, "") for day in days] for name, by_day in sorted(cells.items())}}
+
+
+def weeks(strip: Mapping[str, Any]) -> charts.Figure | None:
+    """The cells of ``strip`` as a chart: a row a table, a cell a day."""
+    if not strip["days"]:
+        return None
+    tables: Mapping[str, Sequence[str]] = strip["tables"]
+    shades = [charts.COLOURS["good"], charts.COLOURS["moderate"], charts.COLOURS["bad"]]
+    figure: charts.Figure = {
+        "data": [
+            {
+                "type": "heatmap", "x": [str(day) for day in strip["days"]], "y": list(tables), "xgap": 1, "ygap": 1, "zmin": 0, "zmax": 2,
+                "z": [[STATES.index(state) if state else None for state in states] for states in tables.values()],
+                "text": [list(states) for states in tables.values()], "showscale": False, "hovertemplate": "%{y} %{x}: %{text}<extra></extra>",
+                "hoverongaps": False, "colorscale": [[at, shades[place]] for place in range(3) for at in (place / 3, (place + 1) / 3)],
+            }
+        ],
+        "layout": charts.base_layout(height=max(240, 20 * len(tables) + 90)),
+    }  # fmt: skip
+    figure["layout"]["yaxis"] |= {"autorange": "reversed", "type": "category"}
+    return figure
 
 
 def trend(frame: pd.DataFrame | None, dimensions: Sequence[str]) -> charts.Figure | None:

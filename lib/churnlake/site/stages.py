@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pandas as pd
@@ -32,6 +32,8 @@ FILLED: Mapping[str, Table] = {
 }  # fmt: skip
 """By field of SiteData, the table it is made from."""
 FROM = (*STAGES_OF_LEAVING, "new")
+MOVED = {"from": "At the end of the month before", **{name: f"Then {name}" for name in STAGES_OF_LEAVING}, "all": "All"}
+"""Titles of a table of ``moves``."""
 WORDS = {
     "healthy": "healthy", "warning": "warning 预警期", "alarm": "alarm 告警期", "churned": "churned", "new": "new",
 }  # fmt: skip
@@ -157,6 +159,22 @@ def _matrix(newest: pd.DataFrame, least: int) -> Context:
         "columns": STAGES_OF_LEAVING,
         "rows": rows,
     }
+
+
+def moves(matrix: Context | None) -> Sequence[Context]:
+    """One entry per stage at the month's beginning: users and their share by stage at its end, in words; None for too few."""
+    return [
+        {"from": WORDS[row["name"]], "all": row["total"], **{name: _moved(cell) for name, cell in zip(STAGES_OF_LEAVING, row["cells"], strict=True)}}
+        for row in (matrix or {"rows": []})["rows"]
+    ]  # fmt: skip
+
+
+def _moved(cell: Mapping[str, Any]) -> str | None:
+    if cell["users"] is None:
+        return None
+    return wording.count(cell["users"]) + (
+        "" if cell["share"] is None or not cell["users"] else f" ({wording.share(cell['share'])})"
+    )
 
 
 def _forecasts(judged: pd.DataFrame | None, least: int) -> list[Context]:

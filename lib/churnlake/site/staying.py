@@ -118,7 +118,11 @@ def _outcomes(outcomes: pd.DataFrame, least: int) -> dict[str, charts.Figure]:
             rates.append({"month": month, "what": "corrected for re-entry", "share": corrected / users})
     if rates:
         lines = charts.lines(pd.DataFrame(rates), "month", "share", "what", ("naive", "corrected for re-entry"))
-        figures["rates"] = charts.titled(lines, "active at the end of", "left in the month after", yaxis={"tickformat": ".1%"})
+        # of one month alone plotly's own ticks would be fractions of a second
+        months = {"dtick": "M1", "tickformat": "%b %Y"}
+        figures["rates"] = charts.titled(
+            lines, "active at the end of", "left in the month after", xaxis=months, yaxis={"tickformat": ".1%"}
+        )
     less = outcomes[(outcomes["target"] == TARGETS[-1]) & outcomes["has_churned"]]
     kinds = shown(less, ["month", "kind"], "users", least) if len(less) else less
     if len(kinds):

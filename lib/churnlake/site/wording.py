@@ -73,3 +73,12 @@ def number(value: Any) -> str:
     return (
         f"{float(value):,.0f}" if size >= 1000 else f"{float(value):.3g}" if size >= 1e-4 or not size else f"{float(value):.1e}"
     )
+
+
+def words(name: Any) -> str:
+    """A name of the tables as words.
+
+    >>> words("bonus_twice")
+    'bonus twice'
+    """
+    return "–" if name is None else str(name).replace("_", " ")

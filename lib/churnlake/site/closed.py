@@ -1,0 +1,135 @@
+"""What became of those scored: scores of months whose outcome is known by now, as they were published, beside who left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from churnlake.core.contract import Table
+from churnlake.site import charts, wording
+from churnlake.site.disclosure import is_small, told
+from churnlake.stats.gains import GROUPS, points
+from churnlake.tables.churn import LABELS, MODELS, NEXT_MONTH, SCORES
+from churnlake.tables.judged import JUDGED
+
+TOPS = (1, 2, 5, 10)
+"""Per cent of the ranking that is looked at from its top."""
+POOLED = "whole"
+
+
+def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
+    """By name, the small frame that tells how forecasts of next month's leaving fared; only those whose tables are there.
+
+    ``closed``: points of the ranking of all users scored whose month is closed, as stats.gains makes them. ``judged``: rows of
+    churn.models of the champions. ``parts``: rows of churn.judged of the newest day.
+    """
+    found: dict[str, DataFrame] = {}
+    if SCORES in frames and LABELS in frames:
+        outcome = (
+            frames[LABELS]
+            .where(F.col("target") == NEXT_MONTH)
+            .select("month", "user_id", F.col("has_churned").cast("int").alias("left"))
+        )
+        both = frames[SCORES].where(F.col("target") == NEXT_MONTH).join(outcome, on=["month", "user_id"], how="inner")
+        found["closed"] = points(both.withColumn(POOLED, F.lit("all")), "probability", "left", POOLED)
+    if MODELS in frames:
+        newest = frames[MODELS].where(F.col("target") == NEXT_MONTH).where("is_champion")
+        found["judged"] = newest.orderBy("test_month", "known_on").drop("train_months")
+    if JUDGED in frames:
+        of = frames[JUDGED].where(F.col("target") == NEXT_MONTH)
+        found["parts"] = of.join(F.broadcast(of.agg(F.max("known_on").alias("known_on"))), on="known_on", how="left_semi")
+    return found
+
+
+def gains(closed: pd.DataFrame | None, least: int) -> charts.Figure | None:
+    """The share of leavers found by calling from the top, beside a call at random; None where too few left or stayed."""
+    groups = None if closed is None else grouped(closed, least)
+    if groups is None or groups.empty:
+        return None
+    summed = groups[["users", "left"]].cumsum() / groups[["users", "left"]].sum()
+    rows = [{"asked": 0.0, "found": 0.0, "what": "by score"}]
+    rows += [{"asked": row["users"], "found": row["left"], "what": "by score"} for row in summed.to_dict("records")]
+    rows += [{"asked": share, "found": share, "what": "at random"} for share in (0.0, 1.0)]
+    return _beside(rows, "asked", "found", "users called, from the likeliest", "of the leavers among them", ".0%")
+
+
+def calibration(closed: pd.DataFrame | None, least: int) -> charts.Figure | None:
+    """Probability told against the share who left, a point a group; None where too few left or stayed."""
+    groups = None if closed is None else grouped(closed, least)
+    if groups is None or groups.empty:
+        return None
+    rows = [
+        {"said": row["said"], "left": row["left"] / row["users"], "what": "groups of users"} for row in groups.to_dict("records")
+    ]
+    top = max(max(row["said"], row["left"]) for row in rows)
+    rows += [{"said": x, "left": x, "what": "as told"} for x in (0.0, top)]
+    return _beside(rows, "said", "left", "probability told", "share who left", ".1%")
+
+
+def grouped(closed: pd.DataFrame, least: int) -> pd.DataFrame:
+    """One row per group of users, likeliest first: users, left, and the mean probability ``said``; at most ten groups.
+
+    A group ends where it has a tenth of the users and ``least`` of them left and ``least`` stayed; what is left over goes to the last.
+    """
+    groups: list[dict[str, float]] = []
+    now = {"users": 0.0, "left": 0.0, "said": 0.0}
+    a_tenth = closed["rows"].sum() / GROUPS
+    for row in closed.sort_values("step").to_dict("records"):
+        now = {
+            "users": now["users"] + row["rows"], "left": now["left"] + row["positives"], "said": now["said"] + row["score"] * row["rows"],
+        }  # fmt: skip
+        if now["users"] >= a_tenth and min(now["left"], now["users"] - now["left"]) >= least:
+            groups, now = [*groups, now], dict.fromkeys(now, 0.0)
+    if groups:
+        groups[-1] = {name: value + now[name] for name, value in groups[-1].items()}
+    found = pd.DataFrame(groups, columns=["users", "left", "said"])
+    return found.assign(said=found["said"] / found["users"])
+
+
+def tops(judged: pd.DataFrame | None, least: int) -> list[dict[str, Any]]:
+    """One entry per month the champion was tested on, oldest first: the base rate, precision at the top, calibration; without what is of too few."""
+    if judged is None:
+        return []
+    found = []
+    for row in judged.drop_duplicates("test_month", keep="last").to_dict("records"):
+        few = round(row["base_rate"] * row["test_rows"]) < least
+        names = [
+            "base_rate",
+            *(f"precision_top_{top}" for top in TOPS),
+            "lift_top_decile",
+            "calibration_slope",
+            "calibration_error",
+        ]
+        found.append(
+            {
+                "month": wording.month(row["test_month"]), "learner": row["learner"], "users": int(row["test_rows"]),
+                **{name: None if few or pd.isna(row[name]) else float(row[name]) for name in names},
+            }
+        )  # fmt: skip
+    return found
+
+
+def by_part(parts: pd.DataFrame | None, least: int) -> list[dict[str, Any]]:
+    """One entry per part of the customers tested, as brands: how well the ranking does there; parts with too few leavers without figures."""
+    if parts is None:
+        return []
+    found = []
+    for row in parts.sort_values(["part", "value"]).to_dict("records"):
+        few = is_small(row["positives"], least) or not row["positives"]
+        kept = {
+            name: None if few or pd.isna(row[name]) else float(row[name])
+            for name in ("base_rate", "precision_top_10", "lift_top_decile")
+        }
+        found.append({"part": row["part"].replace("_", " "), "value": row["value"], "users": told(row["rows"], least), **kept})
+    return found
+
+
+def _beside(rows: list[dict[str, Any]], x: str, y: str, across: str, up: str, form: str) -> charts.Figure:
+    """Two lines, the second dotted, to be held against."""
+    figure = charts.lines(pd.DataFrame(rows), x, y, "what", list(dict.fromkeys(row["what"] for row in rows)))
+    figure["data"][-1] |= {"mode": "lines", "line": {"dash": "dot", "color": charts.MUTED}}
+    return charts.titled(figure, across, up, xaxis={"tickformat": form, "rangemode": "tozero"}, yaxis={"tickformat": form})
