@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from churnlake.core.command_line import one_line
 from churnlake.core.errors import SettingsError
 from churnlake.core.logs import log_to, of_run, without_numbers
 from churnlake.core.settings import load
@@ -125,3 +126,9 @@ def test_the_format_is_a_setting() -> None:
     assert {load(Settings, env, ["store.key_file=x"]).store.log_format for env in ("cluster", "databricks")} == {"json"}
     with pytest.raises(SettingsError, match=r"'store\.log_format': input should be 'text' or 'json'"):
         load(Settings, "local", ["store.log_format=xml"])
+
+
+def test_an_error_of_one_line_says_what_it_is_of() -> None:
+    assert one_line(KeyError("table_name")) == "KeyError: 'table_name'"
+    assert one_line(ValueError()) == "ValueError"
+    assert one_line(ValueError("\nno caller 13812345678\nmore")) == "no caller #"

@@ -68,5 +68,8 @@ def guarded(
 
 def one_line(error: BaseException) -> str:
     """The first line an error says, cut short; what may be a person's number in it is blanked out."""
-    text = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+    text = next((line for line in str(error).splitlines() if line.strip()), "")
+    # of these the text alone is a name that something has not
+    if isinstance(error, LookupError) or not text:
+        text = ": ".join(filter(None, (type(error).__name__, text)))
     return without_numbers(text)[:300]

@@ -26,7 +26,7 @@ LAYERS: Mapping[str, str] = {
     "vault": "#2b3640",
 }
 
-SOURCES_SHOWN = 12
+SOURCES_SHOWN = 6
 """Columns named that one comes from; the event has them all."""
 
 

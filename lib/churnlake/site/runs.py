@@ -30,6 +30,7 @@ BEFORE = 12
 TAGS = {"done": "yes", "failed": "no", "withheld": "warn", "open": "warn", "released": "yes", "restoring": "warn"}
 WORDS = {"open": "not ended", "released": "released", "restoring": "going back"}
 NOT_DONE = ("failed", "withheld", "open")
+PUBLISHER = "publish_site"
 BY_PERSONS = ("release", "restore")
 """Decisions that the log keeps as runs; who took them is told by the log alone."""
 
@@ -103,6 +104,11 @@ class ChainTold:
     def seconds(self) -> float:
         """What its runs took, waiting between them left out."""
         return sum(run.seconds or 0 for run in self.runs)
+
+    @property
+    def is_one_run(self) -> bool:
+        """Whether there is but one run to it, which then says all."""
+        return len(self.runs) == 1
 
     @property
     def wrong(self) -> list[RunTold]:
@@ -250,7 +256,7 @@ def _cards(found: Sequence[RunTold], chains: Sequence[ChainTold]) -> list[tuple[
     slowest = max(found, key=lambda run: run.seconds or 0)
     megabytes = max((run.megabytes for run in found if run.megabytes), default=None)
     cards = [
-        ("Last chain" if last.chain else "Last run", f"{last.seconds:,.0f} s", f"{len(last.runs)} runs" if last.chain else last.runs[0].job, ""),
+        ("Last run" if last.is_one_run else "Last chain", f"{last.seconds:,.0f} s", last.runs[0].job if last.is_one_run else f"{len(last.runs)} runs", ""),
         ("Runs shown", wording.count(len(found)), f"since {min(run.began for run in found):%Y-%m-%d}", ""),
         ("Failed, withheld or not ended", wording.count(len(wrong)), "of these", "bad" if wrong else "good"),
         ("Longest", f"{slowest.seconds or 0:,.0f} s", slowest.job, ""),
@@ -261,7 +267,7 @@ def _cards(found: Sequence[RunTold], chains: Sequence[ChainTold]) -> list[tuple[
 def _headline(chains: Sequence[ChainTold]) -> str:
     if (last := _last(chains)) is None:
         return "No run was logged yet"
-    what = "chain" if last.chain else f"run, {last.runs[0].job},"
+    what = f"run, {last.runs[0].job}," if last.is_one_run else "chain"
     if not last.wrong:
         return f"The last {what} of {last.began:%Y-%m-%d} is done: {last.seconds:,.0f} s"
     first = last.wrong[-1]
@@ -270,6 +276,9 @@ def _headline(chains: Sequence[ChainTold]) -> str:
 
 
 def _last_error(found: Sequence[RunTold]) -> RunTold | None:
-    """The newest run that failed, where no later one of its job is done."""
+    """The newest run that failed, where no later one of its job is done; not of the job that makes the page, which is proof that it is."""
     done = {run.job: run.began for run in reversed(found) if run.state == "done"}
-    return next((run for run in found if run.state == "failed" and run.began >= done.get(run.job, run.began)), None)
+    return next(
+        (run for run in found if run.state == "failed" and run.job != PUBLISHER and run.began >= done.get(run.job, run.began)),
+        None,
+    )
