@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from made_up_site import DAYS, STEPS
+from made_up_site import DAYS, STEPS, made_up
 from page_checks import Page, faults
 from whole_site import BESIDE
 from whole_site import site as whole_site
@@ -183,10 +183,19 @@ def test_cards_say_what_a_model_is_and_is_not(site: dict[str, str]) -> None:
     assert "figure-gains-leave_t1" in served
     assert "2005-01 to 2005-02, 2 months" in served
     assert "<code>indicator_14</code>" in served
-    assert "No month has been scored by it yet." in refused
+    assert "No month of its scores has been compared yet" in refused
     assert (
         "churn.models has not been written. train_model makes it." in pages(SiteData(last=DAYS[-1], steps=STEPS))["models.html"]
     )
+
+
+def test_a_card_of_few_tells_no_figures_of_any_learner() -> None:
+    few = made_up().judged
+    assert few is not None
+    page = pages(SiteData(last=DAYS[-1], learners=made_up().learners, judged=few.assign(positives=7), least=10))["models.html"]
+    for figure in ("0.287", "0.241", "0.270", "figure-gains"):
+        assert figure not in page
+    assert "fewer than 10 of them came true" in page
 
 
 def test_glossary_words_are_told_once() -> None:

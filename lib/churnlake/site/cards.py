@@ -42,6 +42,7 @@ FIGURES = (
     "calibration_slope",
     "calibration_error",
 )
+OF_LEARNER = ("merit", "pr_auc", "roc_auc")
 MOVED_SHOWN = 8
 PARTS = ("brand", "tier", "month", "ahead")
 
@@ -124,7 +125,9 @@ def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> 
         "verdict": chosen["verdict"] if chosen else None,
         "base_rate": None if few or best is None else best["base_rate"],
         "figures": [] if few or best is None else [(_plain(name), best[name]) for name in FIGURES],
-        "learners": sorted(fitted, key=lambda row: -(row["pr_auc"] or 0)),
+        "learners": [
+            {**row, **(dict.fromkeys(OF_LEARNER) if few else {})} for row in sorted(fitted, key=lambda row: -(row["pr_auc"] or 0))
+        ],
         "parts": [_part(row, least) for kind in PARTS for row in parts if row["part"] == kind],
         "drift_month": drift[0]["month"] if drift else None,
         "columns": len(drift),
