@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core import settings as layered
 from churnlake.core import visibility
+from churnlake.core.checkpoints import kept_in_lake
 from churnlake.core.command_line import argument_parser, guarded, one_line
 from churnlake.core.contract import Table
 from churnlake.core.errors import ContractError, DiskFullError
@@ -141,7 +142,7 @@ class Job:
         """
         run_id = uuid.uuid4().hex[:12]
         try:
-            with lease(spark, settings.store.lake, self.name, run_id):
+            with lease(spark, settings.store.lake, self.name, run_id), kept_in_lake(spark, settings.store.lake):
                 return self._run(spark, settings, days, run_id, makers or {}, restate)
         except OSError as error:
             if NO_ROOM.search(str(error)):

@@ -40,6 +40,7 @@ class SparkSettings(Model):
     driver_memory: str
     shuffle_partitions: int
     jars: str
+    jar_groups: tuple[str, ...]
     java_options: str
     conf: dict[str, str]
 
