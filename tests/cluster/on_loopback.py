@@ -37,7 +37,9 @@ class Cluster:
     def submit(self, *arguments: str, packed: bool = False) -> subprocess.Popen[str]:
         """A program on its way, by submit.sh; with the Python of this process on the workers, or with a packed environment."""
         env = self.env if packed else {**self.env, "CHURNLAKE_PYTHON": sys.executable}
-        options = ["--master", self.url, "--driver-memory", "1500m", "--executor-memory", "1g"]
+        quick = "-XX:TieredStopAtLevel=1"
+        options = ["--master", self.url, "--driver-memory", "1500m", "--executor-memory", "1g", "--driver-java-options", quick]
+        options += ["--conf", f"spark.executor.extraJavaOptions={quick}"]
         return subprocess.Popen(
             [SCRIPTS / "submit.sh", *options, "--", *arguments],
             env=env,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import LINEAGE, SMALL_LEARNERS
+from conftest import INTERPRETED, LINEAGE, SMALL_LEARNERS
 from on_loopback import ROOT, Cluster, s3_server
 from pyspark.sql import SparkSession
 
@@ -32,7 +32,7 @@ name: village
 users: 60
 last_day: 2005-02-14
 """
-UNTIL = "detect_reentry"
+UNTIL = "follow_joining"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Local:
         return [
             f"store.landing={self.home}/landing", f"store.lake={lake or home / 'lake'}", f"store.work={home}/work", f"store.exports={home}/exports",
             f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3", *SMALL_LEARNERS,
-            f"store.key_file={ROOT}/conf/demo.key", "store.allow_demo_key=true", "spark.shuffle_partitions=2",
+            f"store.key_file={ROOT}/conf/demo.key", "store.allow_demo_key=true", "spark.shuffle_partitions=2", f"spark.conf={json.dumps(INTERPRETED)}",
+            "spark.java_options=-XX:TieredStopAtLevel=1",
         ]  # fmt: skip
 
     def run(self, settings: list[str], until: str | None = UNTIL) -> list[str]:
@@ -120,7 +121,7 @@ def test_a_worker_killed_half_way_changes_nothing(spark: SparkSession, cluster: 
     submitted = cluster.submit(*local.run(there))
     # rows that detect_reentry keeps for its next steps lie there, and it goes on
     while submitted.poll() is None and not (
-        (lake / "_leases" / UNTIL).is_file() and len(list((lake / "_kept").rglob("part-*"))) > 4
+        (lake / "_leases" / "detect_reentry").is_file() and len(list((lake / "_kept").rglob("part-*"))) > 4
     ):
         time.sleep(0.2)
     cluster.kill(1)
