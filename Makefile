@@ -10,11 +10,12 @@ SCALE ?= 1.0
 PART ?= 0.1
 TIMES ?= 1
 JARS ?= $(HOME)/.cache/churnlake/jars
+JAR_GROUPS ?=
 
 # a variable as an option, where it was given
 given = $(if $(filter command environment,$(firstword $(origin $(1)))),$(2) $($(1)))
 
-.PHONY: demo test test-heavy lint notebooks docs clean java jars setup evaluate realism city bench privacy
+.PHONY: demo test test-heavy test-cluster lint notebooks docs clean java jars setup evaluate realism city bench privacy
 
 demo: setup
 	@$(PY) -m churnlake demo
@@ -24,7 +25,12 @@ test: setup
 
 # what takes minutes each: kills, the whole chain again, restores, erasures, a judged city
 test-heavy: setup
-	@$(PY) -m pytest -m heavy
+	@$(PY) -m pytest -m "heavy and not cluster"
+
+# a Spark cluster and an S3 server on this machine's loopback; WHOLE=1 adds the whole chain on the city of the tests, an hour, and a packed environment
+test-cluster: setup
+	@$(PY) -m churnlake.core.jars "$(JARS)" s3 >/dev/null
+	@$(PY) -m pytest -n 0 -m "cluster$(if $(WHOLE),, and not heavy)" tests/cluster
 
 lint: setup
 	@$(PY) -m ruff check lib jobs notebooks tests
@@ -81,7 +87,7 @@ java:
 	@$(JAVA) -version 2>&1 | grep -Eq 'version "(17|21)[."]' || { echo "churnlake: no Java 17 or 21; install one (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME" >&2; exit 2; }
 
 jars: $(VENV)/.ready
-	@$(PY) -m churnlake.core.jars "$(JARS)" $(FOR)
+	@$(PY) -m churnlake.core.jars "$(JARS)" $(JAR_GROUPS)
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache spark-warehouse

@@ -5,6 +5,7 @@ from pathlib import Path
 from pyspark.sql.types import StructField, StructType
 
 from churnlake.campaigns import exports as exports_of
+from churnlake.core.checkpoints import clear_kept
 from churnlake.core.contract import LONG
 from churnlake.core.erased import ERASED, ERASURES, known
 from churnlake.core.erasure import erase, own_times
@@ -44,6 +45,7 @@ def erase_user(lake: Lake, run: Run) -> None:
         exports = Path(settings.store.exports)
         listed = frame_of(lake.spark, USERS, [{"user_id": user} for user in exports_of.users(exports)])
         struck = exports_of.strike_out(exports, known(lake, listed))
+        clear_kept(lake.spark, settings.store.lake)
         run.facts.update(erased_before=before, rows=counts, lines_exported=struck)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from churnlake.core.checkpoints import clear_kept
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
@@ -20,6 +21,7 @@ def maintain_lake(lake: Lake, run: Run) -> None:
     tables = [FILES, *(table for table in lineage.tables if table.stored and table != FILES), RUNS]
     with leases(lake.spark, settings.store.lake, [j.name for j in lineage.jobs if j.name != run.job], run.run_id):
         done = maintain(lake, tables, settings.maintenance, run.days.last)
+        clear_kept(lake.spark, settings.store.lake)
     logs = clear_logs(Path(settings.store.work).resolve() / "logs", settings.maintenance.work_days)
     run.facts.update(tables=done, logs_deleted=logs)
     run.facts["told"] = [

@@ -68,6 +68,7 @@ def _run(argv: list[str]) -> int:
     parser = argument_parser("python -m churnlake run", "Run the chain of jobs in lineage order in one process.")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--from", dest="first", default=None, metavar="JOB", help="begin with this job")
+    part.add_argument("--until", default=None, metavar="JOB", help="this job and those it waits for")
     part.add_argument("--only", default=None, metavar="JOB", help="run this job alone")
     part.add_argument(
         "--workflow", default=None, choices=sorted(flow.name for flow in flows()), help="run the jobs of this workflow"
@@ -76,7 +77,7 @@ def _run(argv: list[str]) -> int:
     def body(arguments: argparse.Namespace) -> None:
         lineage = Lineage.of_package()
         flow = next((flow for flow in flows() if flow.name == arguments.workflow), None)
-        jobs = flow.jobs if flow else lineage.chain(arguments.first, arguments.only)
+        jobs = flow.jobs if flow else lineage.chain(arguments.first, arguments.only, arguments.until)
         days = parse_days(arguments.dates) if arguments.dates else None
         settings = load(Settings, arguments.env, arguments.set)
         if arguments.dry_run:
@@ -148,18 +149,28 @@ def _verdict(argv: list[str]) -> int:
 
 
 def _content(argv: list[str]) -> int:
-    from churnlake.evaluate.content import content
+    from churnlake.evaluate.content import compared, content
 
     parser = argparse.ArgumentParser(
-        prog="python -m churnlake content", description="Count and hash the rows of every table, as of the last of --dates."
+        prog="python -m churnlake content",
+        description="Count and hash the rows of every table, as of the last of --dates; or compare them with those of another lake: keys, counts "
+        "and money exactly, doubles within 1e-6. Exit 3: they differ.",
     )
     settings_arguments(parser, "store.lake=lake")
     parser.add_argument("--dates", default=None, metavar="A..B", help="a day or a range; left out: all there is")
+    parser.add_argument("--against", default=None, metavar="LAKE", help="another lake, its vault beside it")
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
         days = parse_days(arguments.dates) if arguments.dates else EVER
         with session(settings.spark, Path(settings.store.work).resolve() / "logs") as spark:
+            if arguments.against:
+                other = settings.store.model_copy(update={"lake": arguments.against, "vault": ""})
+                both = compared(spark, settings, other, days)
+                _say("".join(f"{'=' if one.is_equal else '!'} {one}\n" for one in both))
+                if unlike := [one.table for one in both if not one.is_equal]:
+                    raise ContractError(f"{len(unlike)} of {len(both)} tables differ: {', '.join(unlike)}")
+                return
             found = content(spark, settings, days)
         _say("".join(f"{name:<24} {rows:>12,} rows  {digest % 2**64:016x}\n" for name, (rows, digest) in found.items()))
 

@@ -41,7 +41,7 @@ class Home:
         (folder / "landing" / "sms" / "date=2005-05-01").mkdir(parents=True)
         (folder / "landing" / "sms" / "date=2005-05-01" / "one.csv").write_text("x\n")
         self.lock = {"a.b:one:1.0": hashlib.sha256(b"one").hexdigest(), "a.b:two:2.0": hashlib.sha256(b"two").hexdigest()}
-        monkeypatch.setattr(jars, "locked", lambda: self.lock)
+        monkeypatch.setattr(jars, "locked", lambda groups=(): self.lock)
         (folder / "jars").mkdir()
         (folder / "jars" / "one-1.0.jar").write_bytes(b"one")
         (folder / "jars" / "two-2.0.jar").write_bytes(b"two")

@@ -118,7 +118,7 @@ def test_a_session_is_told_where_to_send_them(tmp_path: Path) -> None:
 
 def test_it_is_off_unless_asked_for_and_says_what_it_takes() -> None:
     assert load(Settings, "local").spark.purposes == ()
-    assert load(Settings, "local", ["spark.openlineage=https://receiver"]).spark.purposes == ("openlineage",)
+    assert load(Settings, "local", ["spark.openlineage=https://receiver"]).spark.groups == ("openlineage",)
     with pytest.raises(SettingsError, match="give file, the URL of a receiver"):
         load(Settings, "local", ["spark.openlineage=console"])
 
@@ -129,5 +129,5 @@ def test_a_jar_for_a_purpose_is_asked_for_with_it_alone(tmp_path: Path, monkeypa
     monkeypatch.setattr(jars, "lock_file", lambda: lock)
     (tmp_path / "core-1.jar").touch()
     assert jars.installed(str(tmp_path)) == [f"{tmp_path}/core-1.jar"]
-    with pytest.raises(SettingsError, match=r"more-2\.jar not in .*; run 'make jars FOR=openlineage' once"):
-        jars.installed(str(tmp_path), "openlineage")
+    with pytest.raises(SettingsError, match=r"more-2\.jar not in .*; run make jars JAR_GROUPS='openlineage' once"):
+        jars.installed(str(tmp_path), ["openlineage"])

@@ -14,6 +14,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.core.contract import COUNT, INT, LONG, STRING, TIMESTAMP, Column, Table
 from churnlake.core.errors import ContractError
 from churnlake.core.frames import conform
@@ -195,7 +196,7 @@ def hand_on(lake: Lake, begun: DataFrame) -> int:
         ends.append(later.groupBy("user_hash").agg(F.min("valid_from").alias("handed_on")))
     if not ends:
         return 0
-    ended = reduce(DataFrame.unionByName, ends).localCheckpoint(eager=True)
+    ended = checkpointed(reduce(DataFrame.unionByName, ends))
     count = ended.count()
     if count:
         cut = F.coalesce("handed_on", "own_to")

@@ -26,7 +26,7 @@ from pyspark.sql.types import (
 from churnlake.core import texts
 from churnlake.core.contract import Table
 from churnlake.core.feeds import Feed, Source
-from churnlake.core.landing_files import LandingFile
+from churnlake.core.landing_files import LandingFile, for_spark
 
 WRONG_FIELDS = "line: wrong number of fields"
 
@@ -85,7 +85,7 @@ def _text(place: int) -> str:
 
 def _csv_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[LandingFile]) -> DataFrame:
     """One row per data line: file, raw_text, line_key, is_line (it has the right number of fields) and the mapped texts."""
-    paths = [str(file.path) for file in files]
+    paths = [for_spark(file.path) for file in files]
     if feed.is_utf8:
         lines = spark.read.text(paths, lineSep="\n").select("value", _file_name())
     else:
@@ -163,7 +163,7 @@ def _taken_apart(lines: DataFrame, delimiter: str, count: int) -> DataFrame:
 
 def _parquet_texts(spark: SparkSession, feed: Feed, header: list[str], files: list[LandingFile]) -> DataFrame:
     """One row per row of the files, with the same columns as a CSV line; values as Spark writes them, times in UTC."""
-    rows = spark.read.parquet(*(str(file.path) for file in files))
+    rows = spark.read.parquet(*(for_spark(file.path) for file in files))
     line = F.to_json(F.struct(*(F.col(f"`{name}`") for name in rows.columns)))
     lines = rows.withColumn("file", _file_name()).withColumn("raw_text", line)
     if feed.has_record_id:

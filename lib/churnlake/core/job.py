@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core import settings as layered
 from churnlake.core import visibility
+from churnlake.core.checkpoints import kept_in_lake
 from churnlake.core.command_line import argument_parser, guarded, one_line
 from churnlake.core.contract import Table
 from churnlake.core.errors import ContractError, DiskFullError
@@ -151,7 +152,7 @@ class Job:
         run = Run(uuid.uuid4().hex[:12], self.name, days or EVER, settings, chain)
         of_run(run_id=run.run_id, job=self.name, chain=chain)
         try:
-            with lease(spark, settings.store.lake, self.name, run.run_id):
+            with lease(spark, settings.store.lake, self.name, run.run_id), kept_in_lake(spark, settings.store.lake):
                 report = self._run(spark, settings, days, run, makers or {}, restate)
             # of one that fails the lines that tell so, with the trace, are still to come
             of_run()

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core import rules, visibility
+from churnlake.core.checkpoints import checkpointed
 from churnlake.core.contract import STATES, Table
 from churnlake.core.errors import LineageError, MissingInputError
 from churnlake.core.frames import conform, frame_of, padded
@@ -364,7 +365,7 @@ class Lake:
 
     def checkpoint(self, rows: DataFrame) -> DataFrame:
         """The same rows, computed once and cut from the plan that made them."""
-        return rows.localCheckpoint(eager=True)
+        return checkpointed(rows)
 
     def path(self, table: Table) -> str:
         """Where the table lies."""

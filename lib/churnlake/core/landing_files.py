@@ -101,6 +101,12 @@ def listed(folder: Path) -> list[Listed]:
     return found
 
 
+def for_spark(path: Path) -> str:
+    """A file of this machine, or of one that is mounted on each, as Spark is told of it: a cluster takes a bare path for one of its own store."""
+    # as it is named, links and all: rows tell by that name which file they came from
+    return f"file://{path.expanduser().absolute()}"
+
+
 def looked_into(files: Sequence[Listed], feed: Feed) -> list[LandingFile]:
     """The files hashed and counted. One that can not be read has a note instead; one that changed or went meanwhile is left out.
 

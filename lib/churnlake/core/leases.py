@@ -1,10 +1,10 @@
 """One run of a job at a time: a lease that a run holds while it works, and that dies with it.
 
 The lease is a file below the lake, made by an operation that fails where the file is there: exclusive creation on a file system,
-Hadoop's create without overwrite on a URI. That is as safe as the store: HDFS, ABFS and GCS do it in one step, S3 only with
-conditional creation switched on (fs.s3a.create.conditional.enabled). The holder renews it; one not renewed in time, or whose
-process is gone from this machine, is taken over. Should a holder that slept through its time wake up, Delta refuses the
-second of two overlapping commits.
+Hadoop's create without overwrite on a URI. That is as safe as the store: HDFS, ABFS and GCS do it in one step, and so does S3 by
+its conditional writes, which are asked for (Hadoop 3.4.2 or newer, fs.s3a.create.conditional.enabled as it is by default).
+The holder renews it; one not renewed in time, or whose process is gone from this machine, is taken over. Should a holder that
+slept through its time wake up, Delta refuses the second of two overlapping commits.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pyspark.sql import SparkSession
 from churnlake.core.errors import BusyError
 
 logger = logging.getLogger(__name__)
+CONDITIONAL = "fs.option.create.conditional.overwrite"
 LASTS = 120.0
 """Seconds a lease stands without being renewed. A renewal is due every quarter of it."""
 
@@ -188,7 +189,9 @@ class _HadoopFiles:
         return self.jvm.org.apache.hadoop.fs.Path(f"{self.folder}/{job}")
 
     def _write(self, job: str, text: str, overwrite: bool) -> None:
-        stream = self.fs.create(self._path(job), overwrite)
+        maker = self.fs.createFile(self._path(job)).overwrite(overwrite).recursive()
+        # S3 alone looks at it: without, two that write at once both get the file
+        stream = maker.opt(CONDITIONAL, str(not overwrite).lower()).build()
         stream.write(bytearray(text.encode()))
         stream.close()
 
@@ -216,11 +219,16 @@ class _HadoopFiles:
         self._write(job, text, True)
 
     def set_aside(self, job: str, run_id: str) -> bool:
-        aside = self._path(f".dead-{uuid.uuid4().hex}")
-        if _parsed(self.read(job)).get("run_id", "") != run_id or not self.fs.rename(self._path(job), aside):
+        name = f".dead-{uuid.uuid4().hex}"
+        if _parsed(self.read(job)).get("run_id", "") != run_id or not self.fs.rename(self._path(job), self._path(name)):
             return False
-        self.fs.delete(aside, False)
-        return True
+        # another may have taken it over since it was looked at
+        held = self.read(name)
+        is_same = bool(_parsed(held).get("run_id", "") == run_id)
+        if not is_same:
+            self.create(job, held)
+        self.remove(name)
+        return is_same
 
     def remove(self, job: str) -> None:
         self.fs.delete(self._path(job), False)

@@ -101,17 +101,19 @@ class Lineage:
                 waiting += self.upstream(by_name[name])
         return found
 
-    def chain(self, first: str | None = None, only: str | None = None) -> tuple[Job, ...]:
-        """The jobs to run: all, all from ``first`` on in this order, or ``only`` one.
+    def chain(self, first: str | None = None, only: str | None = None, until: str | None = None) -> tuple[Job, ...]:
+        """The jobs to run: all, all from ``first`` on in this order, ``only`` one, or one with all that it waits for.
 
         A maker of landing files and a job on request run only when named. Raises SettingsError for an unknown name.
         """
         names = [job.name for job in self.jobs]
-        for name in (first, only):
+        for name in (first, only, until):
             if name is not None and name not in names:
                 raise SettingsError(f"no job '{name}'; there are {', '.join(names)}")
         if only:
             return tuple(job for job in self.jobs if job.name == only)
+        if until:
+            return tuple(job for job in self.jobs if job.name in self.needed_by(until))
         if first:
             return tuple(job for job in self.jobs[names.index(first) :] if not job.on_request)
         return tuple(job for job in self.jobs if (job.inputs or job.writes) and not job.on_request)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import pkgutil
 import re
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,10 @@ def log_to(folder: Path, log_format: str = "text") -> None:
 
 @cache
 def revision() -> str | None:
-    """The git revision of the sources, None where there is no git."""
+    """The git revision of the sources, None where there is no git. Sources that were packed for a cluster say it in a file."""
+    with suppress(OSError):
+        if told := pkgutil.get_data("churnlake", "revision.txt"):
+            return told.decode() or None
     try:
         found = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"],

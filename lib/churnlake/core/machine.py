@@ -119,10 +119,10 @@ def _unlike(asked_for: Requirement) -> str:
 
 def jars_there(spark: SparkSettings) -> Finding:
     """Every locked jar is there, and is the file locked."""
-    locked = jars.locked(*spark.purposes)
+    locked = jars.locked(spark.groups)
     if is_submitted() or not locked:
         return ok("jars", "come with spark-submit" if is_submitted() else "no deploy/jars.lock here; a cluster brings its own")
-    if wrong := jars.differing(spark.jars, *spark.purposes):
+    if wrong := jars.differing(spark.jars, spark.groups):
         todo = "delete it and run make jars, which fetches the one of deploy/jars.lock"
         return Finding("jars", FAIL, f"{', '.join(wrong)} in {spark.jars} is not the file locked", todo)
     return ok("jars", f"{len(locked)} in {spark.jars}, as locked")

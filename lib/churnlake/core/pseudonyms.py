@@ -21,6 +21,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.errors import SettingsError
+from churnlake.core.landing_files import for_spark
 
 LEAST_BYTES = 32
 DEMO_SHA256 = "5eab90f4347dd30cd8c5e5998542b9936b53e6803988f49a41ed64a79ba980d0"
@@ -210,7 +211,7 @@ def _source(spark: SparkSession, place: str) -> tuple[DataFrame, int, str]:
             raise SettingsError(f"pseudonym key file {place} could not be read; {REMEDY}") from error
         return content, *_seen_by_spark(content, place)
     found = held_here(place)
-    return spark.read.format("binaryFile").load(str(Path(place).expanduser().resolve())), *found
+    return spark.read.format("binaryFile").load(for_spark(Path(place))), *found
 
 
 def _seen_by_spark(content: DataFrame, place: str) -> tuple[int, str]:

@@ -69,7 +69,7 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
-        files = jars.installed(settings.jars, *settings.purposes)
+        files = jars.installed(settings.jars, settings.groups)
         if files:
             builder = builder.config("spark.jars", ",".join(files))
         builder = builder.config("spark.sql.codegen.hugeMethodLimit", "65535")

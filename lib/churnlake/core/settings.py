@@ -40,6 +40,7 @@ class SparkSettings(Model):
     driver_memory: str
     shuffle_partitions: int
     jars: str
+    jar_groups: tuple[str, ...]
     java_options: str
     openlineage: str
     conf: dict[str, str]
@@ -52,9 +53,9 @@ class SparkSettings(Model):
         return value
 
     @property
-    def purposes(self) -> tuple[str, ...]:
-        """What jars it needs beside those of every session."""
-        return ("openlineage",) if self.openlineage else ()
+    def groups(self) -> tuple[str, ...]:
+        """The groups of jars it needs beside those of every session."""
+        return (*self.jar_groups, *(("openlineage",) if self.openlineage else ()))
 
 
 class StoreSettings(Model):

@@ -157,6 +157,12 @@ class Storage:
         folder = jvm.org.apache.hadoop.fs.Path(path)
         return folder, folder.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf())
 
+    def _forget_uncommitted(self, log: str) -> None:
+        """The same where only Spark reaches the log: on HDFS a folder is left, on S3 an object that stands for one."""
+        folder, files = self._folder(log)
+        if files.exists(folder) and all(str(entry.getPath().getName())[:1] in "._" for entry in files.listStatus(folder)):
+            files.delete(folder, True)
+
     def forget(self, table: Table) -> None:
         """Delete every file and every entry of the log that only older versions of the table need; nobody reads those any more.
 
@@ -232,7 +238,9 @@ class Storage:
         ``key_version`` tells the keys its pseudonyms are made with. Raises ContractError when it is there under a contract that differs in anything else.
         """
         if not self.exists(table):
-            if "://" not in self.path(table):
+            if "://" in self.path(table):
+                self._forget_uncommitted(f"{self.path(table)}/_delta_log")
+            else:
                 Path(self.path(table)).parent.mkdir(parents=True, exist_ok=True)
                 _forget_uncommitted(Path(self.path(table)) / "_delta_log")
             self._sql(rules.ddl(table, self._name(table), key_version))

@@ -30,7 +30,7 @@ from churnlake.core.errors import ContractError, SettingsError
 from churnlake.core.frames import frame_of
 from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES, Landing
-from churnlake.core.landing_files import listed
+from churnlake.core.landing_files import for_spark, listed
 
 if TYPE_CHECKING:
     from churnlake.core.job import Run
@@ -84,7 +84,7 @@ class Following:
         folder = self.lake.landing.folder(self.feed)
         source = (
             self.lake.spark.readStream.format("binaryFile").schema(SOURCE).option("maxFileAge", EVER)
-            .option("maxFilesPerTrigger", files_a_batch).load(f"{folder.resolve()}/date=*")
+            .option("maxFilesPerTrigger", files_a_batch).load(f"{for_spark(folder)}/date=*")
         )  # fmt: skip
         query = (
             source.select("path").writeStream.foreachBatch(self._given).queryName(self.run.job)

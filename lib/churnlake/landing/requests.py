@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.core.contract import DATE, INT, STRING
 from churnlake.core.erased import EVER
 from churnlake.core.errors import MissingInputError, SettingsError
@@ -90,9 +91,9 @@ def meant(
         key.pseudonym(F.coalesce("own", "number"), "number").alias("number_key"),
     )
     # cut from the plan of its making: joins would pull the long formula of a number down, several times in itself
-    told = told.localCheckpoint(eager=True)
+    told = checkpointed(told)
     now = told.withColumns({"asked_id": key.renewed(F.col("user_key")), "asked_key": key.renewed(F.col("number_key"))})
-    found = _of_register(now.select("line", "held_on", "asked_id", "asked_key"), holders, zone).localCheckpoint(eager=True)
+    found = checkpointed(_of_register(now.select("line", "held_on", "asked_id", "asked_key"), holders, zone))
     candidates = found.select("line", key.mark(F.col("user_id")).alias("user_hash"))
     if marks is not None:
         candidates = candidates.unionByName(_of_marks(told, marks, key, zone))

@@ -12,6 +12,7 @@ from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.models.fit import probability
 from churnlake.models.learners import FEATURES, LABEL, Candidate
 from churnlake.models.profile import Profile
@@ -55,7 +56,7 @@ def permuted(
         return []
     by_class = Window.partitionBy(LABEL).orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id")
     drawn = newest.withColumn("turn", F.row_number().over(by_class)).where(F.col("turn") <= settings.rows // 2).drop("turn")
-    sample = drawn.select("user_id", LABEL, vector_to_array(F.col(FEATURES)).alias("values")).localCheckpoint()
+    sample = checkpointed(drawn.select("user_id", LABEL, vector_to_array(F.col(FEATURES)).alias("values")))
     names = [AS_IT_IS, *asked]
     each = sample.withColumn("feature", F.explode(F.array(*map(F.lit, names))))
     # a feature's places stand side by side: how many come before, and how many there are

@@ -15,6 +15,7 @@ from pyspark.ml.regression import DecisionTreeRegressor
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.models.log_odds import MARGIN
 from churnlake.models.settings import NewtonSettings
 
@@ -53,7 +54,7 @@ def boosted(ready: DataFrame, features: str, label: str, settings: NewtonSetting
         tree = grown.fit(rows.withColumns({"step": (F.col(label) - chance) / curvature, "curvature": curvature}))
         stages.append(tree)
         told = (F.col(ODDS) + settings.step * F.col(name)).alias(ODDS)
-        rows = tree.transform(rows).select(features, label, told).localCheckpoint()
+        rows = checkpointed(tree.transform(rows).select(features, label, told))
     trees = " + ".join(f"{TREE}_{at}" for at in range(settings.trees))
     stages.append(SQLTransformer(statement=f"SELECT *, {start!r}D + {settings.step!r}D * ({trees}) AS {ODDS} FROM __THIS__"))
     stages.append(VectorAssembler(inputCols=[ODDS], outputCol=MARGIN))

@@ -11,6 +11,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.models.fit import probability
 from churnlake.models.frame import raw
 from churnlake.models.profile import OTHER, UNKNOWN, Profile
@@ -52,7 +53,7 @@ def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile,
         seed: of the sample.
     """
     numbers, categories = [n.name for n in known.numeric], {c.name: list(c.levels[:-2]) for c in known.categories}
-    seen = _seen(rows, count, model, numbers, list(categories), settings, seed).localCheckpoint()
+    seen = checkpointed(_seen(rows, count, model, numbers, list(categories), settings, seed))
     of_numbers = seen.where(~F.col("name").isin(list(categories)))
     deciles = of_numbers.groupBy("name").agg(F.expr(f"percentile(x, array({DECILES}))").alias("edges")).collect()
     # equal deciles are one: a value that most have is a class of its own
