@@ -55,12 +55,20 @@ def test_no_page_shows_a_figure_over_few_persons() -> None:
         leavings=pd.DataFrame({"month": [month], "kind": ["silent"], "brand": ["mzone"], "users": [seven], "returned": [seven]}),
         scores=pd.DataFrame({"month": [month], "bin": [0.1], "users": [seven]}),
         cells=pd.DataFrame(
-            {"cell": ["retain"], "priority": ["high"], "arm": ["target"], "users": [seven], "at_stake_yuan": [70.0]}
+            {
+                "month": [month],
+                "cell": ["retain"],
+                "priority": ["high"],
+                "arm": ["target"],
+                "users": [seven],
+                "at_stake_yuan": [70.0],
+            }
         ),
     )
     whole, back, left = overview(data), reentry(data), churn(data)
     assert {value for _, value, _ in whole["cards"]} == {"fewer than 10"}
     assert whole["headline"] == "Of fewer than 10 users who left, fewer than 10 are already back under another number."
+    assert [light.words for light in whole["lights"]] == ["fewer than 10 users to contact by the lists of May 2005"]
     assert back["square"] == {"both": None, "circle": 0, "imei": 0, "neither": 0}
     assert [(row["users"], row["target"], row["control"], row["at_stake_yuan"]) for row in left["cells"]] == [
         (None, None, 0, None)

@@ -117,7 +117,7 @@ def test_a_session_is_told_where_to_send_them(tmp_path: Path) -> None:
 
 
 def test_it_is_off_unless_asked_for_and_says_what_it_takes() -> None:
-    assert load(Settings, "local").spark.purposes == ()
+    assert load(Settings, "local").spark.groups == ()
     assert load(Settings, "local", ["spark.openlineage=https://receiver"]).spark.groups == ("openlineage",)
     with pytest.raises(SettingsError, match="give file, the URL of a receiver"):
         load(Settings, "local", ["spark.openlineage=console"])

@@ -79,7 +79,7 @@ class SiteData:
         learners, judged, moved: As made in site/cards.py.
         scores: month, bin (lower edge, width 0.02), users; newest month scored.
         ranked: The users likeliest to leave in the newest month scored.
-        cells: cell, priority, arm, users, at_stake_yuan; newest month listed.
+        cells: month, cell, priority, arm, users, at_stake_yuan; newest month listed.
         selection: Rows of features.selection of the newest month understood.
         selected: month, indicators; how many were selected for models, every month understood.
         drifts: month, drift, indicators; how many drifted, every month understood.
