@@ -84,7 +84,7 @@ def s3_server(bucket: str) -> Iterator[list[str]]:
         boto3.client("s3", endpoint_url=endpoint, **access).create_bucket(Bucket=bucket)
         asked = {
             "endpoint": endpoint, "endpoint.region": "us-east-1", "path.style.access": "true", "connection.ssl.enabled": "false",
-            "access.key": "nobody", "secret.key": "nothing", "performance.flags": "create",
+            "access.key": "nobody", "secret.key": "nothing",
         }  # fmt: skip
         yield ["spark.conf=" + json.dumps({f"spark.hadoop.fs.s3a.{key}": value for key, value in asked.items()})]
     finally:
