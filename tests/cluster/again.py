@@ -8,9 +8,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from churnlake.core import leases
@@ -47,20 +45,6 @@ def races(spark: SparkSession, root: str) -> dict[str, int]:
     return dict(won)
 
 
-def second_commit(spark: SparkSession, root: str) -> str:
-    """What a driver is told that writes an entry of a log which another wrote since it looked."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(f"{root}/raced/{0:020}.json")
-    files = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
-    one, other = files.create(path, False), files.create(path, False)
-    one.close()
-    try:
-        other.close()
-    except Py4JJavaError as error:
-        return str(error.java_exception.getClass().getName())
-    return "nothing"
-
-
 def left_half_made(spark: SparkSession, root: str) -> int:
     """The first version of a table whose log a killed run left without a commit."""
     storage = Storage(spark, f"{root}-half")
@@ -88,7 +72,6 @@ if __name__ == "__main__":
             "tables": len(after),
             "unlike": [str(one) for one in (*before, *after) if not one.is_equal],
             "leases": races(spark, settings.store.lake),
-            "second_commit": second_commit(spark, settings.store.lake),
             "half_made": left_half_made(spark, settings.store.lake),
         }
     sys.stdout.write(f"told {json.dumps(told)}\n")

@@ -25,6 +25,8 @@ class Cluster:
         self.folder = folder
         self.env = {**os.environ, "PYTHON": sys.executable, "MEMORY": "1500m", "EVENT_LOGS": str(folder / "events")}
         (folder / "events").mkdir(parents=True)
+        self.said = folder / "driver.log"
+        self.driver: subprocess.Popen[bytes] | None = None
         self.url = self._script("start").strip()
 
     def _script(self, what: str) -> str:
@@ -34,19 +36,24 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def submit(self, *arguments: str, packed: bool = False) -> subprocess.Popen[str]:
+    def submit(self, *arguments: str, packed: bool = False) -> subprocess.Popen[bytes]:
         """A program on its way, by submit.sh; with the Python of this process on the workers, or with a packed environment."""
         env = self.env if packed else {**self.env, "CHURNLAKE_PYTHON": sys.executable}
         quick = "-XX:TieredStopAtLevel=1"
         options = ["--master", self.url, "--driver-memory", "1500m", "--executor-memory", "1g", "--driver-java-options", quick]
         options += ["--conf", f"spark.executor.extraJavaOptions={quick}"]
-        return subprocess.Popen(
-            [SCRIPTS / "submit.sh", *options, "--", *arguments],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        # into a file: what a driver says fills a pipe that nobody reads, and it would wait for ever
+        with self.said.open("wb") as said:
+            asked = [SCRIPTS / "submit.sh", *options, "--", *arguments]
+            self.driver = subprocess.Popen(asked, env=env, stdout=said, stderr=subprocess.STDOUT)
+        return self.driver
+
+    def ended(self) -> str:
+        """What the program that was submitted said, once it has ended well."""
+        assert self.driver is not None
+        code, told = self.driver.wait(), self.said.read_text(encoding="utf-8")
+        assert code == 0, told[-3000:]
+        return told
 
     def kill(self, worker: int) -> None:
         """Kill a worker and its executors, as a machine that loses power."""
@@ -54,6 +61,8 @@ class Cluster:
 
     def stop(self) -> None:
         """End what still runs."""
+        if self.driver is not None and self.driver.poll() is None:
+            self.driver.terminate()
         self._script("stop")
 
 
@@ -75,7 +84,7 @@ def s3_server(bucket: str) -> Iterator[list[str]]:
         boto3.client("s3", endpoint_url=endpoint, **access).create_bucket(Bucket=bucket)
         asked = {
             "endpoint": endpoint, "endpoint.region": "us-east-1", "path.style.access": "true", "connection.ssl.enabled": "false",
-            "access.key": "nobody", "secret.key": "nothing", "performance.flags": "create",
+            "access.key": "nobody", "secret.key": "nothing",
         }  # fmt: skip
         yield ["spark.conf=" + json.dumps({f"spark.hadoop.fs.s3a.{key}": value for key, value in asked.items()})]
     finally:

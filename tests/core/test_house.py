@@ -37,6 +37,7 @@ def test_each_job_runs_after_those_whose_tables_it_reads() -> None:
     assert not set(asked) & set(chain)
     assert [job.name for job in lineage.chain("plan_campaigns")] == chain[chain.index("plan_campaigns") :]
     assert [job.name for job in lineage.chain(only="rotate_key")] == ["rotate_key"]
+    assert [job.name for job in lineage.chain(until="build_daily")] == ["ingest_reference", "ingest_usage", "build_daily"]
 
 
 def test_two_makers_and_a_circle_are_refused() -> None:
@@ -58,6 +59,8 @@ def test_two_makers_and_a_circle_are_refused() -> None:
         (["run", "--dates", "2005-5-1"], 2, "write a day as 2005-05-01"),
         (["run", "--set", "reentry.x=1"], 2, "unknown setting 'reentry.x'"),
         (["run", "--only", "build_dayly"], 2, "no job 'build_dayly'; there are"),
+        (["run", "--until", "build_dayly"], 2, "no job 'build_dayly'; there are"),
+        (["run", "--until", "build_daily", "--from", "ingest_usage"], 2, "not allowed with argument --until"),
         (["run", "--env", "moon"], 2, "no environment 'moon'"),
         (["run", "--nonsense"], 2, "unrecognized arguments"),
         (["run", "--workflow", "hourly"], 2, "invalid choice: 'hourly'"),
