@@ -73,6 +73,18 @@ def test_the_newest_event_tells_what_columns_come_from(events: Path, tmp_path: P
         columns_of("daily.edges", events, places)
 
 
+def test_events_half_written_by_a_killed_run_are_passed_over(events: Path, tmp_path: Path) -> None:
+    places = Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store)
+    before = by_table(events, places)
+    last = events.read_text().splitlines(keepends=True)[0]
+    # cut in its middle, within a character of several bytes; the next run's first event follows on the same line
+    events.write_bytes(events.read_bytes() + last[: len(last) // 2].encode() + "重".encode()[:1] + last.encode())
+    assert by_table(events, places) == before
+    with events.open("a") as more:
+        more.write(last)
+    assert by_table(events, places)["daily.usage"].at == "2005-05-02T05:00:00Z"
+
+
 def test_the_page_of_lineage_shows_them_where_a_run_told(events: Path, tmp_path: Path) -> None:
     found = by_table(events, Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store))
     page = pages(replace(made_up(), columns=found))["lineage.html"]

@@ -60,11 +60,11 @@ def by_table(events: Path, places: Mapping[str, str]) -> dict[str, Columns]:
     found: dict[str, Columns] = {}
     if not events.is_file():
         return found
-    with events.open(encoding="utf-8") as lines:
+    with events.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             # of many events few tell columns
-            if '"columnLineage"' in line:
-                event = json.loads(line)
+            event = _event(line) if '"columnLineage"' in line else None
+            if event is not None:
                 for output in event.get("outputs", ()):
                     told = output.get("facets", {}).get("columnLineage")
                     if told and told.get("fields"):
@@ -80,6 +80,15 @@ def columns_of(table: str, events: Path, places: Mapping[str, str]) -> Columns:
         where = f"no event in {events} tells of the columns of {table}" if events.is_file() else f"no events at {events}"
         raise MissingInputError(f"{where}; run the job that makes {table} with --set spark.openlineage=file first")
     return found[table]
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    """The event of a line; None of one that a killed run left half written, alone or run into the next."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return found
 
 
 def _told(inputs: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> tuple[str, ...]:
