@@ -61,6 +61,13 @@ def test_rows_of_code_that_kept_less_are_read_as_well() -> None:
     assert (run.state, run.chain, run.megabytes, run.seconds, run.rows_out) == ("done", "", None, None, "12")
 
 
+def test_a_run_that_wrote_few_rows_alone_tells_no_sum() -> None:
+    (run,) = told(pd.DataFrame([row("a", "erase_user", "done", FIRST, written=[written("privacy.erased", 3, 1)])]))
+    assert (run.written[0].rows, run.rows_out) == ("fewer than 10", "")
+    (run,) = told(pd.DataFrame([row("a", "build_daily", "done", FIRST, written=[written("daily.usage", 0, 1)])]))
+    assert run.rows_out == "0"
+
+
 def test_the_page_tells_errors_and_what_slowed_down_and_names_nobody() -> None:
     page = pages(replace(made_up(), runs=log()))["runs.html"]
     assert "is done" in page

@@ -194,7 +194,8 @@ def _run(reached: Sequence[Mapping[str, Any]], least: int) -> RunTold:
     if end["job"] in BY_PERSONS:
         told_written = tuple(Told(one.table, one.version, slices=one.slices) for one in told_written)
     # those too few to be told can not be had from the sum
-    good = sum(_key(one, "rows") for one, _ in written if not is_small(_key(one, "rows"), least))
+    counts = [_key(one, "rows") for one, _ in written]
+    good = sum(rows for rows in counts if not is_small(rows, least))
     days = end["first_day"][:10] if end["first_day"] else ""
     last = end["last_day"][:10] if end["last_day"] else ""
     message = (by_state.get("failed") or by_state.get("withheld") or {}).get("message") or ""
@@ -205,7 +206,7 @@ def _run(reached: Sequence[Mapping[str, Any]], least: int) -> RunTold:
         megabytes=None if end.get("peak_megabytes") is None else int(end["peak_megabytes"]),
         message="" if end["job"] in BY_PERSONS else without_numbers(message), left_out=tuple(_json(end, "left_out", [])),
         read=tuple(Told(name, version) for name, version in sorted(versions.items())), written=told_written,
-        rows_out=wording.count(good) if state == "done" and told_written else "",
+        rows_out=wording.count(good) if state == "done" and told_written and (good or not any(counts)) else "",
     )  # fmt: skip
 
 
