@@ -8,6 +8,7 @@ from churnlake.core import visibility
 from churnlake.core.catalog import VIEWS, ledger_view_name, view_name
 from churnlake.core.contract import CIPHER, Table
 from churnlake.core.errors import MissingInputError, SettingsError
+from churnlake.core.frames import padded
 from churnlake.core.runs import RUNS
 
 
@@ -34,7 +35,9 @@ class CatalogViews:
 
     def read(self, table: Table) -> DataFrame:
         """The table's declared columns but for encrypted ones: visible slices and good rows only."""
-        return self._view(table, view_name(table)).select([c.name for c in table.columns if c.pseudonym != CIPHER])
+        # one made before the contract gained columns lacks them until refresh_views has run
+        rows = padded(table, self._view(table, view_name(table)))
+        return rows.select([c.name for c in table.columns if c.pseudonym != CIPHER])
 
     def ledger(self, table: Table) -> DataFrame:
         """Every row that came in for a ledger table: dates, state, reasons and file, nothing of what it says."""
