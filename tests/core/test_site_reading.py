@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 
+import pandas as pd
 import pytest
 from made_up_site import DAYS, STEPS, made_up
 from page_checks import Page, faults
@@ -12,6 +14,7 @@ from whole_site import BESIDE
 from whole_site import site as whole_site
 
 from churnlake.site import charts, pair
+from churnlake.site.cards import cards
 from churnlake.site.data import SiteData
 from churnlake.site.figures import grid, in_words
 from churnlake.site.glossary import WORDS
@@ -196,6 +199,55 @@ def test_a_card_of_few_tells_no_figures_of_any_learner() -> None:
     for figure in ("0.287", "0.241", "0.270", "figure-gains"):
         assert figure not in page
     assert "fewer than 10 of them came true" in page
+
+
+def test_parts_of_a_model_are_not_told_where_they_could_be_had_by_subtraction() -> None:
+    judged = made_up().judged
+    assert judged is not None
+    page = pages(SiteData(last=DAYS[-1], judged=judged[judged["target"] == "leave_t1"], least=10))["models.html"]
+    brands = dict(re.findall(r'<th scope="row">brand (\w+)</th><td class="n">[\d,]+</td><td class="n">([^<]+)</td>', page))
+    assert brands == {"gotone": "fewer than 10", "easyown": "not shown"}, "46 in all, less 30, were less than ten"
+
+
+def test_curves_are_of_groups_that_may_be_shown() -> None:
+    judged = made_up().judged
+    assert judged is not None
+    of = judged[judged["target"] == "leave_t1"].to_dict("records")
+    (gains, held) = (cards(None, judged, None, 10)["figures"][f"{name}-leave_t1"]["data"] for name in ("gains", "calibration"))
+    found = [round(share * of[0]["positives"], 6) for share in gains[0]["y"]]
+    assert found[0] == 0
+    assert found[-1] == of[0]["positives"]
+    assert min(later - earlier for earlier, later in pairwise(found)) >= 10
+    assert 1 <= len(held[0]["x"]) < 10
+    assert gains[1]["name"] == "at random"
+
+
+def test_a_lake_without_judged_parts_tells_no_figures_of_few() -> None:
+    learners = made_up().learners
+    assert learners is not None
+    (few,) = cards(learners[learners["target"] == "leave_t1"].assign(test_rows=150), None, None, 10)["cards"]
+    assert (few["figures"], few["base_rate"], few["learners"][0]["pr_auc"]) == ([], None, None), "0.031 of 150 are 5"
+    (many,) = cards(learners[learners["target"] == "leave_t1"], None, None, 10)["cards"]
+    assert many["base_rate"] == 0.031
+
+
+def test_whom_to_contact_tells_no_cell_that_is_hidden() -> None:
+    cells = pd.DataFrame(
+        [
+            {"month": DAYS[-1], "cell": cell, "priority": "A", "arm": arm, "users": users, "at_stake_yuan": 1.0}
+            for cell, arm, users in (
+                ("care", "target", 50),
+                ("care", "control", 6),
+                ("save", "target", 133),
+                ("save", "control", 30),
+            )
+        ]
+    )
+    data = SiteData(last=DAYS[-1], cells=cells, least=10)
+    (light,) = today(data)
+    assert light.words.startswith("about 180 users to contact"), "183 less the 133 shown and 50 + 6 listed tell the six"
+    (whole,) = today(SiteData(last=DAYS[-1], cells=cells, least=1))
+    assert whole.words.startswith("183 users to contact")
 
 
 def test_glossary_words_are_told_once() -> None:

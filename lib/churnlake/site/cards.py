@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
-from churnlake.site import charts, wording
+from churnlake.site import charts, closed, wording
 from churnlake.site.disclosure import is_small, told
 from churnlake.tables.churn import MODELS
 from churnlake.tables.judged import DRIFT, JUDGED
@@ -117,7 +118,7 @@ def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> 
             )
         )
     best = whole or chosen
-    few = best is None or (whole is not None and is_small(whole["positives"], least))
+    few = _few(whole, chosen, least)
     changed = sorted((row for row in drift if row["advice"] != "none"), key=lambda row: -row["psi"])
     return {
         "facts": facts,
@@ -128,7 +129,7 @@ def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> 
         "learners": [
             {**row, **(dict.fromkeys(OF_LEARNER) if few else {})} for row in sorted(fitted, key=lambda row: -(row["pr_auc"] or 0))
         ],
-        "parts": [_part(row, least) for kind in PARTS for row in parts if row["part"] == kind],
+        "parts": _parts(parts, least),
         "drift_month": drift[0]["month"] if drift else None,
         "columns": len(drift),
         "moved": changed[:MOVED_SHOWN],
@@ -136,57 +137,36 @@ def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> 
     }
 
 
-def _part(row: Row, least: int) -> Row:
-    few = is_small(row["positives"], least)
-    figures = {name: None if few else row[name] for name in ("pr_auc", "lift_top_decile", "calibration_slope")}
-    return {
-        "part": row["part"],
-        "value": row["value"],
-        "rows": told(row["rows"], least),
-        "positives": told(row["positives"], least),
-        **figures,
-    }
+def _parts(parts: list[Row], least: int) -> list[Row]:
+    told_of = closed.by_part(pd.DataFrame(parts), least)
+    return [row for kind in PARTS for row in told_of if row["part"] == kind]
+
+
+def _few(whole: Row | None, chosen: Row | None, least: int) -> bool:
+    """Whether too few came true for any figure to be told. Lakes of old have no row of all tested: then it is reckoned."""
+    if whole is not None:
+        return is_small(whole["positives"], least)
+    return chosen is None or is_small(round(chosen["base_rate"] * chosen["test_rows"]), least)
 
 
 def _curves(target: str, parts: list[Row], least: int) -> dict[str, charts.Figure]:
-    """Gains and calibration of all tested, where they were kept and enough came true."""
+    """Gains and calibration of all tested, where they were kept and enough came true: of groups that may be shown."""
     whole = next((row for row in parts if row["part"] == "all"), None)
-    if whole is None or is_small(whole["positives"], least) or whole["gains_found"] is None:
+    if whole is None or whole["gains_found"] is None or whole["calibration_seen"] is None:
         return {}
     found, said, seen = whole["gains_found"], whole["calibration_told"], whole["calibration_seen"]
-    shares = [place / (len(found) - 1) for place in range(len(found))]
-    most = max([*said, *seen, 1e-6]) * 1.05
-    per_cent = {"tickformat": ".0%"}
-    gains = {
-        "data": [_line("this model", shares, found, "all"), _line("by chance", [0, 1], [0, 1], "base rate", "dash")],
-        "layout": charts.base_layout(),
-    }
-    held = {
-        "data": [
-            _line("seen", said, seen, "logistic", mode="lines+markers"),
-            _line("as told", [0, most], [0, most], "base rate", "dash"),
-        ],
-        "layout": charts.base_layout(),
-    }
-    return {
-        f"gains-{target}": charts.titled(
-            gains,
-            "share of customers, likeliest first",
-            "share of those it came true of",
-            xaxis=per_cent,
-            yaxis={**per_cent, "range": [0, 1.02]},
-        ),
-        f"calibration-{target}": charts.titled(
-            held, "probability told", "share it came true of", xaxis={"tickformat": ".1%"}, yaxis={"tickformat": ".1%"}
-        ),
-    }
-
-
-def _line(name: str, x: list[float], y: list[float], colour: str, dash: str = "solid", mode: str = "lines") -> Row:
-    return {
-        "type": "scatter", "mode": mode, "name": name, "x": [round(value, 4) for value in x], "y": list(y),
-        "line": {"color": charts.COLOURS[colour], "width": 2, "dash": dash}, "hovertemplate": "%{x:.1%}: %{y:.1%}<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
+    steps = len(found) - 1
+    ranked = pd.DataFrame(
+        {"step": place, "rows": whole["rows"] / steps, "positives": (upper - lower) * whole["positives"], "score": 0.0}
+        for place, (lower, upper) in enumerate(pairwise(found))
+    )
+    # kept lowest first
+    groups = pd.DataFrame(
+        {"step": -place, "rows": whole["rows"] / len(said), "positives": share * whole["rows"] / len(said), "score": score}
+        for place, (score, share) in enumerate(zip(said, seen, strict=True))
+    )
+    drawn = {f"gains-{target}": closed.gains(ranked, least, steps), f"calibration-{target}": closed.calibration(groups, least)}
+    return {name: figure for name, figure in drawn.items() if figure}
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What became of those scored: scores of months whose outcome is known by now, as they were published, beside who left."""
+"""How rankings fared: scores as they were published beside who left, and what is drawn and told of any ranking whose outcome is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
-from churnlake.site.disclosure import is_small, told
+from churnlake.site.disclosure import disclosed, is_small, told
 from churnlake.stats.gains import GROUPS, points
 from churnlake.tables.churn import LABELS, MODELS, NEXT_MONTH, SCORES
 from churnlake.tables.judged import JUDGED
@@ -19,6 +19,10 @@ from churnlake.tables.judged import JUDGED
 TOPS = (1, 2, 5, 10)
 """Per cent of the ranking that is looked at from its top."""
 POOLED = "whole"
+OF_PART = ("base_rate", "pr_auc", "precision_top_10", "lift_top_decile", "calibration_slope")
+"""Figures of a part of the customers."""
+NEARLY = 1e-6
+"""Rows and positives of curves that were kept as shares are near to whole numbers."""
 
 
 def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
@@ -45,21 +49,24 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     return found
 
 
-def gains(closed: pd.DataFrame | None, least: int) -> charts.Figure | None:
-    """The share of leavers found by calling from the top, beside a call at random; None where too few left or stayed."""
-    groups = None if closed is None else grouped(closed, least)
-    if groups is None or groups.empty:
+def gains(steps: pd.DataFrame | None, least: int, most: int = GROUPS) -> charts.Figure | None:
+    """The share of those it came true of found from the top, beside a call at random; None where too few came true, or did not.
+
+    ``steps`` are as stats.gains makes them: step (likeliest first), rows, positives, score.
+    """
+    groups = None if steps is None else grouped(steps, least, most)
+    if groups is None or len(groups) < 2:
         return None
     summed = groups[["users", "left"]].cumsum() / groups[["users", "left"]].sum()
     rows = [{"asked": 0.0, "found": 0.0, "what": "by score"}]
     rows += [{"asked": row["users"], "found": row["left"], "what": "by score"} for row in summed.to_dict("records")]
     rows += [{"asked": share, "found": share, "what": "at random"} for share in (0.0, 1.0)]
-    return _beside(rows, "asked", "found", "users called, from the likeliest", "of the leavers among them", ".0%")
+    return _beside(rows, "asked", "found", "share of users, likeliest first", "share of those it came true of", ".0%")
 
 
-def calibration(closed: pd.DataFrame | None, least: int) -> charts.Figure | None:
-    """Probability told against the share who left, a point a group; None where too few left or stayed."""
-    groups = None if closed is None else grouped(closed, least)
+def calibration(steps: pd.DataFrame | None, least: int) -> charts.Figure | None:
+    """Probability told against the share it came true of, a point a group; None where too few came true, or did not."""
+    groups = None if steps is None else grouped(steps, least)
     if groups is None or groups.empty:
         return None
     rows = [
@@ -67,22 +74,23 @@ def calibration(closed: pd.DataFrame | None, least: int) -> charts.Figure | None
     ]
     top = max(max(row["said"], row["left"]) for row in rows)
     rows += [{"said": x, "left": x, "what": "as told"} for x in (0.0, top)]
-    return _beside(rows, "said", "left", "probability told", "share who left", ".1%")
+    return _beside(rows, "said", "left", "probability told", "share it came true of", ".1%")
 
 
-def grouped(closed: pd.DataFrame, least: int) -> pd.DataFrame:
-    """One row per group of users, likeliest first: users, left, and the mean probability ``said``; at most ten groups.
+def grouped(steps: pd.DataFrame, least: int, most: int = GROUPS) -> pd.DataFrame:
+    """One row per group of users, likeliest first: users, left (of whom it came true), and the mean probability ``said``.
 
-    A group ends where it has a tenth of the users and ``least`` of them left and ``least`` stayed; what is left over goes to the last.
+    A group ends where it has its part of the users (of ``most`` equal ones) and of ``least`` of them it came true, and of ``least`` it did
+    not; what is left over goes to the last.
     """
     groups: list[dict[str, float]] = []
     now = {"users": 0.0, "left": 0.0, "said": 0.0}
-    a_tenth = closed["rows"].sum() / GROUPS
-    for row in closed.sort_values("step").to_dict("records"):
+    part = steps["rows"].sum() / most
+    for row in steps.sort_values("step").to_dict("records"):
         now = {
             "users": now["users"] + row["rows"], "left": now["left"] + row["positives"], "said": now["said"] + row["score"] * row["rows"],
         }  # fmt: skip
-        if now["users"] >= a_tenth and min(now["left"], now["users"] - now["left"]) >= least:
+        if now["users"] >= part - NEARLY and min(now["left"], now["users"] - now["left"]) >= least - NEARLY:
             groups, now = [*groups, now], dict.fromkeys(now, 0.0)
     if groups:
         groups[-1] = {name: value + now[name] for name, value in groups[-1].items()}
@@ -114,18 +122,32 @@ def tops(judged: pd.DataFrame | None, least: int) -> list[dict[str, Any]]:
 
 
 def by_part(parts: pd.DataFrame | None, least: int) -> list[dict[str, Any]]:
-    """One entry per part of the customers tested, as brands: how well the ranking does there; parts with too few leavers without figures."""
-    if parts is None:
+    """One entry per part of the customers tested, as brands: how many, and how well the ranking does there.
+
+    Parts of too few, and the next larger ones that they could be had from by subtraction, have neither counts nor figures.
+    """
+    if parts is None or parts.empty:
         return []
+    by = ["part", "value"]
+    hidden = {
+        count: {tuple(row[name] for name in by) for row in cells[cells["is_hidden"]].to_dict("records")}
+        for count in ("rows", "positives")
+        for cells in [disclosed(parts, by, count, least)]
+    }
     found = []
-    for row in parts.sort_values(["part", "value"]).to_dict("records"):
-        few = is_small(row["positives"], least) or not row["positives"]
-        kept = {
-            name: None if few or pd.isna(row[name]) else float(row[name])
-            for name in ("base_rate", "precision_top_10", "lift_top_decile")
-        }
-        found.append({"part": row["part"].replace("_", " "), "value": row["value"], "users": told(row["rows"], least), **kept})
+    for row in parts.sort_values(by).to_dict("records"):
+        key = (row["part"], row["value"])
+        users, positives = (_counted(row[count], key in hidden[count], least) for count in ("rows", "positives"))
+        few = key in hidden["positives"] or not row["positives"]
+        kept = {name: None if few or pd.isna(row[name]) else float(row[name]) for name in OF_PART}
+        found.append(
+            {"part": row["part"].replace("_", " "), "value": row["value"], "users": users, "positives": positives, **kept}
+        )
     return found
+
+
+def _counted(count: int, is_hidden: bool, least: int) -> str:
+    return "not shown" if is_hidden and not is_small(count, least) else told(count, least)
 
 
 def _beside(rows: list[dict[str, Any]], x: str, y: str, across: str, up: str, form: str) -> charts.Figure:

@@ -10,7 +10,7 @@ import pandas as pd
 from churnlake.site import cards, health, stages, wording
 from churnlake.site.control import gates, headline
 from churnlake.site.data import SiteData
-from churnlake.site.disclosure import told
+from churnlake.site.disclosure import disclosed, is_small, told
 
 WEEKS = 4
 """Weeks before that a day's records are compared with, the same weekday of each."""
@@ -50,17 +50,19 @@ def today(data: SiteData) -> list[Light]:
     if moves:
         found.append(Light("Early warning", "plain", moves, "stages.html"))
     if data.cells is not None and len(data.cells):
-        of = data.cells
-        contacts = told(int(of.loc[of["arm"] != "control", "users"].sum()), data.least)
-        found.append(
-            Light(
-                "Lists",
-                "plain",
-                f"{contacts} users to contact by the lists of {wording.month(of['month'].max())}",
-                "churn.html#cells",
-            )
-        )
+        words = f"{_contacts(data.cells, data.least)} users to contact by the lists of {wording.month(data.cells['month'].max())}"
+        found.append(Light("Lists", "plain", words, "churn.html#cells"))
     return found
+
+
+def _contacts(listed: pd.DataFrame, least: int) -> str:
+    """Users to contact; to the nearest ten where a cell is hidden that could be had from their sum."""
+    cells = disclosed(listed, ["cell", "arm"], "users", least)
+    targets = cells[cells["arm"] == "target"]
+    users = int(targets["users"].sum())
+    if targets["is_hidden"].any() and not is_small(users, least):
+        return f"about {wording.count(round(users, -1))}"
+    return told(users, least)
 
 
 def _quality(data: SiteData) -> list[Light]:
