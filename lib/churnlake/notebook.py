@@ -237,7 +237,8 @@ class Shown:
         return self.frame.to_string(index=False)
 
     def _repr_html_(self) -> str:
-        return self.frame.to_html(index=False, border=0, justify="left")
+        # with no index every head is that of a column
+        return self.frame.to_html(index=False, border=0, justify="left").replace("<th>", '<th scope="col">')
 
 
 def yes(value: Any) -> str:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from churnlake.core.cells import cells
+from churnlake.notebook import Shown
 from churnlake.site.pages import asset, environment, plotly_script
 
 
@@ -52,12 +53,15 @@ def _worth(source: str, name: str, names: dict[str, Any]) -> Any:
 
 def page(name: str, ran: list[Cell], others: Mapping[str, str]) -> str:
     """The page of a notebook; ``others``: by name, the titles of all notebooks that have one."""
-    shown = [
-        {"kind": "text", "html": Markup(MarkdownIt().render(cell.source))}
-        if cell.is_text
-        else {"kind": "code", "source": cell.source, **_output(cell.value)}
-        for cell in ran
-    ]
+    shown: list[dict[str, Any]] = []
+    about = others[name]
+    for cell in ran:
+        if cell.is_text:
+            # what follows is called by the heading it stands under
+            about = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), about)
+            shown.append({"kind": "text", "html": Markup(MarkdownIt().render(cell.source))})
+        else:
+            shown.append({"kind": "code", "source": cell.source, "about": about, **_output(cell.value, about)})
     return environment().get_template("notebook.html.j2").render(page=name, cells=shown, others=others)
 
 
@@ -67,11 +71,14 @@ def title(text: str) -> str:
     return first.partition("\n")[0].lstrip("# ")
 
 
-def _output(value: Any) -> dict[str, Any]:
+def _output(value: Any, about: str) -> dict[str, Any]:
     if hasattr(value, "to_plotly_json"):
         # as JSON that can stand inside a script element
         return {"figure": Markup(value.to_json().replace("</", "<\\/")), "height": value.layout.height, "html": ""}
     told = Markup(value._repr_html_()) if hasattr(value, "_repr_html_") else Markup("<p class='fine'>{}</p>").format(repr(value))
+    if isinstance(value, Shown):
+        called = Markup('class="dataframe"><caption class="unseen">{}</caption>').format(about)
+        told = told.replace('class="dataframe">', called, 1)
     return {"figure": "", "html": "" if value is None else told}
 
 

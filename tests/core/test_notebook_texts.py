@@ -6,13 +6,16 @@ import jupytext
 import pandas as pd
 import pytest
 from jupytext.cli import jupytext as jupytext_command
+from page_checks import faults
 
 from churnlake.core.cells import BETWEEN, FIRST_LINE, as_databricks, cells
 from churnlake.core.settings import load
 from churnlake.generated import notebooks
 from churnlake.notebook import PublishedLake, Said, Shown, from_root, named, yes
+from churnlake.notebook_pages import Cell, page
 from churnlake.settings import Settings
 from churnlake.site import closed, people, wording
+from churnlake.site.pages import asset
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
 SETTINGS = load(Settings, "local")
@@ -79,6 +82,24 @@ def test_a_table_writes_values_as_asked_and_gaps_as_dashes() -> None:
     assert "&lt;f&gt;" in shown._repr_html_()
     assert "A" in repr(shown)
     assert isinstance(lake().table(pd.DataFrame(rows), {"a": "A"}), Shown)
+
+
+def test_a_page_names_what_it_shows_by_the_heading_above() -> None:
+    ran = [
+        Cell(True, "# Words\n\nThat lead."),
+        Cell(False, "lake.draw(services)", lake().draw({"data": [{"type": "bar", "x": [1], "y": ["<a>"]}], "layout": {}})),
+        Cell(True, "More.\n\n## A & B"),
+        Cell(False, "lake.table(rows)", lake().table([{"a": 1}], {"a": "A"})),
+        Cell(False, "lake.draw(None)", lake().draw(None)),
+    ]
+    beside = {name: asset(name) for name in ("site.css", "site.js")} | {"plotly.min.js": ""}
+    others = {"words": "Words", "deeds": "Deeds"}
+    made = {f"{name}.html": page(name, ran, others) for name in others}
+    assert faults({**made, **beside}) == []
+    assert 'role="img" aria-label="Words"' in made["words.html"]
+    assert '<caption class="unseen">A &amp; B</caption>' in made["words.html"]
+    assert made["words.html"].count('aria-current="page"') == 1
+    assert "glossary" not in made["words.html"], "which is not beside them"
 
 
 def test_local_paths_are_taken_below_the_projects_folder(tmp_path: Path) -> None:

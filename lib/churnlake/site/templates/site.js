@@ -29,7 +29,7 @@ window.addEventListener("afterprint", () => draw());
 const reachable = () => document.querySelectorAll(".scroll").forEach((box) => {
   const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
   const caption = box.querySelector("caption");
-  const given = { tabindex: "0", role: "region", "aria-label": caption ? caption.textContent : box.querySelector("table") ? "Table" : "Picture" };
+  const given = { tabindex: "0", role: "region", "aria-label": caption ? caption.textContent : "Picture" };
   Object.entries(given).forEach(([name, value]) => (scrolls ? box.setAttribute(name, value) : box.removeAttribute(name)));
 });
 reachable();
