@@ -21,6 +21,7 @@ TOPS = (1, 2, 5, 10)
 POOLED = "whole"
 OF_PART = ("base_rate", "pr_auc", "precision_top_10", "lift_top_decile", "calibration_slope")
 """Figures of a part of the customers."""
+DIGITS = 5
 NEARLY = 1e-6
 """Rows and positives of curves that were kept as shares are near to whole numbers."""
 
@@ -39,7 +40,9 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
             .select("month", "user_id", F.col("has_churned").cast("int").alias("left"))
         )
         both = frames[SCORES].where(F.col("target") == NEXT_MONTH).join(outcome, on=["month", "user_id"], how="inner")
-        found["closed"] = points(both.withColumn(POOLED, F.lit("all")), "probability", "left", POOLED)
+        # all users of all months are one ranking: of so many digits it has a bounded number of scores, whatever their number
+        rounded = both.select(F.lit("all").alias(POOLED), F.round("probability", DIGITS).alias("probability"), "left")
+        found["closed"] = points(rounded, "probability", "left", POOLED)
     if MODELS in frames:
         newest = frames[MODELS].where(F.col("target") == NEXT_MONTH).where("is_champion")
         found["judged"] = newest.orderBy("test_month", "known_on").drop("train_months")

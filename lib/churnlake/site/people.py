@@ -47,17 +47,17 @@ NEVER_MORE = 12
 def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     """By name, the small frame of what the users are; only those whose tables are there.
 
-    ``services``: one row per month and service: users with a record in the month, and those who used it. ``people``: one row per
-    dimension and value of the newest month: users, fees in yuan, minutes called, SMS sent. ``hours``: one row per item of the newest
+    ``services``: one row per service: the newest month, users with a record in it, and those who used it. ``people``: one row per
+    dimension and value of that month: users, fees in yuan, minutes called, SMS sent. ``hours``: one row per item of its own newest
     month, as ``voice_out_calls_mon_19``: events.
     """
     found: dict[str, DataFrame] = {}
     if MONTHLY in frames:
-        monthly = frames[MONTHLY]
+        monthly = _newest(frames[MONTHLY])
         counts = [F.expr(f"count_if({holds})").alias(name) for name, (_, holds) in SERVICES.items()]
         wide = monthly.groupBy("month").agg(F.count("*").alias("of"), *counts)
         found["services"] = wide.unpivot(["month", "of"], [F.col(name) for name in SERVICES], "service", "users")
-        found["people"] = _people(_newest(monthly), frames.get(SUBSCRIBERS))
+        found["people"] = _people(monthly, frames.get(SUBSCRIBERS))
     if ITEMS in frames:
         names = [f"{what}_{day}_{hour:02d}" for what in BUSY.values() for day in WEEKDAYS for hour in range(24)]
         # one sum of all columns needs no key, and so no shuffle of wide rows
