@@ -231,6 +231,14 @@ def test_a_lake_without_judged_parts_tells_no_figures_of_few() -> None:
     assert many["base_rate"] == 0.031
 
 
+def test_gates_that_cannot_be_judged_yet_are_neither_good_nor_bad() -> None:
+    steps = pd.DataFrame([{"month": DAYS[0], "passed": None}, {"month": DAYS[0], "passed": None}])
+    (light,) = today(SiteData(last=DAYS[-1], steps_told=steps))
+    assert (light.state, light.words) == ("plain", "0 of 0 gates passed for January 2005")
+    (light,) = today(SiteData(last=DAYS[-1], steps_told=steps.assign(passed=[True, None])))
+    assert (light.state, light.words) == ("good", "1 of 1 gates passed for January 2005")
+
+
 def test_whom_to_contact_tells_no_cell_that_is_hidden() -> None:
     cells = pd.DataFrame(
         [

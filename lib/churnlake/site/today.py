@@ -45,7 +45,8 @@ def today(data: SiteData) -> list[Light]:
     found = [*_quality(data), *_held_back(data), *_records(data), *_models(data)]
     if data.steps_told is not None and len(data.steps_told):
         passed, judged = gates(data.steps_told)
-        found.append(Light("Re-entry", "good" if passed == judged else "warn", headline(data), "control.html"))
+        state = "plain" if not judged else "good" if passed == judged else "warn"
+        found.append(Light("Re-entry", state, headline(data), "control.html"))
     moves = stages.headline(data.transitions, data.least)
     if moves:
         found.append(Light("Early warning", "plain", moves, "stages.html"))
