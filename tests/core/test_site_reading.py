@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -229,6 +230,16 @@ def test_a_lake_without_judged_parts_tells_no_figures_of_few() -> None:
     assert (few["figures"], few["base_rate"], few["learners"][0]["pr_auc"]) == ([], None, None), "0.031 of 150 are 5"
     (many,) = cards(learners[learners["target"] == "leave_t1"], None, None, 10)["cards"]
     assert many["base_rate"] == 0.031
+
+
+def test_no_page_tells_how_learners_rank_that_were_tested_on_few() -> None:
+    fits = made_up().fits
+    assert fits is not None
+    told = pages(replace(made_up(), fits=fits, least=10))
+    few = pages(replace(made_up(), fits=fits.assign(test_rows=150), least=10))
+    for name, words in (("index.html", "Leavers in the top tenth"), ("churn.html", "figure-fits")):
+        assert words in told[name]
+        assert words not in few[name], "0.031 of 150 are 5"
 
 
 def test_gates_that_cannot_be_judged_yet_are_neither_good_nor_bad() -> None:

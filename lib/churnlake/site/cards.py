@@ -73,6 +73,13 @@ def cards(learners: pd.DataFrame | None, judged: pd.DataFrame | None, moved: pd.
     return {"cards": found, "figures": figures}
 
 
+def of_enough(learners: pd.DataFrame | None, least: int) -> pd.DataFrame | None:
+    """The rows of churn.models that were tested on enough of whom it came true."""
+    if learners is None:
+        return None
+    return learners[[not _of_few(row, least) for row in learners.to_dict("records")]]
+
+
 def headline(learners: pd.DataFrame | None, moved: pd.DataFrame | None) -> str:
     """The page in a line, empty where nothing was taught."""
     if learners is None or not len(learners):
@@ -146,7 +153,11 @@ def _few(whole: Row | None, chosen: Row | None, least: int) -> bool:
     """Whether too few came true for any figure to be told. Lakes of old have no row of all tested: then it is reckoned."""
     if whole is not None:
         return is_small(whole["positives"], least)
-    return chosen is None or is_small(round(chosen["base_rate"] * chosen["test_rows"]), least)
+    return chosen is None or _of_few(chosen, least)
+
+
+def _of_few(learner: Mapping[Any, Any], least: int) -> bool:
+    return is_small(round(learner["base_rate"] * learner["test_rows"]), least)
 
 
 def _curves(target: str, parts: list[Row], least: int) -> dict[str, charts.Figure]:

@@ -93,8 +93,9 @@ def overview(data: SiteData) -> Context:
     if _has(data.groups):
         newest = data.groups[data.groups["month"] == data.groups["month"].max()]
         links["circles.html"] = f"{told(newest['users'].sum(), least)} users in {wording.count(newest['groups'].sum())} groups"
-    if _has(data.fits):
-        champion = data.fits[data.fits["is_champion"]]
+    fits = models.of_enough(data.fits, least)
+    if _has(fits):
+        champion = fits[fits["is_champion"]]
         if len(champion):
             best = champion.iloc[0]
             lift = f"{best['lift_top_decile']:.1f}x" if pd.notna(best["lift_top_decile"]) else "-"
@@ -203,8 +204,9 @@ def churn(data: SiteData) -> Context:
         by_brand = shown(data.leavings, ["month", "brand"], "users", least)
         brands = charts.stacked(by_brand, "month", "users", "brand", ("gotone", "easyown", "mzone", "unknown"), BRANDS)
         figures["brands"] = charts.titled(brands, y="users")
-    if _has(data.fits):
-        newest = data.fits.sort_values(["known_on", "is_champion"]).drop_duplicates(["learner", "test_month"], keep="last")
+    fits = models.of_enough(data.fits, least)
+    if _has(fits):
+        newest = fits.sort_values(["known_on", "is_champion"]).drop_duplicates(["learner", "test_month"], keep="last")
         ranks = newest[["test_month", "learner", "pr_auc"]].rename(columns={"pr_auc": "value", "learner": "what"}).dropna()
         base = newest.groupby("test_month", as_index=False).agg(value=("base_rate", "max")).assign(what="base rate")
         both = pd.concat([ranks, base]).assign(test_month=lambda frame: frame["test_month"].map(wording.month))
@@ -225,7 +227,7 @@ def churn(data: SiteData) -> Context:
     if _has(data.cells):
         cells = _cells(data.cells, least)
     month = wording.month(data.scores["month"].iloc[0]) if _has(data.scores) else ""
-    return {"figures": figures, "ranked": _records(data.ranked), "fits": _records(data.fits), "cells": cells, "month": month}
+    return {"figures": figures, "ranked": _records(data.ranked), "fits": _records(fits), "cells": cells, "month": month}
 
 
 def _cells(listed: pd.DataFrame, least: int) -> list[Context]:
