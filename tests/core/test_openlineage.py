@@ -73,6 +73,15 @@ def test_the_newest_event_tells_what_columns_come_from(events: Path, tmp_path: P
         columns_of("daily.edges", events, places)
 
 
+def test_half_an_event_is_passed_over(events: Path, tmp_path: Path) -> None:
+    places = Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store)
+    before = by_table(events, places)
+    whole = events.read_text(encoding="utf-8")
+    last = whole.splitlines(keepends=True)[1]
+    events.write_text(last[: len(last) // 2] + whole + last[:-9], encoding="utf-8")
+    assert by_table(events, places) == before
+
+
 def test_the_page_of_lineage_shows_them_where_a_run_told(events: Path, tmp_path: Path) -> None:
     found = by_table(events, Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store))
     page = pages(replace(made_up(), columns=found))["lineage.html"]
@@ -85,6 +94,14 @@ def test_places_of_a_lake_elsewhere_have_no_scheme() -> None:
     places = Lineage.of_package().places(load(Settings, "local", ["store.lake=s3://bucket/lake"]).store)
     assert places["/lake/daily/usage"] == "daily.usage"
     assert places["/lake-vault/numbers"] == "vault.numbers"
+
+
+@pytest.mark.parametrize("name", ["lake/daily/usage", "/lake/daily/usage/"])
+def test_a_table_in_an_object_store_is_known_by_its_key(tmp_path: Path, name: str) -> None:
+    places = Lineage.of_package().places(load(Settings, "local", ["store.lake=s3a://bucket/lake"]).store)
+    file = tmp_path / FILE
+    file.write_text(event("2005-05-03T05:00:00Z", name, {"day": [used("lake/clean/sms", "day", "DIRECT", "IDENTITY")]}, []))
+    assert by_table(file, places)["daily.usage"].of == {"day": ("clean.sms.day",)}
 
 
 def test_the_command_prints_them(events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
