@@ -313,7 +313,7 @@ def _notebooks(argv: list[str]) -> int:
             raise SettingsError(f"no notebook '{unknown[0]}'; there are {', '.join(texts)}")
         settings = load(Settings, arguments.env, arguments.set)
         work = Path(settings.store.work).resolve()
-        log_to(work / "logs")
+        log_to(work / "logs", settings.store.log_format)
         asked = {name: text for name, text in texts.items() if not arguments.name or name in arguments.name}
         with asked_for(arguments.env, arguments.set), session(settings.spark, work / "logs"):
             open_lake()
