@@ -13,6 +13,7 @@ from made_up_site import made_up
 from churnlake.__main__ import main
 from churnlake.core import jars
 from churnlake.core.errors import MissingInputError, SettingsError
+from churnlake.core.landing_files import for_spark
 from churnlake.core.lineage import Lineage
 from churnlake.core.openlineage import FILE, LISTENER, by_table, columns_of, conf
 from churnlake.core.settings import load
@@ -94,6 +95,14 @@ def test_places_of_a_lake_elsewhere_have_no_scheme() -> None:
     places = Lineage.of_package().places(load(Settings, "local", ["store.lake=s3://bucket/lake"]).store)
     assert places["/lake/daily/usage"] == "daily.usage"
     assert places["/lake-vault/numbers"] == "vault.numbers"
+
+
+def test_landing_files_are_known_by_the_path_that_spark_is_told(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "landing").symlink_to("elsewhere")
+    places = Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store)
+    told = for_spark(tmp_path / "landing" / "voice" / "date=2005-05-02" / "a.csv").removeprefix("file://")
+    assert [name for place, name in places.items() if told.startswith(f"{place}/")] == ["raw.voice"]
 
 
 @pytest.mark.parametrize("name", ["lake/daily/usage", "/lake/daily/usage/"])
