@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
-import inspect
 import json
 import logging
 import os
@@ -15,8 +13,6 @@ from typing import Any
 
 import pytest
 
-import churnlake.__main__
-import churnlake.core.job
 from churnlake.core.command_line import one_line
 from churnlake.core.errors import SettingsError
 from churnlake.core.logs import log_to, of_run, without_numbers
@@ -141,13 +137,6 @@ def test_a_file_whose_name_is_no_utf8_is_told_of(lines: Any, log_format: str) ->
     logger.info("%s is still being written", os.fsdecode(b"\xbb\xb0\xb5\xa5.csv"))
     (line,) = lines.read()
     assert ".csv is still being written" in line
-
-
-def test_every_command_logs_in_the_format_asked_for() -> None:
-    for module in (churnlake.__main__, churnlake.core.job):
-        tree = ast.parse(inspect.getsource(module))
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log_to"]
-        assert {ast.unparse(call).partition(", ")[2] for call in calls} == {"settings.store.log_format)"}, module.__name__
 
 
 def test_the_format_is_a_setting() -> None:

@@ -82,7 +82,7 @@ class JsonLines(logging.Formatter):
 FORMATS: dict[str, type[logging.Formatter]] = {"text": TextLines, "json": JsonLines}
 
 
-def log_to(folder: Path, log_format: str = "text") -> None:
+def log_to(folder: Path, log_format: str) -> None:
     """Send the house's own log to churnlake.log in the folder; nothing to the screen; its lines are of no run yet.
 
     Raises SettingsError where it can not lie there.
