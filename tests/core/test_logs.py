@@ -125,7 +125,16 @@ def test_days_counts_and_names_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["phone13812345678.csv", "13812345678before", "+86 138 1234 5678", "138-1234-5678", "86-138 1234 5678"]
+    "text",
+    [
+        "phone13812345678.csv",
+        "13812345678before",
+        "e13812345678",
+        "460001234567890f",
+        "+86 138 1234 5678",
+        "138-1234-5678",
+        "86-138 1234 5678",
+    ],
 )
 def test_a_number_is_seen_beside_letters_and_in_groups(text: str) -> None:
     assert not re.search(r"\d{4}", without_numbers(text)), without_numbers(text)

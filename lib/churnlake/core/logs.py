@@ -17,8 +17,8 @@ from churnlake.core.errors import SettingsError
 
 logger = logging.getLogger("churnlake")
 NUMBER = re.compile(
-    # a hash, as ids of runs and batches are, stands by itself: phone13812345678 ends like one, but is none
-    r"(?P<kept>(?<![0-9A-Za-z])(?=\d*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z])"
+    # a hash, as ids of runs and batches are, stands by itself and is no mobile number, IMEI or IMSI with a letter beside it
+    r"(?P<kept>(?<![0-9A-Za-z])(?![a-f]?(?:(?:86)?1[3-9]\d{9}|\d{14,15})[a-f]?(?![0-9A-Za-z]))(?=\d*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z])"
     r"|(?<!\d)0{13}\d{7}(?=\.(?:json|crc|checkpoint))"
     r"|(?<!\d)\d{1,6}\.\d+"
     r"|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d))"
