@@ -120,7 +120,7 @@ def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
         *SMALL_LEARNERS,
     ]  # fmt: skip
     settings = load(Settings, "local", overrides)
-    log_to(home / "work" / "logs")
+    log_to(home / "work" / "logs", settings.store.log_format)
     tiny = scenario("tiny")
     days = Days(tiny.first_day, tiny.last_day)
     console = Console()

@@ -7,7 +7,7 @@
 # PYTHON            the Python with this project's packages, of the driver in client mode (.venv/bin/python)
 # CHURNLAKE_PYTHON  a Python with them at the same path on every node: no environment is packed then
 # JARS              folder of the jars of deploy/jars.lock, fetched where they lack (~/.cache/churnlake/jars)
-# MORE_JARS         a group of further jars of that file, as s3 (none)
+# JAR_GROUPS        groups of further jars of that file, as "s3 openlineage" (none)
 # EVENT_LOGS        where event logs go, a folder or URI that is there (build/cluster/events)
 set -euo pipefail
 home=$(cd "$(dirname "$0")/../.." && pwd)
@@ -50,7 +50,7 @@ if [ -z "${EVENT_LOGS:-}" ]; then
     mkdir -p "$out/events"
     EVENT_LOGS=file://$out/events
 fi
-jars=$("$PYTHON" -m churnlake.core.jars "$JARS" ${MORE_JARS:-} | paste -sd,)
+jars=$("$PYTHON" -m churnlake.core.jars "$JARS" ${JAR_GROUPS:-} | paste -sd,)
 SPARK_HOME=${SPARK_HOME:-$("$PYTHON" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')}
 export SPARK_HOME
 exec "$SPARK_HOME/bin/spark-submit" \

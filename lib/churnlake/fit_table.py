@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from churnlake.core.checkpoints import checkpointed
 from churnlake.core.console import Console
 from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.models import table as tables
@@ -58,8 +59,8 @@ def fit_table(spark: SparkSession, settings: Settings, asked: argparse.Namespace
             raise ContractError(f"{asked.test} lacks {', '.join(missing)}; both files need the same columns")
         texts = texts.withColumn("is_test", F.lit("0")).unionByName(other.select(texts.columns).withColumn("is_test", F.lit("1")))
         folds = [Fold("given", F.col("is_test") == 0, F.col("is_test") == 1)]
-    checkpoint, how = lambda frame: frame.localCheckpoint(), settings.models.leakage
-    found = tables.read(texts, asked.label, asked.id, asked.positive, FOLDS, checkpoint, how)
+    how = settings.models.leakage
+    found = tables.read(texts, asked.label, asked.id, asked.positive, FOLDS, checkpointed, how)
     found = found.keeping([*asked.keep, *(["is_test"] if asked.test else [])])
     told = {
         "file": Path(asked.file).name,

@@ -205,7 +205,7 @@ def test_schedules_and_alerts() -> None:
 def test_the_cluster_brings_what_a_session_of_ours_would() -> None:
     cluster = BUNDLE["variables"]["cluster"]["default"]
     settings = load(Settings, "cluster").spark
-    ours = {key: value for key, value in {**settings.conf, **ALWAYS}.items() if key.startswith("spark.sql.")}
+    ours = {key: value for key, value in {**settings.conf, **ALWAYS}.items() if key.startswith(("spark.sql.", "spark.cleaner."))}
     # lists of folders are Databricks' own affair
     ours = {key: value for key, value in ours.items() if "parallelPartitionDiscovery" not in key}
     assert cluster["spark_conf"] == {**ours, "spark.sql.shuffle.partitions": str(settings.shuffle_partitions)}

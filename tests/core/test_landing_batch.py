@@ -13,6 +13,7 @@ from churnlake.core import landing_files
 from churnlake.core.errors import MissingInputError
 from churnlake.core.landing import Landing
 from churnlake.core.settings import conf_folder, load
+from churnlake.core.workflows import SET
 from churnlake.settings import Settings
 from churnlake.tables.raw import RAW_MMS, RAW_SMS
 
@@ -172,3 +173,14 @@ def test_a_file_still_being_written_waits_for_a_later_run(tmp_path: Path, monkey
     monkeypatch.undo()
     left = [] if happens == "goes" else ["sms/date=2005-05-01/b.csv"]
     assert paths(chosen(tmp_path, first.register(FEEDS, "done"))) == left
+
+
+def test_spark_is_told_of_a_file_by_its_scheme_but_of_a_volume_by_its_bare_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "100 % of #1"
+    assert landing_files.for_spark(odd / "a.csv") == f"file://{odd}/a.csv"
+    monkeypatch.chdir(tmp_path)
+    assert landing_files.for_spark(Path("sms/a.csv")) == f"file://{tmp_path}/sms/a.csv"
+    landing = SET["store.landing"].replace("${var.catalog}", "prod")
+    assert landing_files.for_spark(Path(landing) / "sms" / "a.csv") == f"{landing}/sms/a.csv"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,7 @@ def told(lines: Any) -> list[dict[str, Any]]:
 
 
 def test_a_line_of_json_tells_when_what_and_of_which_run(lines: Any) -> None:
+    of_run(run_id="a0", job="one that failed in this process before")
     lines("json")
     logger.warning("before any run")
     of_run(run_id="a1", job="ingest_usage", chain=None, days="2005-05-01")
@@ -116,9 +119,33 @@ def test_text_is_what_it_was(lines: Any) -> None:
 
 
 def test_days_counts_and_names_stay() -> None:
-    kept = "2005-05-01 sms/20050501.csv of batch 2f8a1234567890ab, 20,000,000 rows, 0.123456789, version 123456"
+    kept = "2005-05-01 sms/20050501.csv of batch 2f8a1234567890ab, 20,000,000 rows, 0.123456789, version 123456, _delta_log/00000000000000000012.json"
     assert without_numbers(kept) == kept
     assert without_numbers("tel:8612345678, (0571)87654321, no.13812345678") == "tel:#, (0571)#, no.#"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phone13812345678.csv",
+        "13812345678before",
+        "e13812345678",
+        "460001234567890f",
+        "+86 138 1234 5678",
+        "138-1234-5678",
+        "86-138 1234 5678",
+    ],
+)
+def test_a_number_is_seen_beside_letters_and_in_groups(text: str) -> None:
+    assert not re.search(r"\d{4}", without_numbers(text)), without_numbers(text)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_file_whose_name_is_no_utf8_is_told_of(lines: Any, log_format: str) -> None:
+    lines(log_format)
+    logger.info("%s is still being written", os.fsdecode(b"\xbb\xb0\xb5\xa5.csv"))
+    (line,) = lines.read()
+    assert ".csv is still being written" in line
 
 
 def test_the_format_is_a_setting() -> None:

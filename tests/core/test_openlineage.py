@@ -13,6 +13,7 @@ from made_up_site import made_up
 from churnlake.__main__ import main
 from churnlake.core import jars
 from churnlake.core.errors import MissingInputError, SettingsError
+from churnlake.core.landing_files import for_spark
 from churnlake.core.lineage import Lineage
 from churnlake.core.openlineage import FILE, LISTENER, by_table, columns_of, conf
 from churnlake.core.settings import load
@@ -97,6 +98,22 @@ def test_places_of_a_lake_elsewhere_have_no_scheme() -> None:
     places = Lineage.of_package().places(load(Settings, "local", ["store.lake=s3://bucket/lake"]).store)
     assert places["/lake/daily/usage"] == "daily.usage"
     assert places["/lake-vault/numbers"] == "vault.numbers"
+
+
+def test_landing_files_are_known_by_the_path_that_spark_is_told(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "landing").symlink_to("elsewhere")
+    places = Lineage.of_package().places(load(Settings, "local", of(tmp_path)).store)
+    told = for_spark(tmp_path / "landing" / "voice" / "date=2005-05-02" / "a.csv").removeprefix("file://")
+    assert [name for place, name in places.items() if told.startswith(f"{place}/")] == ["raw.voice"]
+
+
+@pytest.mark.parametrize("name", ["lake/daily/usage", "/lake/daily/usage/"])
+def test_a_table_in_an_object_store_is_known_by_its_key(tmp_path: Path, name: str) -> None:
+    places = Lineage.of_package().places(load(Settings, "local", ["store.lake=s3a://bucket/lake"]).store)
+    file = tmp_path / FILE
+    file.write_text(event("2005-05-03T05:00:00Z", name, {"day": [used("lake/clean/sms", "day", "DIRECT", "IDENTITY")]}, []))
+    assert by_table(file, places)["daily.usage"].of == {"day": ("clean.sms.day",)}
 
 
 def test_the_command_prints_them(events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

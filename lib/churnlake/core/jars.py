@@ -1,7 +1,7 @@
 """The jars the stack needs, resolved once by Spark's own resolver and checked against deploy/jars.lock.
 
 ``python -m churnlake.core.jars FOLDER [GROUP ...]`` fetches what is missing and prints where each lies; sessions then start from local
-files, with no network. Jars of a group (``s3``) are for who asks for it.
+files, with no network. Jars of a group (``s3``, ``openlineage``) are for who asks for it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ def file_name(coordinate: str) -> str:
     return f"{artifact}-{version}.jar"
 
 
+def command(groups: Sequence[str] = ()) -> str:
+    """What fetches the jars of these groups, for who lacks one."""
+    return f"make jars JAR_GROUPS='{' '.join(groups)}'" if groups else "make jars"
+
+
 def installed(folder: str, groups: Sequence[str] = ()) -> list[str]:
     """Paths of the locked jars in the folder. Raises SettingsError when one is missing."""
     paths = [Path(folder).expanduser().resolve() / file_name(coordinate) for coordinate in locked(groups)]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        asked = f"make jars JAR_GROUPS='{' '.join(groups)}'" if groups else "make jars"
-        raise SettingsError(f"{', '.join(missing)} not in {folder}; run {asked} once (it needs the network)")
+        raise SettingsError(f"{', '.join(missing)} not in {folder}; run {command(groups)} once (it needs the network)")
     return [str(path) for path in paths]
 
 
@@ -82,7 +86,9 @@ def fetch(folder: Path, groups: Sequence[str] = ()) -> list[Path]:
             raise SettingsError(f"{coordinate} could not be fetched; check that this machine reaches Maven Central")
         if _digest(path) != digest:
             path.unlink()
-            raise SettingsError(f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run 'make jars' again")
+            raise SettingsError(
+                f"{coordinate} is not the file locked in deploy/jars.lock; it was removed, run {command(groups)} again"
+            )
     return list(wanted)
 
 

@@ -250,7 +250,7 @@ class Job:
         expected, found = lake.landing.rows_in(), sum(w.came for w in lake.written if w.table.ledger)
         if expected != found:
             raise ContractError(
-                f"the files hold {expected} rows by line count, but {found} were committed; they differ in {self._unaccounted(lake)}; "
+                f"the files hold {expected:,} rows by line count, but {found:,} were committed; they differ in {self._unaccounted(lake)}; "
                 "mend or remove those files, then run again"
             )
 
@@ -263,7 +263,7 @@ class Job:
                 found |= {row["file_id"]: int(row["count"]) for row in rows.groupBy("file_id").count().collect()}
         listed = [row for row in lake.landing.register(self.lands, "open") if not (row["note"] or row["same_as"])]
         wrong = [
-            f"{row['path']} ({row['lines'] * row['rows_per_line']} counted, {found.get(row['file_id'], 0)} committed)"
+            f"{row['path']} ({row['lines'] * row['rows_per_line']:,} counted, {found.get(row['file_id'], 0):,} committed)"
             for row in listed
             if row["lines"] * row["rows_per_line"] != found.get(row["file_id"], 0)
         ]

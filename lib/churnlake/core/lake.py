@@ -261,7 +261,7 @@ class Lake:
         logger.info("%s in %s slices", report.states(), len(slices), extra={"fields": report.told()})
         if table.ledger and report.came - report.bad < table.least_good * report.came:
             report.withheld = (
-                f"{table.name}: only {report.rows} of {report.came} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
+                f"{table.name}: only {report.rows:,} of {report.came:,} rows are good (gate: {table.least_good:.0%}); see the reasons in its rows with "
                 f"state 'bad', mend the feed file and run the job with --restate, which takes the batch in again, or let readers see "
                 f"the slice as it is: python -m churnlake release --table {table.name} --slice {slices[0]} --why TEXT"
             )

@@ -29,6 +29,8 @@ BLANK = bytes(range(33))
 """A line of nothing but blanks and control characters is empty, as it is for Spark's CSV reader."""
 STARTS_BLANK = re.compile(rb"\n[\x00-\x20]")
 Stamp = tuple[str, int, int]
+VOLUMES = "/Volumes"
+"""Where Databricks mounts the volumes of its catalogs."""
 UNFINISHED = (".part", ".tmp")
 NOT_IN_NAMES = set(":\\[]{}*?")
 """Signs that Hadoop takes in a path for others: a scheme, a pattern of names."""
@@ -102,9 +104,13 @@ def listed(folder: Path) -> list[Listed]:
 
 
 def for_spark(path: Path) -> str:
-    """A file of this machine, or of one that is mounted on each, as Spark is told of it: a cluster takes a bare path for one of its own store."""
+    """A file of this machine, or of a folder mounted on each, as Spark is told of it: a cluster takes a bare path for one of its own store.
+
+    But for a volume of Databricks, which its Spark reads by the bare path alone: as a local file no JVM gets at it.
+    """
     # as it is named, links and all: rows tell by that name which file they came from
-    return f"file://{path.expanduser().absolute()}"
+    named = path.expanduser().absolute()
+    return str(named) if named.is_relative_to(VOLUMES) else f"file://{named}"
 
 
 def looked_into(files: Sequence[Listed], feed: Feed) -> list[LandingFile]:

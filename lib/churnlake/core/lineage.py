@@ -80,7 +80,8 @@ class Lineage:
         """By the path that it lies at, without a scheme and what follows that, the name of every table and landing feed."""
         apart = {"vault": store.vault_folder}
         found = {place(table, store.lake, apart): table.name for table in self.tables if table.stored}
-        landing = Path(store.landing).resolve()
+        # links and all, as Spark is told of it (core.landing_files)
+        landing = Path(store.landing).expanduser().absolute()
         found |= {str(landing / table.name.partition(".")[2]): table.name for table in self.tables if not table.stored}
         return {re.sub(r"^\w+://[^/]*", "", path): name for path, name in found.items()}
 

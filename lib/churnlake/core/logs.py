@@ -16,17 +16,27 @@ from typing import Any
 from churnlake.core.errors import SettingsError
 
 logger = logging.getLogger("churnlake")
-NUMBER = re.compile(r"(?<![0-9a-f])(?<!\d\.)\+?(?!(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d))\d{7,}(?![0-9a-f])")
-"""Seven digits or more that are no day, no part of a hash and no fraction."""
+NUMBER = re.compile(
+    # a hash, as ids of runs and batches are, stands by itself and is no mobile number, IMEI or IMSI with a letter beside it
+    r"(?P<kept>(?<![0-9A-Za-z])(?![a-f]?(?:(?:86)?1[3-9]\d{9}|\d{14,15})[a-f]?(?![0-9A-Za-z]))(?=\d*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z])"
+    r"|(?<!\d)0{13}\d{7}(?=\.(?:json|crc|checkpoint))"
+    r"|(?<!\d)\d{1,6}\.\d+"
+    r"|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d))"
+    # +86 138-1234-5678, as people write a mobile number
+    r"|(?:\+?86[ -]?)?(?<!\d)1[3-9]\d([ -])\d{4}\2\d{4}(?!\d)"
+    r"|\+?\d{7,}"
+)
+"""Seven digits or more, or a mobile number in groups; ``kept``: what is a hash, a commit of Delta's log, a fraction or a day."""
 
 
 def without_numbers(text: str) -> str:
-    """A text with every number of seven digits or more, which may be a person's, but for days, blanked out.
+    """A text with every number of seven digits or more, which may be a person's, but for days, blanked out. Who tells a count sets it in
+    groups (``{rows:,}``), or a million is blanked as well.
 
     >>> without_numbers("The value '13812345678' of sms/20050501.csv cannot be cast; 200,000 rows")
     "The value '#' of sms/20050501.csv cannot be cast; 200,000 rows"
     """
-    return NUMBER.sub("#", text)
+    return NUMBER.sub(lambda found: found["kept"] or "#", text)
 
 
 _run: dict[str, str] = {}
@@ -72,8 +82,12 @@ class JsonLines(logging.Formatter):
 FORMATS: dict[str, type[logging.Formatter]] = {"text": TextLines, "json": JsonLines}
 
 
-def log_to(folder: Path, log_format: str = "text") -> None:
-    """Send the house's own log to churnlake.log in the folder; nothing to the screen. Raises SettingsError where it can not lie there."""
+def log_to(folder: Path, log_format: str) -> None:
+    """Send the house's own log to churnlake.log in the folder; nothing to the screen; its lines are of no run yet.
+
+    Raises SettingsError where it can not lie there.
+    """
+    of_run()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -83,7 +97,8 @@ def log_to(folder: Path, log_format: str = "text") -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-    handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8")
+    # the name of a file may be no UTF-8: its line is not lost for that
+    handler = logging.FileHandler(folder / "churnlake.log", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(FORMATS[log_format]())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

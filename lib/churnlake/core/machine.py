@@ -123,7 +123,7 @@ def jars_there(spark: SparkSettings) -> Finding:
     if is_submitted() or not locked:
         return ok("jars", "come with spark-submit" if is_submitted() else "no deploy/jars.lock here; a cluster brings its own")
     if wrong := jars.differing(spark.jars, spark.groups):
-        todo = "delete it and run make jars, which fetches the one of deploy/jars.lock"
+        todo = f"delete it and run {jars.command(spark.groups)}, which fetches the one of deploy/jars.lock"
         return Finding("jars", FAIL, f"{', '.join(wrong)} in {spark.jars} is not the file locked", todo)
     return ok("jars", f"{len(locked)} in {spark.jars}, as locked")
 

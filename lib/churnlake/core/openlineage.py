@@ -55,6 +55,8 @@ class Columns:
 def by_table(events: Path, places: Mapping[str, str]) -> dict[str, Columns]:
     """By table, what its columns come from: by the newest of the events in a file that tells it. None where there is no file.
 
+    A line that is no event is passed over: a run that was killed, or the session that reads this, left half of one.
+
     ``places``: by the path of a table or a folder of landing files, what the house calls it.
     """
     found: dict[str, Columns] = {}
@@ -62,15 +64,23 @@ def by_table(events: Path, places: Mapping[str, str]) -> dict[str, Columns]:
         return found
     with events.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            # of many events few tell columns
-            event = _event(line) if '"columnLineage"' in line else None
-            if event is not None:
-                for output in event.get("outputs", ()):
-                    told = output.get("facets", {}).get("columnLineage")
-                    if told and told.get("fields"):
-                        of = {name: _told(one["inputFields"], places) for name, one in told["fields"].items()}
-                        found[_called(output, places)] = Columns(event["eventTime"], of, _told(told.get("dataset", ()), places))
+            for output in _outputs(line):
+                told = output.get("facets", {}).get("columnLineage")
+                if told and told.get("fields"):
+                    of = {name: _told(one["inputFields"], places) for name, one in told["fields"].items()}
+                    found[_called(output, places)] = Columns(output["eventTime"], of, _told(told.get("dataset", ()), places))
     return found
+
+
+def _outputs(line: str) -> list[dict[str, Any]]:
+    """What the event of a line wrote, each with the event's time; nothing where it tells no columns, as few do."""
+    if '"columnLineage"' not in line:
+        return []
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return []
+    return [{**output, "eventTime": event["eventTime"]} for output in event.get("outputs", ())]
 
 
 def columns_of(table: str, events: Path, places: Mapping[str, str]) -> Columns:
@@ -80,15 +90,6 @@ def columns_of(table: str, events: Path, places: Mapping[str, str]) -> Columns:
         where = f"no event in {events} tells of the columns of {table}" if events.is_file() else f"no events at {events}"
         raise MissingInputError(f"{where}; run the job that makes {table} with --set spark.openlineage=file first")
     return found[table]
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    """The event of a line; None of one that a killed run left half written, alone or run into the next."""
-    try:
-        found: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return None
-    return found
 
 
 def _told(inputs: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> tuple[str, ...]:
@@ -102,6 +103,7 @@ def _told(inputs: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> tup
 
 def _called(dataset: Mapping[str, Any], places: Mapping[str, str]) -> str:
     """What the house calls a data set: of a path below a place, the place's name; else its path."""
-    path = str(dataset["name"]).rstrip("/")
+    # of an object store it is named by its key, which begins with no slash
+    path = f"/{str(dataset['name']).strip('/')}"
     inside = [place for place in places if path == place or path.startswith(f"{place}/")]
-    return places[max(inside, key=len)] if inside else path
+    return places[max(inside, key=len)] if inside else str(dataset["name"])

@@ -77,8 +77,10 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
         if log_folder is not None:
             log_folder.mkdir(parents=True, exist_ok=True)
             options = f"{options} {_quiet(log_folder)}"
-            # each of many boosted trees is taught by what those before it say: cut from them every ten, or each task is told of them all
-            builder = builder.config("spark.checkpoint.dir", str((log_folder.parent / "checkpoints").resolve()))
+            # each of many boosted trees is taught by what those before it say: cut from them every ten, or each task is told of them all;
+            # of a master elsewhere a job keeps such rows in the lake (core.checkpoints), as executors do not reach this folder
+            if settings.master.startswith("local"):
+                builder = builder.config("spark.checkpoint.dir", str((log_folder.parent / "checkpoints").resolve()))
         builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
     builder = builder.config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")

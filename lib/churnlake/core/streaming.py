@@ -154,7 +154,7 @@ class Following:
         if expected != committed:
             files = ", ".join(file.name for file in self.lake.landing.files(self.feed)[:3])
             raise ContractError(
-                f"the files hold {expected} rows by line count, but {committed} were committed; look into {files}"
+                f"the files hold {expected:,} rows by line count, but {committed:,} were committed; look into {files}"
             )
 
     @contextmanager

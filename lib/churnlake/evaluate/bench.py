@@ -89,7 +89,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Reference data first, not timed; then ingest and the daily tables, timed by table."""
     settings, events = logged(settings, Path(asked["home"]), asked["cores"])
     logs = Path(settings.store.work) / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     days = parse_days(asked["days"])
     with session(settings.spark, logs) as spark:
         lineage = Lineage.of_package()

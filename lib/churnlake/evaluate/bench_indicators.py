@@ -101,7 +101,7 @@ def run_intake(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Registers and records into the lake, some days a run."""
     settings, _ = logged(settings, Path(asked["home"]), asked["cores"])
     logs, days = Path(settings.store.work) / "logs", parse_days(asked["days"]).each()
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     lineage = Lineage.of_package()
     jobs = {job.name: job for job in lineage.jobs}
     with session(settings.spark, logs) as spark:
@@ -119,7 +119,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
         shutil.rmtree(home / "lake" / layer, ignore_errors=True)
     logs, days = Path(settings.store.work) / "logs", parse_days(asked["days"])
     (logs / "spark.log").unlink(missing_ok=True)
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     lineage = Lineage.of_package()
     jobs = {job.name: job for job in lineage.jobs}
     with session(settings.spark, logs) as spark:
@@ -171,7 +171,7 @@ def run_one_by_one(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Seconds of each of the indicators measured."""
     settings, _ = logged(settings, Path(asked["home"]), asked["cores"])
     logs, days = Path(settings.store.work) / "logs", parse_days(asked["days"])
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     with session(settings.spark, logs) as spark:
         lake = lake_of(spark, settings, days, *RECORDS, *REFERENCE)
         records = events({table.name: lake.read(table, first=days.first) for table in RECORDS})

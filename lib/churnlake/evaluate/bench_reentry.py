@@ -82,7 +82,7 @@ def run_small(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     small.mkdir(parents=True, exist_ok=True)
     city = scenario(reentry.weekly_city("standard", PEOPLE, small))
     settings, _ = logged(settings, small, asked["cores"])
-    log_to(Path(settings.store.work) / "logs")
+    log_to(Path(settings.store.work) / "logs", settings.store.log_format)
     jobs = [next(job for job in Lineage.of_package().jobs if job.name == "ingest_reference"), WEEKLY]
     with session(settings.spark, Path(settings.store.work) / "logs") as spark:
         generate(spark, city, settings.city.seed, small / "landing", small / "truth")
@@ -100,7 +100,7 @@ def run_copies(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     of_small, _ = logged(settings, Path(asked["small"]), asked["cores"])
     settings, _ = logged(settings, home, asked["cores"])
     logs = Path(settings.store.work) / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
 
     def copied(lake: Lake, run: Run) -> None:
         source = lake_of(lake.spark, of_small, run.days, *COPIED)
@@ -147,7 +147,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     how = settings.reentry
     settings = settings.model_copy(update={"reentry": how.model_copy(update={"stages": [max(how.stages)]})})
     logs = Path(settings.store.work) / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     by_name = {job.name: job for job in Lineage.of_package().jobs}
     makers = {table.name: "copied" for table in COPIED} | Lineage.of_package().makers
     seconds = {}

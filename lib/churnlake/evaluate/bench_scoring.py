@@ -82,7 +82,7 @@ def bench(settings: Settings, scale: float, cores: int, work: Path, console: Con
 def run_small(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """The demonstration city, through the jobs up to its champions."""
     settings, days = _of_small(asked, settings)
-    log_to(Path(settings.store.work) / "logs")
+    log_to(Path(settings.store.work) / "logs", settings.store.log_format)
     lineage = Lineage.of_package()
     jobs: list[Job] = []
     wanted: set[Table] = set()
@@ -100,7 +100,7 @@ def run_copies(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     of_small, days = _of_small(asked, settings)
     settings, _ = logged(settings, Path(asked["home"]), asked["cores"])
     logs = Path(settings.store.work) / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     month = Days(days.months()[-1], days.last)
 
     def copied(lake: Lake, run: Run) -> None:
@@ -138,7 +138,7 @@ def run_ours(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     update = {"tracking": of_small.tracking, "models": settings.models.model_copy(update={"targets": targets})}
     settings = settings.model_copy(update=update)
     logs = Path(settings.store.work) / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     job = next(job for job in Lineage.of_package().jobs if job.name == "score_model")
     with session(settings.spark, logs) as spark:
         report = job.run(spark, settings, month, makers=Lineage.of_package().makers, restate=True)

@@ -64,7 +64,7 @@ def weekly_city(city: str, users: int, home: Path) -> str:
 def judge(settings: Settings, console: Console) -> dict[str, Any]:
     """Make the city the settings name, unless it is there, run the chain up to its features, and return what is to be said of one seed."""
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     by_name = {job.name: job for job in Lineage.of_package().jobs}

@@ -67,7 +67,7 @@ class Judged:
 def judge(settings: Settings, console: Console) -> Judged:
     """Make the city the settings name, unless it is there, run what is judged, and return what is to be said of one seed."""
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     lineage = Lineage.of_package()

@@ -57,7 +57,7 @@ def judge(settings: Settings, console: Console) -> dict[str, Any]:
     The figures are left in ``evaluation.json`` in the work folder.
     """
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")
@@ -115,7 +115,7 @@ def find_again(settings: Settings, console: Console) -> dict[str, Any]:
     The figures are left in ``evaluation.json`` in the work folder.
     """
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     with session(settings.spark, work / "logs") as spark:

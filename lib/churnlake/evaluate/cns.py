@@ -70,7 +70,7 @@ def find_again(data: Path, work: Path, console: Console) -> dict[str, float]:
     # an evaluation begins from nothing: its lake is rebuilt each time
     shutil.rmtree(work / "lake", ignore_errors=True)
     settings = settings_of(work)
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     with session(settings.spark, work.resolve() / "logs") as spark:
         jobs = [ingest_usage, SPLIT, build_circles, label_leaving, detect_reentry]
         makers = {table.name: job.name for job in jobs for table in job.writes}
@@ -115,7 +115,7 @@ def as_it_is(data: Path, work: Path, console: Console) -> dict[str, Any] | None:
             take_in(data, work, FEEDS)
         except MissingInputError:
             return None
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     with session(settings.spark, work.resolve() / "logs") as spark:
         if is_new:
             makers = {table.name: ingest_usage.name for table in ingest_usage.writes}

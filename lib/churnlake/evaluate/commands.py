@@ -244,7 +244,7 @@ def _kills(argv: list[str]) -> int:
         home = Path(arguments.work).resolve()
         overrides = [f"store.landing={home / 'landing'}"]
         settings = load(Settings, "local", overrides)
-        log_to(home / "logs")
+        log_to(home / "logs", settings.store.log_format)
         with session(settings.spark, home / "logs") as spark:
             if not (home / "landing").is_dir():
                 generate(spark, scenario(arguments.city), arguments.seed, home / "landing", home / "truth")
@@ -273,7 +273,7 @@ def _strain(argv: list[str]) -> int:
         home = Path(arguments.work).resolve() / f"{arguments.files}-files"
         own = [f"store.landing={home / 'landing'}", f"store.lake={home / 'lake'}", f"store.work={home / 'work'}"]
         settings = load(Settings, "local", [*own, *arguments.set])
-        log_to(home.parent / "logs")
+        log_to(home.parent / "logs", settings.store.log_format)
         with session(settings.spark, home.parent / "logs") as spark:
             strain(spark, settings, arguments.files, arguments.megabytes, Console())
 

@@ -42,7 +42,7 @@ def judge(settings: Settings, name: str, data: Path, console: Console) -> dict[s
         test=str(data / name / known.test) if known.test else None,
     )  # fmt: skip
     work = Path(settings.store.work)
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     with session(settings.spark, work / "logs") as spark:
         told = fit_table(spark, settings, asked, console)
     return {

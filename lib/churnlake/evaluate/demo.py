@@ -33,7 +33,7 @@ def demo(settings: Settings, console: Console) -> None:
     """Make the city the settings choose, run every job over its days, compare with its truth and say where the pages are."""
     began = time.monotonic()
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     lineage = Lineage.of_package()

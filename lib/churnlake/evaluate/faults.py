@@ -61,7 +61,7 @@ def judge_faults(settings: Settings, console: Console) -> dict[str, Any]:
     The figures are left in ``faults.json`` in the work folder.
     """
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {days}")

@@ -24,7 +24,7 @@ def make_city(settings: Settings, console: Console, given_memory: bool) -> dict[
         spark_settings = spark_settings.model_copy(update={"driver_memory": BIG_MEMORY})
     landing, truth = Path(settings.store.landing), Path(settings.city.truth)
     logs = Path(settings.store.work).resolve() / "logs"
-    log_to(logs)
+    log_to(logs, settings.store.log_format)
     console.say(f"city {city.name}, seed {settings.city.seed}: {city.users:,} people, {city.first_day}..{city.last_day}")
     began = time.monotonic()
     with session(spark_settings, logs) as spark:

@@ -77,7 +77,7 @@ def judge(study: str, data: Path, work: Path, console: Console) -> dict[str, Any
     cns.take_in(data, work, STUDIES[study])
     shutil.rmtree(work / "lake", ignore_errors=True)
     settings = cns.settings_of(work, study)
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     days = Days(dt.date(2004, 1, 1), dt.date(2005, 3, 31))
     with session(settings.spark, work.resolve() / "logs") as spark:
         run_chain(spark, settings, [ingest_usage], days, console, makers={t.name: ingest_usage.name for t in ingest_usage.writes})

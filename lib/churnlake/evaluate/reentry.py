@@ -85,7 +85,7 @@ def judge(settings: Settings, console: Console, *, strained: bool = False) -> Ju
     ``strained``: look for them again with the evidence spoiled in several ways, too.
     """
     work = Path(settings.store.work).resolve()
-    log_to(work / "logs")
+    log_to(work / "logs", settings.store.log_format)
     city = scenario(settings.city.scenario)
     days = Days(city.first_day, city.last_day)
     by_name = {job.name: job for job in Lineage.of_package().jobs}

@@ -180,7 +180,7 @@ def check_classes(parts: Split) -> None:
         rows, leavers = sum(month.rows for month in months_of), sum(month.leavers for month in months_of)
         if leavers in (0, rows):
             raise MissingInputError(
-                f"{where}: {leavers} of {rows} rows are positive; one class alone teaches and tells nothing, add months or users"
+                f"{where}: {leavers:,} of {rows:,} rows are positive; one class alone teaches and tells nothing, add months or users"
             )
 
 
