@@ -61,7 +61,7 @@ def publish_site(lake: Lake, run: Run) -> None:
     held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in lake.hidden().items()}
     columns = openlineage.by_table(work / "logs" / openlineage.FILE, lineage.places(run.settings.store))
     data = collect(
-        frames, last, reveal=lake.key.decrypt, tables=(FILES, *lineage.tables), views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
+        frames, last, reveal=lake.key.decrypt, tables=lineage.tables, views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
         columns=columns, least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
     )  # fmt: skip
     site = work / "site"

@@ -16,7 +16,6 @@ from churnlake.settings import Settings
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import MODELS
 from churnlake.tables.quality import CHECKS
-from churnlake.tables.raw import FILES
 
 _LAYERS = [
     "raw",
@@ -45,7 +44,7 @@ def flows() -> tuple[Workflow, ...]:
 def pages() -> dict[Path, str]:
     """The generated pages, workflows and views of the repository: path below its root -> text."""
     lineage = Lineage.of_package()
-    tables = sorted((FILES, *lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
+    tables = sorted((*lineage.tables, RUNS), key=lambda t: _LAYERS.index(t.name.partition(".")[0]))
     return {
         Path("lib/churnlake/tables/README.md"): dictionary.dictionary(
             tables, lineage.makers, (*INDICATORS, *ALL_ITEMS, *DAILY), FEED_HELP

@@ -74,7 +74,7 @@ def open_lake(env: str | None = None, overrides: Sequence[str] = (), catalog: st
     root = Path.cwd() if asked_env else conf_folder().parent
     settings = settings.model_copy(update={"store": from_root(settings.store, root)})
     lineage = Lineage.of_package()
-    tables = tuple({table.name: table for table in shown((FILES, *lineage.tables, RUNS))}.values())
+    tables = tuple(shown((*lineage.tables, RUNS)))
     if named:
         # the cluster's session as it is: analysts' compute takes few settings
         running = SparkSession.getActiveSession()

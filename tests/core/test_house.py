@@ -139,6 +139,11 @@ def test_generated_pages_are_fresh(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == pages()[Path(path)], "run make docs"
 
 
+def test_the_dictionary_has_each_table_once() -> None:
+    told = re.findall(r"^### (\S+\.\S+)$", pages()[Path("lib/churnlake/tables/README.md")], flags=re.MULTILINE)
+    assert len(told) == len(set(told)) >= len(Lineage.of_package().tables)
+
+
 def test_the_dictionary_tells_the_unit_of_every_indicator() -> None:
     text = pages()[Path("lib/churnlake/tables/README.md")]
     for table, row in (
