@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+from pyspark.sql import SparkSession
 
 from churnlake import asked
 from churnlake.core import doctor
@@ -190,9 +193,7 @@ def _fit_table(argv: list[str]) -> int:
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
-        logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs, settings.store.log_format)
-        with session(settings.spark, logs) as spark:
+        with _logged(settings) as spark:
             trying.fit_table(spark, settings, arguments, Console())
 
     return guarded("fit-table", parser, argv, body)
@@ -229,9 +230,7 @@ def _of_lake(
 
     def body(arguments: argparse.Namespace) -> None:
         settings = load(Settings, arguments.env, arguments.set)
-        logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs, settings.store.log_format)
-        with session(settings.spark, logs) as spark:
+        with _logged(settings) as spark:
             scope = Scope(name, EVER, asking.READS, (), asking.MAY_READ, makers=Lineage.of_package().makers)
             tell(Lake(spark, settings.store, scope), settings.reentry, arguments, Console())
 
@@ -255,9 +254,7 @@ def _release(argv: list[str]) -> int:
             raise SettingsError(f"no stored table '{arguments.table}'; python -m churnlake tables lists them")
         slices = [*arguments.slice, *([str(day) for day in parse_days(arguments.dates).each()] if arguments.dates else [])]
         settings = load(Settings, arguments.env, arguments.set)
-        logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs, settings.store.log_format)
-        with session(settings.spark, logs) as spark:
+        with _logged(settings) as spark:
             released = release(spark, settings, table, slices, arguments.why)
         _say(f"{table.name}: released {', '.join(released)}; the next run of each job that reads it takes it in\n")
 
@@ -277,9 +274,7 @@ def _restore(argv: list[str]) -> int:
     def body(arguments: argparse.Namespace) -> None:
         lineage = Lineage.of_package()
         settings = load(Settings, arguments.env, arguments.set)
-        logs = Path(settings.store.work).resolve() / "logs"
-        log_to(logs, settings.store.log_format)
-        with session(settings.spark, logs) as spark:
+        with _logged(settings) as spark:
             if not arguments.run and not going_back.is_under_way(spark, settings):
                 for row in going_back.newest(spark, settings, 30):
                     _say(f"{row['run_id']}  {row['done_at']}  {row['job']:<20} {row['first_day']}..{row['last_day']}\n")
@@ -312,15 +307,23 @@ def _notebooks(argv: list[str]) -> int:
         if unknown:
             raise SettingsError(f"no notebook '{unknown[0]}'; there are {', '.join(texts)}")
         settings = load(Settings, arguments.env, arguments.set)
-        work = Path(settings.store.work).resolve()
-        log_to(work / "logs", settings.store.log_format)
+        out = arguments.out or Path(settings.store.work) / "notebooks"
         asked = {name: text for name, text in texts.items() if not arguments.name or name in arguments.name}
-        with asked_for(arguments.env, arguments.set), session(settings.spark, work / "logs"):
+        with asked_for(arguments.env, arguments.set), _logged(settings):
             open_lake()
-            for path in keep(asked, (arguments.out or work / "notebooks").resolve()):
+            for path in keep(asked, out.resolve()):
                 _say(f"{path}\n")
 
     return guarded("notebooks", parser, argv, body)
+
+
+@contextmanager
+def _logged(settings: Settings) -> Iterator[SparkSession]:
+    """A session, and the house's log, of the work folder."""
+    logs = Path(settings.store.work).resolve() / "logs"
+    log_to(logs, settings.store.log_format)
+    with session(settings.spark, logs) as spark:
+        yield spark
 
 
 def _say(text: str) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+
+from churnlake.core.storage import reached, under
 
 FOLDER = "_kept"
 """Below the lake: a folder of files for each run of a job on a cluster, deleted when it ends; those of runs that were killed stay."""
@@ -32,36 +32,25 @@ def kept_in_lake(spark: SparkSession, root: str) -> Iterator[None]:
         yield
         return
     context = spark.sparkContext
-    context.setCheckpointDir(_folder(root))
+    context.setCheckpointDir(under(root, FOLDER))
     try:
         yield
     finally:
         # what stays is deleted by maintain_lake
         with suppress(Exception):
-            path, files = _opened(spark, str(context.getCheckpointDir()))
+            path, files = reached(spark, str(context.getCheckpointDir()))
             files.delete(path, True)
 
 
 def clear_kept(spark: SparkSession, root: str) -> int:
     """Delete what runs that were killed kept in the lake at ``root``; how many there were. No other job may be at work: hold the leases of all."""
-    folder, files = _opened(spark, _folder(root))
+    folder, files = reached(spark, under(root, FOLDER))
     left = [entry.getPath() for entry in files.listStatus(folder)] if files.exists(folder) else []
     mine = str(spark.sparkContext.getCheckpointDir())
     gone = [path for path in left if not mine.endswith(f"/{path.getName()}")]
     for path in gone:
         files.delete(path, True)
     return len(gone)
-
-
-def _folder(root: str) -> str:
-    return f"{root.rstrip('/')}/{FOLDER}" if "://" in root else str(Path(root).resolve() / FOLDER)
-
-
-def _opened(spark: SparkSession, folder: str) -> tuple[Any, Any]:
-    """A folder that Spark reaches, and the file system to reach it by."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(folder)
-    return path, path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
 
 
 def _is_told(spark: SparkSession) -> bool:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from pyspark.sql import SparkSession
 
 from churnlake.core.errors import BusyError
+from churnlake.core.storage import reached
 
 logger = logging.getLogger(__name__)
 CONDITIONAL = "fs.option.create.conditional.overwrite"
@@ -182,8 +183,7 @@ class _HadoopFiles:
         jvm: Any = spark._jvm
         self.jvm = jvm
         self.folder = f"{root.rstrip('/')}/_leases"
-        path = jvm.org.apache.hadoop.fs.Path(self.folder)
-        self.fs: Any = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+        _, self.fs = reached(spark, self.folder)
 
     def _path(self, job: str) -> Any:
         return self.jvm.org.apache.hadoop.fs.Path(f"{self.folder}/{job}")

@@ -73,8 +73,19 @@ def _forget_uncommitted(log: Path) -> None:
 def place(table: Table, root: str, apart: Mapping[str, str]) -> str:
     """Where a table lies in a lake at ``root`` but for layers that lie ``apart``."""
     layer, _, noun = table.name.partition(".")
-    root, below = (apart[layer], noun) if layer in apart else (root, f"{layer}/{noun}")
+    return under(apart[layer], noun) if layer in apart else under(root, f"{layer}/{noun}")
+
+
+def under(root: str, below: str) -> str:
+    """A place below a root, which is a folder of this machine or a URI."""
     return f"{root.rstrip('/')}/{below}" if "://" in root else str(Path(root).resolve() / below)
+
+
+def reached(spark: SparkSession, where: str) -> tuple[Any, Any]:
+    """A place as Hadoop names it, and the file system to reach it by."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(where)
+    return path, path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
 
 
 class Storage:
@@ -153,9 +164,7 @@ class Storage:
                 self.spark.conf.set(name, str(value))
 
     def _folder(self, path: str) -> tuple[Any, Any]:
-        jvm: Any = self.spark._jvm
-        folder = jvm.org.apache.hadoop.fs.Path(path)
-        return folder, folder.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf())
+        return reached(self.spark, path)
 
     def _forget_uncommitted(self, log: str) -> None:
         """The same where only Spark reaches the log: on HDFS a folder is left, on S3 an object that stands for one."""
