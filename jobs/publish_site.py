@@ -9,7 +9,7 @@ from churnlake.core.lake import Lake
 from churnlake.core.landing import FILES
 from churnlake.core.lineage import Lineage
 from churnlake.core.runs import RUNS
-from churnlake.core.visibility import CAN_BE_RELEASED
+from churnlake.core.visibility import to_release
 from churnlake.indicators import VIEWS
 from churnlake.site.data import Step, collect
 from churnlake.site.pages import pages
@@ -47,22 +47,18 @@ def publish_site(lake: Lake, run: Run) -> None:
     """One HTML file a page, in the work folder's site/."""
     work, last = Path(run.settings.store.work).resolve(), run.days.last
     frames = {table: lake.ledger(table) if table.ledger else lake.read(table) for table in (*SHOWN, FILES) if lake.has(table)}
-    if FILES in frames:
-        frames[FILES] = frames[FILES].where("same_as IS NULL")
     if lake.has_log():
         frames[RUNS] = lake.log()
     lineage = Lineage.of_package()
-    steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
     # figures against planted truth exist for a synthetic city only; who made them left them in a file
     evaluated = work / "evaluation.json"
     evaluation = json.loads(evaluated.read_text(encoding="utf-8")) if evaluated.is_file() else None
     docs = work / "quality" / "docs" / str(last) / "index.html"
     link = f"../{docs.relative_to(work).as_posix()}" if docs.is_file() else ""
-    held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in lake.hidden().items()}
     columns = openlineage.by_table(work / "logs" / openlineage.FILE, lineage.places(run.settings.store))
     data = collect(
-        frames, last, reveal=lake.key.decrypt, tables=lineage.tables, views=VIEWS, steps=steps, evaluation=evaluation, docs_link=link,
-        columns=columns, least=run.settings.privacy.least_shown, held_back={name: slices for name, slices in sorted(held.items()) if slices},
+        frames, last, reveal=lake.key.decrypt, tables=lineage.tables, views=VIEWS, steps=Step.of(lineage), evaluation=evaluation, docs_link=link,
+        columns=columns, least=run.settings.privacy.least_shown, held_back=to_release(lake.hidden()),
     )  # fmt: skip
     site = work / "site"
     site.mkdir(parents=True, exist_ok=True)

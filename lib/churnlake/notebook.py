@@ -24,7 +24,7 @@ from churnlake.core.lineage import Lineage
 from churnlake.core.runs import EVER, RUNS
 from churnlake.core.session import get_session, require_java
 from churnlake.core.settings import StoreSettings, conf_folder, load
-from churnlake.core.visibility import CAN_BE_RELEASED
+from churnlake.core.visibility import to_release
 from churnlake.explain import Readable, stages_of_match
 from churnlake.reentry.explain import Stage
 from churnlake.settings import Settings
@@ -32,7 +32,6 @@ from churnlake.site import closed, people
 from churnlake.site import data as pages
 from churnlake.tables.clean import RECORDS
 from churnlake.tables.daily import USAGE
-from churnlake.tables.raw import FILES
 
 CATALOG = "CHURNLAKE_CATALOG"
 """Environment variable that names the catalog whose views are read; the bundle for Databricks sets it on its clusters."""
@@ -141,26 +140,16 @@ class PublishedLake:
         for table in there:
             if table.ledger and table not in RECORDS:
                 frames[table] = frames[table].withColumn("state", F.lit("good"))
-        if FILES in frames:
-            frames[FILES] = frames[FILES].where("same_as IS NULL")
         return frames
 
     def site(self, *tables: Table) -> pages.SiteData:
         """What the pages show of these tables: aggregates of fixed size, small cells to be hidden by who shows them."""
-        held = {
-            name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED)
-            for name, slices in self._reader.hidden().items()
-        }
-        lineage = Lineage.of_package()
-        steps = tuple(
-            pages.Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs
-        )
         return pages.collect(
             self.frames(*tables),
             dt.date.max,
-            steps=steps,
+            steps=pages.Step.of(Lineage.of_package()),
             least=self.least,
-            held_back={name: found for name, found in sorted(held.items()) if found},
+            held_back=to_release(self._reader.hidden()),
         )
 
     def people(self, *tables: Table) -> dict[str, pd.DataFrame]:

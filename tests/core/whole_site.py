@@ -22,12 +22,11 @@ from churnlake.site.realism import page
 def whole() -> SiteData:
     """Everything there is to show."""
     lineage = Lineage.of_package()
-    steps = tuple(Step(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs)
     staying = test_staying_page
     found = replace(
         made_up(),
         tables=lineage.tables,
-        steps=steps,
+        steps=Step.of(lineage),
         groups=test_circles_page.GROUPS,
         members=test_circles_page.MEMBERS,
         spread=test_circles_page.SPREAD,

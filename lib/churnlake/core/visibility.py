@@ -23,6 +23,12 @@ GOING_BACK = "restoring"
 GO_ON_BACK = "it is going back to an earlier run; python -m churnlake restore finishes that"
 
 
+def to_release(hidden: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """By table, by name, the hidden slices that somebody may let be seen."""
+    held = {name: sorted(s for s, state in slices.items() if state in CAN_BE_RELEASED) for name, slices in sorted(hidden.items())}
+    return {name: slices for name, slices in held.items() if slices}
+
+
 def hidden(log: DataFrame) -> dict[str, dict[str, str]]:
     """By table, the slices that readers must not see, each with the state that hides it.
 

@@ -40,7 +40,7 @@ def content(spark: SparkSession, settings: Settings, days: Days) -> dict[str, tu
 
 def _held(spark: SparkSession, settings: Settings, days: Days) -> Iterator[tuple[Table, DataFrame]]:
     """The tables there are, with all rows that are content."""
-    tables = [table for table in (FILES, *Lineage.of_package().tables) if table.stored]
+    tables = [table for table in Lineage.of_package().tables if table.stored]
     lake = lake_of(spark, settings, days, *tables)
     for table in tables:
         if lake.has(table):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,6 +13,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, closed, wording
 from churnlake.site.disclosure import is_small, told
+from churnlake.site.rows import plain_rows
 from churnlake.tables.churn import MODELS
 from churnlake.tables.judged import DRIFT, JUDGED
 
@@ -190,14 +190,4 @@ def _plain(name: str) -> str:
 
 
 def _of(frame: pd.DataFrame | None, target: str) -> list[Row]:
-    if frame is None:
-        return []
-    rows = frame[frame["target"] == target].to_dict("records")
-    return [{str(name): _value(value) for name, value in row.items()} for row in rows]
-
-
-def _value(value: Any) -> Any:
-    """None for what pandas calls missing; a list for an array."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return None if not isinstance(value, list) and pd.isna(value) else value
+    return [] if frame is None else plain_rows(frame[frame["target"] == target])

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, is_small, told
+from churnlake.site.monthly import newest_rows
 from churnlake.stats.gains import GROUPS, points
 from churnlake.tables.churn import LABELS, MODELS, NEXT_MONTH, SCORES
 from churnlake.tables.judged import JUDGED
@@ -47,8 +48,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
         newest = frames[MODELS].where(F.col("target") == NEXT_MONTH).where("is_champion")
         found["judged"] = newest.orderBy("test_month", "known_on").drop("train_months")
     if JUDGED in frames:
-        of = frames[JUDGED].where(F.col("target") == NEXT_MONTH)
-        found["parts"] = of.join(F.broadcast(of.agg(F.max("known_on").alias("known_on"))), on="known_on", how="left_semi")
+        found["parts"] = newest_rows(frames[JUDGED].where(F.col("target") == NEXT_MONTH), "known_on")
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-import numpy as np
 import pandas as pd
 
 from churnlake.core.contract import STATES as LINE_STATES
@@ -18,6 +17,7 @@ from churnlake.site.glossary import WORDS
 from churnlake.site.indicators import selected
 from churnlake.site.joining import named
 from churnlake.site.motives import motives
+from churnlake.site.rows import plain_rows
 from churnlake.site.staying import leaks
 from churnlake.site.today import today
 
@@ -107,7 +107,7 @@ def overview(data: SiteData) -> Context:
     links["staying.html"] = leaks(data.bucket, least)
     links["models.html"] = models.headline(data.learners, data.moved)
     links["stages.html"] = stages.headline(data.transitions, data.least)
-    checks = _records(data.checks)
+    checks = plain_rows(data.checks)
     if checks:
         failed = sum(not check["has_passed"] for check in checks)
         verdict = (
@@ -150,7 +150,7 @@ def reentry(data: SiteData) -> Context:
         )
         by_way = {
             str(row["found_by"]): int(row["rows"])
-            for row in _records(data.matches.groupby("found_by", as_index=False)[["rows"]].sum())
+            for row in plain_rows(data.matches.groupby("found_by", as_index=False)[["rows"]].sum())
         }
         square = {way: by_way.get(way, 0) for way in ("both", "circle", "imei")}
         if _has(data.joiners):
@@ -185,7 +185,7 @@ def reentry(data: SiteData) -> Context:
     why = motives(data)
     if why["figure"]:
         figures["motives"] = why["figure"]
-    cases = _records(data.cases)
+    cases = plain_rows(data.cases)
     found = pair.best_pair(cases)
     shown_pair = {"case": found, "picture": pair.picture(found), "evidence": pair.evidence(found)} if found else None
     return {"figures": figures, "square": ways, "final": final, "cases": cases, "why": why, "pair": shown_pair}
@@ -227,16 +227,16 @@ def churn(data: SiteData) -> Context:
     if _has(data.cells):
         cells = _cells(data.cells, least)
     month = wording.month(data.scores["month"].iloc[0]) if _has(data.scores) else ""
-    return {"figures": figures, "ranked": _records(data.ranked), "fits": _records(fits), "cells": cells, "month": month}
+    return {"figures": figures, "ranked": plain_rows(data.ranked), "fits": plain_rows(fits), "cells": cells, "month": month}
 
 
 def _cells(listed: pd.DataFrame, least: int) -> list[Context]:
     """One entry per action cell, the dearest first: users listed by arm; None where there are too few to be shown."""
     grid = listed.groupby(["cell", "priority"], as_index=False)[["users", "at_stake_yuan"]].sum()
     arms = disclosed(listed, ["cell", "arm"], "users", least)
-    by_arm = {(row["cell"], row["arm"]): None if row["is_hidden"] else row["users"] for row in _records(arms)}
+    by_arm = {(row["cell"], row["arm"]): None if row["is_hidden"] else row["users"] for row in plain_rows(arms)}
     found = []
-    for row in _records(grid.sort_values("at_stake_yuan", ascending=False)):
+    for row in plain_rows(grid.sort_values("at_stake_yuan", ascending=False)):
         few = is_small(row["users"], least)
         told_arms = {arm: by_arm.get((row["cell"], arm), 0) for arm in ("target", "control")}
         found.append({**row, **told_arms, **({"users": None, "at_stake_yuan": None} if few else {})})
@@ -258,9 +258,9 @@ def _account(data: SiteData) -> list[Context]:
         return []
     states = {
         (row["feed"], row["state"]): int(row["rows"])
-        for row in _records(data.records.groupby(["feed", "state"], as_index=False)[["rows"]].sum())
+        for row in plain_rows(data.records.groupby(["feed", "state"], as_index=False)[["rows"]].sum())
     }
-    due = {row["feed"]: row for row in _records(data.files)}
+    due = {row["feed"]: row for row in plain_rows(data.files)}
     found = []
     for feed in FEEDS:
         row = {state: states.get((feed, state), 0) for state in LINE_STATES}
@@ -279,10 +279,10 @@ def quality(data: SiteData) -> Context:
         aside = data.records[data.records["state"] != "good"]
         if len(aside):
             figures["aside"] = charts.titled(charts.area(aside, "day", "rows", "state", LINE_STATES[1:], STATES), y="rows a day")
-    checks = _records(data.checks)
+    checks = plain_rows(data.checks)
     checks.sort(key=lambda check: (check["has_passed"], check["severity"] != "error", check["table_name"], check["check_name"]))
     heat: dict[str, dict[str, float]] = {}
-    for row in _records(data.quality):
+    for row in plain_rows(data.quality):
         heat.setdefault(str(row["table_name"]), {})[str(row["dimension"])] = row["score"]
     began = health.since(data)
     for check in checks:
@@ -305,10 +305,10 @@ def quality(data: SiteData) -> Context:
         "wrong": health.wrong(data, failed),
         "strip": health.strip(data.states),
         "held_back": data.held_back,
-        "by_file": [{**row, "shapes": [samples.told(one) for one in row["shapes"] or ()]} for row in _records(data.by_file)],
+        "by_file": [{**row, "shapes": [samples.told(one) for one in row["shapes"] or ()]} for row in plain_rows(data.by_file)],
         "account": _account(data),
         "figures": figures,
-        "reasons": _records(data.reasons),
+        "reasons": plain_rows(data.reasons),
         "checks": checks,
         "failed": failed,
         "counts": counts,
@@ -376,16 +376,3 @@ def _part(some: pd.DataFrame, whole: pd.DataFrame) -> float:
 
 def _has(frame: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
     return frame is not None and len(frame) > 0
-
-
-def _records(frame: pd.DataFrame | None) -> list[Context]:
-    if frame is None:
-        return []
-    return [{str(key): _value(value) for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _value(value: Any) -> Any:
-    """None for what pandas calls missing; a list for an array."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return None if not isinstance(value, list) and pd.isna(value) else value

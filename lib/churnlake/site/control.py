@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import disclosed, is_small, shown, told
+from churnlake.site.rows import plain_rows
 from churnlake.stats.proportions import wilson_of
 from churnlake.tables.control import CLAWBACKS, FUNNELS, GROSS_ADDS, NET_ADDS, PARTS_OF_ADDS, PLAN_MOVES, STEPS
 from churnlake.tables.motives import RULED
@@ -123,7 +124,7 @@ def control(data: Any) -> Context:
     return {
         "figures": {name: figure for name, figure in figures.items() if figure}, "steps": steps, "month": month,
         "cards": _cards(data, month, least), "matrix": _matrix(data.plan_moves, least) if _has(data.plan_moves) else None,
-        "flagged": _flagged(data.funnels, least) if _has(data.funnels) else [], "clawbacks": _rows(data.clawbacks),
+        "flagged": _flagged(data.funnels, least) if _has(data.funnels) else [], "clawbacks": plain_rows(data.clawbacks),
     }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def _steps(rows: pd.DataFrame, least: int) -> list[Context]:
         here = newest[newest["step"] == step]
         hidden = _hidden(here, step, least)
         measures, gates = [], []
-        for row in _rows(here):
+        for row in plain_rows(here):
             small = row["measure"] in hidden or OF_PART.get(row["measure"]) in hidden
             few = row["persons"] is not None and is_small(row["persons"], least)
             value = f"fewer than {least}" if few else "not shown" if small else _value(row)
@@ -166,7 +167,7 @@ def _steps(rows: pd.DataFrame, least: int) -> list[Context]:
 
 def _hidden(rows: pd.DataFrame, step: int, least: int) -> set[str]:
     """Measures over too few persons to be shown, and those from which they could be had."""
-    persons = {row["measure"]: row["persons"] for row in _rows(rows) if row["persons"] is not None}
+    persons = {row["measure"]: row["persons"] for row in plain_rows(rows) if row["persons"] is not None}
     hidden = {name for name, count in persons.items() if is_small(count, least)}
     for group in GROUPS.get(step, ()):
         cells = pd.DataFrame([{"all": "all", "measure": name, "n": persons[name]} for name in group if name in persons])
@@ -256,7 +257,9 @@ def _first_number(value: str) -> tuple[int, str]:
 def _churn(net: pd.DataFrame, least: int) -> charts.Figure:
     """Bars of the churn rate by month, naive and corrected, the latter with its interval."""
     rows = [
-        row for row in _rows(net.sort_values("month")) if not (is_small(row["leavers"], least) or is_small(row["back"], least))
+        row
+        for row in plain_rows(net.sort_values("month"))
+        if not (is_small(row["leavers"], least) or is_small(row["back"], least))
     ]
     rows = [row for row in rows if row["churn_rate"] is not None and not is_small(row["leavers"] - row["back"], least)]
     if not rows:
@@ -290,7 +293,7 @@ def _dealers(funnels: pd.DataFrame, least: int) -> charts.Figure:
     if rows.empty:
         return {}
     rows = rows.assign(share=rows["found"] / rows["joiners"]).sort_values(["share", "value"])
-    low, high = zip(*(wilson_of(row["found"], row["joiners"]) for row in _rows(rows)), strict=True)
+    low, high = zip(*(wilson_of(row["found"], row["joiners"]) for row in plain_rows(rows)), strict=True)
     share = list(rows["share"])
     dots = {
         "type": "scatter", "mode": "markers", "x": share, "y": list(rows["value"]),
@@ -307,7 +310,7 @@ def _dealers(funnels: pd.DataFrame, least: int) -> charts.Figure:
 
 def _flagged(funnels: pd.DataFrame, least: int) -> list[Context]:
     """One entry per dealer and measure that stood out in some month."""
-    rows = _rows(funnels[funnels["months_flagged"] > 0].sort_values(["q_value", "value"]))
+    rows = plain_rows(funnels[funnels["months_flagged"] > 0].sort_values(["q_value", "value"]))
     return [
         {**row, "what": MEASURES.get(row["measure"], row["measure"].replace("_", " ")),
          "joiners": None if is_small(row["joiners"], least) else row["joiners"],
@@ -319,12 +322,12 @@ def _flagged(funnels: pd.DataFrame, least: int) -> list[Context]:
 def _matrix(moves: pd.DataFrame, least: int) -> Context:
     """Old plans by new plans: matches over all months told, and the mean monthly bill before and after, where enough have both."""
     cells = disclosed(moves, ["old_plan", "new_plan"], "users", least)
-    hidden = {(row["old_plan"], row["new_plan"]): bool(row["is_hidden"]) for row in _rows(cells)}
+    hidden = {(row["old_plan"], row["new_plan"]): bool(row["is_hidden"]) for row in plain_rows(cells)}
     sizes = moves.groupby("old_plan")["users"].sum().add(moves.groupby("new_plan")["users"].sum(), fill_value=0)
     plans = [str(plan) for plan in sizes.sort_values(ascending=False, kind="stable").index[:PLANS_SHOWN]]
     grid: dict[str, dict[str, Context]] = {plan: {} for plan in plans}
-    most = max((row["users"] for row in _rows(moves)), default=1)
-    for row in _rows(moves):
+    most = max((row["users"] for row in plain_rows(moves)), default=1)
+    for row in plain_rows(moves):
         if row["old_plan"] in grid and row["new_plan"] in plans:
             key = (row["old_plan"], row["new_plan"])
             few = is_small(row["billed"], least) or not row["billed"]
@@ -340,10 +343,3 @@ def _matrix(moves: pd.DataFrame, least: int) -> Context:
 
 def _has(frame: pd.DataFrame | None) -> bool:
     return frame is not None and len(frame) > 0
-
-
-def _rows(frame: pd.DataFrame | None) -> Sequence[Context]:
-    """The rows as dicts, None for what pandas calls missing."""
-    if frame is None:
-        return []
-    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in frame.to_dict("records")]

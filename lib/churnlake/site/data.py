@@ -14,10 +14,11 @@ from pyspark.sql import functions as F
 
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.incidents import failing_since, files_of_days
+from churnlake.core.lineage import Lineage
 from churnlake.core.openlineage import Columns
 from churnlake.core.runs import RUNS
 from churnlake.site import cards, circles, control, joining, runs, stages, staying
-from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, rows_as, users_by_month
+from churnlake.site.monthly import joiners_by_month, leavings_by_month, matches_by_month, newest_rows, rows_as, users_by_month
 from churnlake.site.samples import shapes
 from churnlake.tables.campaigns import LISTS
 from churnlake.tables.churn import LEAVINGS, MODELS, NEXT_MONTH
@@ -52,6 +53,13 @@ class Step:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     meaning: str = ""
+
+    @classmethod
+    def of(cls, lineage: Lineage) -> tuple[Step, ...]:
+        """The jobs in the order they run."""
+        return tuple(
+            cls(j.name, tuple(t.name for t in j.inputs), tuple(t.name for t in j.writes), j.meaning) for j in lineage.jobs
+        )
 
 
 @dataclass(frozen=True)
@@ -177,10 +185,13 @@ def aggregates(
     """By field of SiteData, the small frame that fills it; only those whose tables are there.
 
     Args:
-        frames: The tables there are. Of clean tables every row with its state (the ledger), of others what readers see.
+        frames: The tables there are. Of clean tables every row with its state (the ledger), of others what readers see. Files that came
+            again, the same as one before, are not told of.
         reveal: From an encrypted line to the line; without it the shapes of broken lines are not shown.
         least: Rows that no shape of a line is shown of when there are fewer.
     """
+    if FILES in frames:
+        frames = {**frames, FILES: frames[FILES].where("same_as IS NULL")}
     found: dict[str, DataFrame] = {**joining.aggregates(frames), **circles.aggregates(frames)}
     found |= {**stages.aggregates(frames), **staying.aggregates(frames), **cards.aggregates(frames)}
     if RUNS in frames:
@@ -204,7 +215,7 @@ def aggregates(
         found["gaps"] = latest.groupBy(tens, F.col("kind")).agg(rows_as())
         found["cases"] = likeliest_matches(_willing(_willing(latest, frames, "user_id"), frames, "old_user_id"))
     if MOTIVE_SHARES in frames:
-        found["motive_shares"] = _newest(frames[MOTIVE_SHARES], "month")
+        found["motive_shares"] = newest_rows(frames[MOTIVE_SHARES], "month")
     if LEAVINGS in frames:
         matched = latest_matches(frames[MATCHES], frames.get(JOINERS)) if MATCHES in frames else None
         found["leavings"] = leavings_by_month(frames[LEAVINGS], matched)
@@ -212,25 +223,25 @@ def aggregates(
         fits = frames[MODELS].where(F.col("target") == NEXT_MONTH)
         found["fits"] = fits.orderBy(F.desc("known_on"), F.desc("is_champion"), "learner").limit(FITS_SHOWN)
     if CHURN_SCORES in frames:
-        newest = _newest(frames[CHURN_SCORES].where(F.col("target") == NEXT_MONTH), "month")
+        newest = newest_rows(frames[CHURN_SCORES].where(F.col("target") == NEXT_MONTH), "month")
         fiftieths = F.expr("least(floor(probability * 50), 49) / 50").alias("bin")
         found["scores"] = newest.groupBy(F.col("month"), fiftieths).agg(rows_as("users"))
         found["ranked"] = likeliest_leavers(_willing(newest, frames, "user_id"), frames.get(LISTS))
     if LISTS in frames:
-        listed = _newest(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
+        listed = newest_rows(frames[LISTS], "month").groupBy("month", "cell", "priority", "arm")
         found["cells"] = listed.agg(rows_as("users"), F.expr("cast(sum(at_stake_yuan) as double) as at_stake_yuan"))
     if SELECTION in frames:
-        found["selection"] = _newest(frames[SELECTION], "month")
+        found["selection"] = newest_rows(frames[SELECTION], "month")
         found["selected"] = frames[SELECTION].where("role = 'modelling'").groupBy("month").agg(rows_as("indicators"))
         moved = frames[SELECTION].where("drift is not null").groupBy("month", "drift")
         found["drifts"] = moved.agg(rows_as("indicators"))
         if OUTLIERS in frames:
             found["outliers"] = frames[OUTLIERS].join(found["selection"].select("month").distinct(), on="month", how="left_semi")
     if ABNORMAL in frames:
-        found["abnormal"] = _newest(frames[ABNORMAL], "month")
+        found["abnormal"] = newest_rows(frames[ABNORMAL], "month")
     if CHECKS in frames:
         checks = frames[CHECKS]
-        found["checks"] = _newest(checks, "day")
+        found["checks"] = newest_rows(checks, "day")
         recent = _recent(checks, checks, DAYS_SHOWN)
         failed = "count_if(not has_passed and severity = '{0}')"
         found["states"] = recent.groupBy("day", "table_name").agg(
@@ -242,7 +253,7 @@ def aggregates(
             found["by_file"] = faults_by_file(ledgers, frames[FILES], checks, reveal, least)
     if QUALITY_SCORES in frames:
         scores = frames[QUALITY_SCORES]
-        found["quality"] = _newest(scores, "day")
+        found["quality"] = newest_rows(scores, "day")
         found["trend"] = _recent(scores, scores, DAYS_SHOWN).groupBy("day", "dimension").agg(F.avg("score").alias("score"))
     shown_singly = partial(_willing, frames=frames, user="user_id")
     return {**found, **control.aggregates(frames, SHORT_NAME, shown_singly)}
@@ -365,10 +376,6 @@ def _willing(rows: DataFrame, frames: Mapping[Table, DataFrame], user: str) -> D
         return rows
     choices = frames[OPT_OUTS].where("state = 'good'").groupBy(F.col("user_id").alias(user))
     return rows.join(choices.agg(F.expr(OPTED_OUT).alias("is_out")).where("is_out").select(user), on=user, how="left_anti")
-
-
-def _newest(frame: DataFrame, by: str) -> DataFrame:
-    return frame.join(frame.agg(F.max(by).alias(by)), on=by, how="left_semi")
 
 
 def _newest_of(frame: DataFrame, judged: DataFrame, by: str) -> DataFrame:

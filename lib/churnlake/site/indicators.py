@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -13,6 +12,7 @@ from churnlake.core.contract import Indicator
 from churnlake.site import charts, wording
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, told
+from churnlake.site.rows import plain_rows
 
 ROLES = ("modelling", "descriptive", "unusable")
 DRIFTS = ("moderate", "great")
@@ -46,7 +46,7 @@ def indicators(data: SiteData) -> Row:
 
 def selected(data: SiteData) -> str:
     """How many indicators are selected for models, for the way to this page."""
-    rows = _rows(data.selection)
+    rows = plain_rows(data.selection)
     return f"{sum(row['role'] == 'modelling' for row in rows)} of {len(rows)} selected for models" if rows else ""
 
 
@@ -68,7 +68,7 @@ def picture(counts: Sequence[int], title: str) -> Markup:
 
 def _profiles(data: SiteData, declared: Mapping[str, Indicator]) -> list[Row]:
     """One entry per indicator, as declared: its row, and what the page says of it. Figures over few persons are left out."""
-    rows = _rows(data.selection)
+    rows = plain_rows(data.selection)
     places = {name: place for place, name in enumerate(declared)}
     rows.sort(key=lambda row: (places.get(row["indicator"], len(places)), row["indicator"]))
     may_show = _shown_counts(rows, data.least)
@@ -161,8 +161,8 @@ def _read_by_models(data: SiteData) -> Row | None:
     """Which selection the model that serves reads: the newest not later than the last month it was taught with; None without a model."""
     if data.fits is None or data.selected is None:
         return None
-    taught = [max(fit["train_months"]) for fit in _rows(data.fits) if fit["is_champion"] and fit["train_months"]]
-    known = {str(row["month"]): row for row in _rows(data.selected) if taught and str(row["month"])[:10] <= taught[0]}
+    taught = [max(fit["train_months"]) for fit in plain_rows(data.fits) if fit["is_champion"] and fit["train_months"]]
+    known = {str(row["month"]): row for row in plain_rows(data.selected) if taught and str(row["month"])[:10] <= taught[0]}
     return known[max(known)] if known else None
 
 
@@ -215,7 +215,7 @@ def _clusters(rows: Sequence[Row]) -> list[Row]:
 
 def _outliers(data: SiteData, declared: Mapping[str, Indicator]) -> list[Row]:
     """One entry per group of extreme users, the largest first; users and share are None where there are too few."""
-    rows = _rows(data.outliers)
+    rows = plain_rows(data.outliers)
     if not rows:
         return []
     cells = disclosed(pd.DataFrame(rows)[["view", "users"]].assign(all="all"), ["all", "view"], "users", data.least)
@@ -232,7 +232,7 @@ def _outliers(data: SiteData, declared: Mapping[str, Indicator]) -> list[Row]:
 
 def _abnormal(data: SiteData) -> list[Row]:
     """One entry per kind of abnormal user; the share is None where there are too few. Kinds overlap and add up to nothing known."""
-    rows = _rows(data.abnormal)
+    rows = plain_rows(data.abnormal)
     for row in rows:
         row["told"] = told(row["users"], data.least)
         row["share"] = None if is_small(row["users"], data.least) else row["share"]
@@ -244,23 +244,10 @@ def _figures(data: SiteData) -> dict[str, charts.Figure]:
     if data.drifts is None or not len(data.drifts):
         return {}
     months = sorted(set(data.drifts["month"]))
-    counts = {(row["month"], row["drift"]): int(row["indicators"]) for row in _rows(data.drifts)}
+    counts = {(row["month"], row["drift"]): int(row["indicators"]) for row in plain_rows(data.drifts)}
     frame = pd.DataFrame(
         [{"month": month, "drift": drift, "indicators": counts.get((month, drift), 0)} for month in months for drift in DRIFTS]
     )
     named = frame.assign(month=frame["month"].map(lambda month: f"{month:%Y-%m}"))
     bars = charts.stacked(named, "month", "indicators", "drift", DRIFTS)
     return {"drifts": charts.titled(bars, "", "indicators that moved", xaxis={"type": "category"})}
-
-
-def _rows(frame: pd.DataFrame | None) -> list[Row]:
-    """The rows of a frame: None for what is missing, lists for arrays."""
-    if frame is None:
-        return []
-    return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | list | tuple):
-        return list(value)
-    return None if pd.isna(value) else value

@@ -11,6 +11,11 @@ def rows_as(name: str = "rows") -> Column:
     return F.count(F.lit(1)).alias(name)
 
 
+def newest_rows(frame: DataFrame, by: str) -> DataFrame:
+    """The rows of the newest month, or day, there is."""
+    return frame.join(F.broadcast(frame.agg(F.max(by).alias(by))), on=by, how="left_semi")
+
+
 def users_by_month(usage: DataFrame) -> DataFrame:
     """One row per month: users with a record in it."""
     return usage.select(F.trunc("day", "MM").alias("month"), "user_id").distinct().groupBy("month").agg(rows_as("users"))

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from churnlake.core.contract import Table
 from churnlake.site import charts, wording
 from churnlake.site.disclosure import is_small, shown
+from churnlake.site.monthly import newest_rows
 from churnlake.tables.features import ITEMS, MONTHLY
 from churnlake.tables.reference import SUBSCRIBERS
 
@@ -53,7 +54,7 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     """
     found: dict[str, DataFrame] = {}
     if MONTHLY in frames:
-        monthly = _newest(frames[MONTHLY])
+        monthly = newest_rows(frames[MONTHLY], "month")
         counts = [F.expr(f"count_if({holds})").alias(name) for name, (_, holds) in SERVICES.items()]
         wide = monthly.groupBy("month").agg(F.count("*").alias("of"), *counts)
         found["services"] = wide.unpivot(["month", "of"], [F.col(name) for name in SERVICES], "service", "users")
@@ -61,7 +62,9 @@ def aggregates(frames: Mapping[Table, DataFrame]) -> dict[str, DataFrame]:
     if ITEMS in frames:
         names = [f"{what}_{day}_{hour:02d}" for what in BUSY.values() for day in WEEKDAYS for hour in range(24)]
         # one sum of all columns needs no key, and so no shuffle of wide rows
-        sums = _newest(frames[ITEMS]).agg(*(F.coalesce(F.sum(name), F.lit(0)).cast("bigint").alias(name) for name in names))
+        sums = newest_rows(frames[ITEMS], "month").agg(
+            *(F.coalesce(F.sum(name), F.lit(0)).cast("bigint").alias(name) for name in names)
+        )
         found["hours"] = sums.unpivot([], [F.col(name) for name in names], "item", "events")
     return found
 
@@ -182,7 +185,3 @@ def bars(found: pd.DataFrame | None, dimension: str, least: int) -> charts.Figur
     figure: charts.Figure = {"data": [users], "layout": charts.base_layout(bargap=0.3)}
     figure["layout"]["xaxis"] |= {"type": "category"}
     return charts.titled(figure, y="users")
-
-
-def _newest(frame: DataFrame) -> DataFrame:
-    return frame.join(F.broadcast(frame.agg(F.max("month").alias("month"))), on="month", how="left_semi")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from churnlake.site import cards, health, stages, wording
 from churnlake.site.control import gates, headline
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, is_small, told
+from churnlake.site.rows import plain_rows
 
 WEEKS = 4
 """Weeks before that a day's records are compared with, the same weekday of each."""
@@ -69,7 +69,7 @@ def _contacts(listed: pd.DataFrame, least: int) -> str:
 def _quality(data: SiteData) -> list[Light]:
     if data.checks is None or not len(data.checks):
         return []
-    checks: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in data.checks.to_dict("records")]
+    checks = plain_rows(data.checks)
     failed = sum(not check["has_passed"] for check in checks)
     words = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks hold"
     return [Light("Data quality", health.state_of(checks), words, "quality.html#wrong")]
