@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+from conftest import JVM
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "deploy" / "cluster"
@@ -39,9 +40,8 @@ class Cluster:
     def submit(self, *arguments: str, packed: bool = False) -> subprocess.Popen[bytes]:
         """A program on its way, by submit.sh; with the Python of this process on the workers, or with a packed environment."""
         env = self.env if packed else {**self.env, "CHURNLAKE_PYTHON": sys.executable}
-        quick = "-XX:TieredStopAtLevel=1"
-        options = ["--master", self.url, "--driver-memory", "1500m", "--executor-memory", "1g", "--driver-java-options", quick]
-        options += ["--conf", f"spark.executor.extraJavaOptions={quick}"]
+        options = ["--master", self.url, "--driver-memory", "1500m", "--executor-memory", "1g", "--driver-java-options", JVM]
+        options += ["--conf", f"spark.executor.extraJavaOptions={JVM}"]
         # into a file: what a driver says fills a pipe that nobody reads, and it would wait for ever
         with self.said.open("wb") as said:
             asked = [SCRIPTS / "submit.sh", *options, "--", *arguments]

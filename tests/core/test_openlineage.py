@@ -130,19 +130,20 @@ def test_the_command_prints_them(events: Path, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_a_session_is_told_where_to_send_them(tmp_path: Path) -> None:
-    to_file = conf("file", tmp_path)
+    to_file = conf("file", tmp_path, {})
     assert to_file["spark.extraListeners"] == LISTENER
     assert (to_file["spark.openlineage.transport.type"], to_file["spark.openlineage.transport.location"]) == (
         "file",
         f"{tmp_path}/{FILE}",
     )
-    to_url = conf("http://receiver:5000", None)
+    to_url = conf("http://receiver:5000", None, {"spark.extraListeners": "a.B", "spark.openlineage.namespace": "ours"})
     assert (to_url["spark.openlineage.transport.type"], to_url["spark.openlineage.transport.url"]) == (
         "http",
         "http://receiver:5000",
     )
+    assert (to_url["spark.extraListeners"], to_url["spark.openlineage.namespace"]) == (f"a.B,{LISTENER}", "ours")
     with pytest.raises(SettingsError, match="needs a folder of logs"):
-        conf("file", None)
+        conf("file", None, {})
 
 
 def test_it_is_off_unless_asked_for_and_says_what_it_takes() -> None:

@@ -19,8 +19,11 @@ FILE = "openlineage.jsonl"
 NAMESPACE = "churnlake"
 
 
-def conf(where: str, log_folder: Path | None) -> dict[str, str]:
-    """Settings of Spark that make a new session send its events: ``where`` is file (in the folder of logs) or the URL of a receiver."""
+def conf(where: str, log_folder: Path | None, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings ``given``, and those that make a new session send its events: ``where`` is file (in the folder of logs) or the URL of a receiver.
+
+    What is given goes before our own; listeners given listen as well.
+    """
     if where != "file":
         transport = {"type": "http", "url": where}
     elif log_folder is None:
@@ -28,12 +31,13 @@ def conf(where: str, log_folder: Path | None) -> dict[str, str]:
     else:
         transport = {"type": "file", "location": str(log_folder.resolve() / FILE)}
     return {
-        "spark.extraListeners": LISTENER,
         "spark.openlineage.namespace": NAMESPACE,
         # a statement holds what it looks for: that of an erasure, users; the details of an application, who started it where
         "spark.openlineage.facets.sql.disabled": "true",
         "spark.openlineage.facets.spark_applicationDetails.disabled": "true",
         **{f"spark.openlineage.transport.{name}": value for name, value in transport.items()},
+        **given,
+        "spark.extraListeners": ",".join(filter(None, (given.get("spark.extraListeners"), LISTENER))),
     }
 
 

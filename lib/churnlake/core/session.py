@@ -61,8 +61,8 @@ def get_session(settings: SparkSettings, log_folder: Path | None = None) -> tupl
             )
         return running, False
     builder = SparkSession.builder.appName("churnlake")
-    of_lineage = openlineage.conf(settings.openlineage, log_folder) if settings.openlineage else {}
-    for key, value in {**of_lineage, **settings.conf, **ALWAYS}.items():
+    given = openlineage.conf(settings.openlineage, log_folder, settings.conf) if settings.openlineage else settings.conf
+    for key, value in {**given, **ALWAYS}.items():
         builder = builder.config(key, value)
     submitted = is_submitted()
     if not submitted:
