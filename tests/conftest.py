@@ -124,6 +124,8 @@ def city(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> City:
         f"store.landing={home}/landing", f"store.lake={home}/lake", f"store.work={home}/work", f"city.truth={home}/truth", "city.scenario=tiny",
         f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3",
         *SMALL_LEARNERS,
+        # beyond 120 days all is weighed once more: test_wider_windows_change_nothing_but_who_came_back_later does that
+        "reentry.control.windows_days=[60, 120]",
     ]  # fmt: skip
     settings = load(Settings, "local", overrides)
     log_to(home / "work" / "logs", settings.store.log_format)

@@ -1,14 +1,18 @@
 """Re-entry in the tiny city: matches, the counter's checks, gross adds taken apart, where leavers went."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from conftest import City
+from conftest import LINEAGE, City
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.pseudonyms import Key
+from churnlake.core.settings import load
+from churnlake.evaluate.content import lake_of
 from churnlake.evaluate.truth import planted_pairs, reentry_found
+from churnlake.settings import Settings
 from churnlake.tables.churn import LABELS, LEAVINGS, TARGETS
 from churnlake.tables.control import CALLBACKS, GROSS_ADDS, NET_ADDS, STEPS
 from churnlake.tables.joining import BONUS_REVIEWS, COUNTER_REMINDERS, JOINING_CHECKS, JOINING_FOLLOW_UPS
@@ -103,6 +107,26 @@ def test_gross_adds_taken_apart_are_all_joiners_of_the_months_told(spark: SparkS
     )
     # who is called knows nothing of why
     assert set(lake.read(CALLBACKS).columns) == {"known_on", "month", "user_id", "call_order"}
+
+
+@pytest.mark.heavy
+def test_wider_windows_change_nothing_but_who_came_back_later(spark: SparkSession, city: City, tmp_path: Path) -> None:
+    shutil.copytree(city.settings.store.lake, tmp_path / "lake")
+    settings = load(
+        Settings, "local", [*city.overrides, f"store.lake={tmp_path}/lake", "reentry.control.windows_days=[60, 120, 180]"]
+    )
+    verify = next(job for job in LINEAGE.jobs if job.name == "verify_reentry")
+    verify.run(spark, settings, city.days, makers=LINEAGE.makers, restate=True)
+    narrow, wide = (
+        {(r.month, r.measure): r for r in lake.read(STEPS).collect()}
+        for lake in (city.lake(spark), lake_of(spark, settings, city.days, STEPS))
+    )
+    more = [month for month, name in wide if name == "back_within_180_days"]
+    assert len(more) >= 3
+    back = {days: sum(wide[month, f"back_within_{days}_days"].value for month in more) for days in (60, 120, 180)}
+    assert 0 < back[60] <= back[120] <= back[180]
+    told_otherwise = {name for (month, name), row in wide.items() if narrow.get((month, name)) != row}
+    assert told_otherwise <= {"back_within_180_days", "window_share", "full_replacement", "partial_replacement"}
 
 
 def test_the_bucket_and_cohorts_add_up(spark: SparkSession, city: City) -> None:
