@@ -61,8 +61,8 @@ def data() -> Path:
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 """For tables so small code costs more to write and to compile than it saves: a quarter of the processor time."""
 
-NO_FILTERS = {"spark.sql.optimizer.runtime.bloomFilter.enabled": "false"}
-"""A filter of a million bits, filled, merged and read by each task of a handful of rows: a quarter of what detect_reentry takes here."""
+TINY = {**INTERPRETED, "spark.sql.optimizer.runtime.bloomFilter.enabled": "false"}
+"""Nor a filter of a million bits, filled, merged and read by each task of a handful of rows: a quarter of what detect_reentry takes here."""
 
 JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 """One compiler alone gets a fifth of the usual cache, which the chain fills: code thrown away and compiled again was a seventh of the time."""
@@ -83,7 +83,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one session of the test run."""
     settings = load(Settings, "local").spark
     quick = {"master": "local[2]", "shuffle_partitions": 2, "driver_memory": "3g", "java_options": JVM}
-    settings = settings.model_copy(update={**quick, "conf": {**settings.conf, **INTERPRETED, **NO_FILTERS}})
+    settings = settings.model_copy(update={**quick, "conf": {**settings.conf, **TINY}})
     session, _ = get_session(settings, tmp_path_factory.mktemp("logs"))
     yield session
     session.stop()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import INTERPRETED, JVM, LINEAGE, NO_FILTERS, SMALL_LEARNERS
+from conftest import JVM, LINEAGE, SMALL_LEARNERS, TINY
 from on_loopback import ROOT, Cluster, s3_server
 from pyspark.sql import SparkSession
 
@@ -47,7 +47,7 @@ class Local:
         return [
             f"store.landing={self.home}/landing", f"store.lake={lake or home / 'lake'}", f"store.work={home}/work", f"store.exports={home}/exports",
             f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.artifacts={home}/mlruns", "models.least_leavers=3", *SMALL_LEARNERS,
-            f"store.key_file={ROOT}/conf/demo.key", "store.allow_demo_key=true", "spark.shuffle_partitions=2", f"spark.conf={json.dumps({**INTERPRETED, **NO_FILTERS})}",
+            f"store.key_file={ROOT}/conf/demo.key", "store.allow_demo_key=true", "spark.shuffle_partitions=2", f"spark.conf={json.dumps(TINY)}",
             f"spark.java_options={JVM}",
         ]  # fmt: skip
 
