@@ -10,8 +10,8 @@ from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models.frame import BESIDE, beside, features_of
-from churnlake.models.hazard import HAZARD, hazards
-from churnlake.models.score import scores
+from churnlake.models.hazard import HAZARD
+from churnlake.models.score import hazards, placed, scored, scores
 from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
 from churnlake.models.watch import Limits, drawn, drift_frame
@@ -54,21 +54,25 @@ def score_model(lake: Lake, run: Run) -> None:
     for champion in serves.values():
         champion.check(now)
     together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
-    rows, moved, made = [scores(now, together, models)] if together else [], [], {}
+    hazard = serves.get(HAZARD)
+    rows, moved, made = [], [], {}
+    if together or hazard:
+        found = lake.checkpoint(scored(now, together, hazard.hazard if hazard else None, models))
+        rows = [placed(found)] if together else []
+        made = {HAZARDS: hazards(found, hazard.version)} if hazard else {}
     watched = settings.understanding
     limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
     sample = lake.checkpoint(drawn(now, count, models.drift, models.seed)) if together else now
     for target, champion in serves.items():
         if target == HAZARD:
-            made[HAZARDS] = hazards(champion.pipeline, now, *champion.takes, champion.version)
             continue
         seen, users = sample, count
         if target == WINBACK:
             seen = gone(known, lake.read(LEAVINGS), month)
             users = seen.count()
             rows.append(scores(seen, [champion.scoring(target)], models))
-        found, advice = champion.moved(seen, users, month, target, models, limits)
-        moved += found
+        of_columns, advice = champion.moved(seen, users, month, target, models, limits)
+        moved += of_columns
         told += [f"{target}: {advice}"] if advice else []
     if rows:
         made |= {SCORES: reduce(DataFrame.unionByName, rows), DRIFT: drift_frame(moved, known)}

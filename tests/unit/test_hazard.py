@@ -17,11 +17,12 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.settings import TrackingSettings, load
 from churnlake.core.testing import rows
 from churnlake.core.tracking import Tracker
-from churnlake.models.hazard import LATER, check_outcomes, exits, fitted, hazards, outcomes
+from churnlake.models.hazard import LATER, Hazard, check_outcomes, exits, fitted, outcomes
 from churnlake.models.hazard_lesson import learn_hazard
 from churnlake.models.lesson import Lesson, Tiers
 from churnlake.models.parts import judged_frame
 from churnlake.models.profile import profile
+from churnlake.models.score import hazards, scored
 from churnlake.models.settings import LogisticSettings
 from churnlake.settings import Settings
 from churnlake.tables.churn import LABELS
@@ -94,12 +95,8 @@ def test_hazards_are_those_of_scikit_learn_and_add_up(given: DataFrame) -> None:
     frame = frame.withColumn("own_events", F.col("own_events").cast("double"))
     known = profile(frame, ["own_events"], ["brand"], settings)
     model = fitted(frame, known, PLAIN)
-    told = exits(
-        model,
-        given.where("month = date'2005-04-01'").select("month", "user_id", "own_events", "brand"),
-        ["own_events"],
-        ["brand"],
-    )
+    newest = given.where("month = date'2005-04-01'").select("month", "user_id", "own_events", "brand")
+    told = exits(Hazard(model, ["own_events"], ["brand"]), newest)
     found = told.join(given, on=["month", "user_id"], how="inner").toPandas()
     data = frame.select("own_events", "brand", LATER, "label").toPandas()
     x = np.stack([np.log1p(data["own_events"]), data["brand"] == "mzone", data[LATER]], axis=1)
@@ -114,7 +111,10 @@ def test_hazards_are_those_of_scikit_learn_and_add_up(given: DataFrame) -> None:
     ):  # fmt: skip
         assert found[name].to_numpy() == pytest.approx(expected, abs=0.004), name
     assert found[["leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m"]].sum(axis=1).max() < 1
-    assert hazards(model, given, ["own_events"], ["brand"], "3").columns == HAZARDS.names
+    alone = hazards(scored(newest, [], Hazard(model, ["own_events"], ["brand"]), settings), "3")
+    assert alone.columns == HAZARDS.names
+    names = ["user_id", "leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m"]
+    assert sorted(alone.select(names).collect()) == sorted(told.select(names).collect())
 
 
 def test_too_few_who_came_back_say_so(given: DataFrame) -> None:

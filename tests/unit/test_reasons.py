@@ -4,12 +4,13 @@ import random
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from churnlake.core.settings import load
 from churnlake.models.fit import Contributions
-from churnlake.models.score import reasons
+from churnlake.models.reasons import reasons
 from churnlake.settings import Settings
 
 SETTINGS = load(Settings, "local").models
@@ -40,6 +41,7 @@ def test_reasons_are_those_worked_out_by_hand(spark: SparkSession, most: int) ->
         {"brand": {"a": 0.4, "b": -0.4, "other": 2.0}, "plan": {"unknown": 1.0}},
     )
     names = [f"z_{name}" for name in given.numeric]
+    flags = [f"CAST(level_{name} = '{level}' AS DOUBLE)" for name, levels in given.categories.items() for level in levels]
     drawn = [
         [at, *(round(dice.gauss(0, 1.5), 3) for _ in names[:5]), z := round(dice.gauss(0, 2), 3), z, 9.0,
          dice.choice(["a", "b", "other", "new"]), "unknown"]
@@ -47,13 +49,14 @@ def test_reasons_are_those_worked_out_by_hand(spark: SparkSession, most: int) ->
     ]  # fmt: skip
     rows = spark.createDataFrame(drawn, ["user_id", *names, "level_brand", "level_plan"])
     settings = SETTINGS.model_copy(update={"most_reasons": most})
-    found = rows.withColumn("reasons", reasons(given, settings)).orderBy("user_id").collect()
+    vector = array_to_vector(F.array(*names, *map(F.expr, flags)))
+    found = rows.withColumn("reasons", reasons(vector, given, settings)).orderBy("user_id").collect()
     told = [expected(row.asDict(), given, settings.least_contribution, most) for row in found]
     assert [row["reasons"] for row in found] == told
     assert {len(one) for one in told} >= {0, 1}
 
 
 def test_without_a_feature_there_is_no_reason(spark: SparkSession) -> None:
-    row = spark.range(1).select(reasons(Contributions({}, {}), SETTINGS).alias("reasons"), F.lit(1)).first()
+    row = spark.range(1).select(reasons(F.lit(None), Contributions({}, {}), SETTINGS).alias("reasons"), F.lit(1)).first()
     assert row is not None
     assert row["reasons"] == []

@@ -8,20 +8,20 @@ the month ahead as a covariate: van Houwelingen 2007, "landmarking").
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyspark.ml import PipelineModel
-from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
 from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.core.errors import MissingInputError
+from churnlake.core.errors import ContractError, MissingInputError
 from churnlake.models.frame import raw
 from churnlake.models.learners import FEATURES, LABEL
 from churnlake.models.profile import Profile
 from churnlake.models.settings import LogisticSettings
-from churnlake.tables.judged import HAZARDS
 
 STAY, LEAVE, REENTER = 0, 1, 2
 OUTCOMES = ("stay", "leave", "re-enter")
@@ -30,6 +30,8 @@ AHEAD = {"leave_t1": 1, "leave_t2": 2}
 LATER = "later"
 """1 in the second month ahead, else 0."""
 HAZARD = "hazard"
+MARGINS = "hazard_margins"
+EXITS = "exits"
 
 
 def outcome() -> Column:
@@ -59,7 +61,7 @@ def check_outcomes(rows: DataFrame, least: int) -> None:
 
 
 def fitted(rows: DataFrame, known: Profile, settings: LogisticSettings) -> PipelineModel:
-    """From raw columns and LATER to HAZARD, the probabilities of the three outcomes in that month.
+    """From raw columns and LATER to MARGINS, from which the probabilities of the three outcomes in that month are told.
 
     Args:
         rows: one row per user, month and month ahead at risk: label, LATER and the raw columns.
@@ -80,37 +82,52 @@ def fitted(rows: DataFrame, known: Profile, settings: LogisticSettings) -> Pipel
         maxIter=settings.max_iter,
         regParam=settings.reg_param,
         elasticNetParam=settings.elastic_net,
-        rawPredictionCol="hazard_margins",
+        rawPredictionCol=MARGINS,
         probabilityCol=HAZARD,
         predictionCol="hazard_likeliest",
     )
     return PipelineModel([*stages, regression.fit(ready.select(FEATURES, LABEL))])
 
 
-def exits(model: PipelineModel, features: DataFrame, numeric: Sequence[str], categories: Sequence[str]) -> DataFrame:
+@dataclass(frozen=True)
+class Hazard:
+    """What tells the exits: the fitted model, the numbers and the categories that it takes."""
+
+    model: PipelineModel
+    numeric: list[str]
+    categories: list[str]
+
+
+def exits(hazard: Hazard, features: DataFrame) -> DataFrame:
     """The rows given with the probabilities, to nine places, that a user leaves or re-enters in each month ahead.
 
     What is told of the second month is what happens in it to a user active now: it must have stayed through the first.
     """
-    others = [name for name in features.columns if name not in (*numeric, *categories)]
-    given = features.select(*others, *raw(list(numeric), list(categories)))
-    for at, name in enumerate(("now", "then")):
-        taken = [*given.columns]
-        told = model.transform(given.withColumn(LATER, F.lit(float(at))))
-        given = told.select(*taken, vector_to_array(F.col(HAZARD)).alias(name))
-    stays = F.col("now")[STAY]
+    others = [name for name in features.columns if name not in (*hazard.numeric, *hazard.categories)]
+    told = with_exits(hazard.model, features.select(*others, *raw(hazard.numeric, hazard.categories)))
+    return told.select(*others, f"{EXITS}.*")
+
+
+def with_exits(model: PipelineModel, rows: DataFrame) -> DataFrame:
+    """The rows of raw columns given with EXITS, those probabilities in a struct."""
+    regression = model.stages[-1]
+    if not isinstance(regression, LogisticRegressionModel):
+        raise ContractError("the hazard model does not end in a regression; run job train_model again")
+    # LATER is the last that the regression takes: a month later the margins are these and its weights, and rows are gone through once
+    later = [float(weights[-1]) for weights in regression.coefficientMatrix.toArray()]
+    margins = vector_to_array(F.col(MARGINS))
+    now = _chances([margins[at] for at in range(len(later))])
+    then = _chances([margins[at] + F.lit(weight) for at, weight in enumerate(later)])
     found = {
-        "leaves_in_1m": F.col("now")[LEAVE],
-        "reenters_in_1m": F.col("now")[REENTER],
-        "leaves_in_2m": stays * F.col("then")[LEAVE],
-        "reenters_in_2m": stays * F.col("then")[REENTER],
+        "leaves_in_1m": now[LEAVE],
+        "reenters_in_1m": now[REENTER],
+        "leaves_in_2m": now[STAY] * then[LEAVE],
+        "reenters_in_2m": now[STAY] * then[REENTER],
     }
-    return given.select(*others, *(F.round(column, 9).alias(name) for name, column in found.items()))
+    told = F.struct(*(F.round(column, 9).alias(name) for name, column in found.items())).alias(EXITS)
+    return model.transform(rows.withColumn(LATER, F.lit(0.0))).select(*rows.columns, told)
 
 
-def hazards(
-    model: PipelineModel, features: DataFrame, numeric: Sequence[str], categories: Sequence[str], version: str
-) -> DataFrame:
-    """One row per user and month given, as churn.hazards keeps it."""
-    told = exits(model, features.select("month", "user_id", *numeric, *categories), numeric, categories)
-    return told.withColumn("model_version", F.lit(version)).select(*HAZARDS.names)
+def _chances(margins: Sequence[Column]) -> list[Column]:
+    """The softmax, written so that it does not overflow."""
+    return [1 / sum((F.exp(other - one) for other in margins), F.lit(0.0)) for one in margins]

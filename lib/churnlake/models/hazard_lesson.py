@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from churnlake.core.errors import MissingInputError
 from churnlake.core.tracking import Logged, Tracker
 from churnlake.models.frame import divided, months, raw
-from churnlake.models.hazard import AHEAD, LATER, LEAVE, REENTER, check_outcomes, exits, fitted, outcomes
+from churnlake.models.hazard import AHEAD, LATER, LEAVE, REENTER, Hazard, check_outcomes, exits, fitted, outcomes
 from churnlake.models.judge import measures
 from churnlake.models.learners import LABEL
 from churnlake.models.lesson import Learnt, Lesson, Row, said_before
@@ -62,7 +62,7 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
     model = fitted(taught, known_of, settings.hazard)
     numeric, categories = [n.name for n in known_of.numeric], [c.name for c in known_of.categories]
     asked = base.where(F.col("month") == F.lit(test))
-    scored = lesson.checkpoint(exits(model, asked.withColumnRenamed(LATER, "at"), numeric, categories))
+    scored = lesson.checkpoint(exits(Hazard(model, numeric, categories), asked.withColumnRenamed(LATER, "at")))
     curves = _judged(scored)
     champion = tracker.champion()
     said = FIRST
@@ -74,7 +74,8 @@ def learn_hazard(lesson: Lesson, tracker: Tracker, judged: DataFrame | None) -> 
             pipeline, notes = tracker.load(champion.version)
             gone = [name for name in (*notes["numeric"], *notes["categories"]) if name not in asked.columns]
             if not gone:
-                other = exits(pipeline, asked.where(f"{LATER} = 0").drop(LATER), notes["numeric"], notes["categories"])
+                serving = Hazard(pipeline, list(notes["numeric"]), list(notes["categories"]))
+                other = exits(serving, asked.where(f"{LATER} = 0").drop(LATER))
                 both = scored.where("at = 0").select("user_id", LABEL, F.col("leaves_in_1m").alias("of_new")).join(
                     other.select("user_id", F.col("leaves_in_1m").alias("of_champion")), on="user_id", how="inner"
                 )  # fmt: skip

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.ml import PipelineModel
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from churnlake.models.fit import Contributions, probability
 from churnlake.models.frame import raw
-from churnlake.models.profile import OTHER, UNKNOWN
+from churnlake.models.hazard import EXITS, Hazard, with_exits
+from churnlake.models.learners import FEATURES
+from churnlake.models.reasons import reasons
 from churnlake.models.settings import ModelsSettings
 from churnlake.tables.churn import NEXT_MONTH, SCORES
+from churnlake.tables.judged import HAZARDS
+
+TOLD = "told"
 
 
 @dataclass(frozen=True)
@@ -35,69 +40,53 @@ def score(
 
 
 def scores(features: DataFrame, asked: Sequence[Scoring], settings: ModelsSettings) -> DataFrame:
-    """One row per user and month given and target: the probability that it comes true, its place in the month, and the reasons.
+    """``placed`` rows ``scored``."""
+    return placed(scored(features, asked, None, settings))
 
-    Reasons are the features that add most to this user's log-odds by the logistic regression, whichever learner serves:
-    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Equal probabilities are placed by user_id. The features are gone
-    through once, whatever the number of targets.
+
+def scored(features: DataFrame, asked: Sequence[Scoring], hazard: Hazard | None, settings: ModelsSettings) -> DataFrame:
+    """One row per user and month given: month, user_id, TOLD and, where a hazard is asked for, EXITS. Features are gone through once for all.
+
+    TOLD has an entry for each target: how likely it is that it comes true, and the reasons, the features that add most to this user's log-odds
+    by the logistic regression, whichever learner serves.
 
     Args:
         features: one row per user and month to be scored (the active ones), with the features the models were fitted on.
         asked: what to score with, one for each target.
+        hazard: what tells of the two exits month by month.
         settings: how many reasons, and how strong one must be.
     """
     numeric = dict.fromkeys(name for one in asked for name in one.given.numeric)
     categories = dict.fromkeys(name for one in asked for name in one.given.categories)
+    if hazard:
+        numeric |= dict.fromkeys(hazard.numeric)
+        categories |= dict.fromkeys(hazard.categories)
     rows = features.select("month", "user_id", *raw(list(numeric), list(categories)))
     for at, one in enumerate(asked):
-        told = F.struct(
+        found = one.pipeline.transform(rows)
+        rows = found.select(*rows.columns, probability().alias(f"probability_{at}"), F.col(FEATURES).alias(f"vector_{at}"))
+    if hazard:
+        rows = with_exits(hazard.model, rows)
+    of_targets = [
+        F.struct(
             F.lit(one.target).alias("target"),
-            probability().alias("probability"),
-            reasons(one.given, settings).alias("reasons"),
+            F.col(f"probability_{at}").alias("probability"),
+            reasons(F.col(f"vector_{at}"), one.given, settings).alias("reasons"),
             F.lit(one.version).alias("model_version"),
             F.lit(one.is_fallback).alias("is_fallback"),
         )
-        rows = one.pipeline.transform(rows).select(*rows.columns, told.alias(f"told_{at}"))
-    each = rows.select("month", "user_id", F.inline(F.array(*(f"told_{at}" for at in range(len(asked))))))
+        for at, one in enumerate(asked)
+    ]
+    return rows.select("month", "user_id", F.array(*of_targets).alias(TOLD), *([EXITS] if hazard else []))
+
+
+def placed(rows: DataFrame) -> DataFrame:
+    """As churn.scores keeps it, one row per user, month and target of rows ``scored``: equal probabilities are placed by user_id."""
     order = Window.partitionBy("month", "target").orderBy(F.desc("probability"), "user_id")
+    each = rows.select("month", "user_id", F.inline(TOLD))
     return each.withColumn("place", F.row_number().over(order).cast("bigint")).select(*SCORES.names)
 
 
-def reasons(given: Contributions, settings: ModelsSettings) -> Column:
-    """The strongest reasons of a row that went through the pipeline: an array of texts, the strongest first.
-
-    Contributions are compared to six places and ties fall to the feature named first. Levels folded to other or unknown
-    are no reason anyone can act on.
-    """
-    names = [name for name, weight in given.numeric.items() if weight != 0]
-    parts, least = [], settings.least_contribution
-    for at, name in enumerate(names):
-        z = F.col(f"z_{name}")
-        parts.append(_part(at, F.lit(-given.numeric[name]) * z, z, F.lit(""), least))
-    for name, levels in given.categories.items():
-        spoken = {level: weight for level, weight in levels.items() if level not in (OTHER, UNKNOWN) and weight != 0}
-        if spoken:
-            weights = F.create_map(*(F.lit(value) for level, weight in spoken.items() for value in (level, -weight)))
-            level = F.col(f"level_{name}")
-            parts.append(_part(len(names), F.coalesce(F.try_element_at(weights, level), F.lit(0.0)), F.lit(0.0), level, least))
-            names.append(name)
-    if not parts:
-        return F.array().cast("array<string>")
-    first = F.slice(F.sort_array(F.array_compact(F.array(*parts))), 1, settings.most_reasons)
-    return F.transform(first, lambda part: _text(F.array(*map(F.lit, names))[part["at"]], part))
-
-
-def _part(at: int, less: Column, z: Column, level: Column, least: float) -> Column:
-    """A contribution that is strong enough to be told, else null: of a hundred features few are, and only these are rounded and sorted."""
-    # Structs sort by their first field: the negated contribution, in millionths, puts the strongest first.
-    millionths = F.rint(less * 1e6)
-    told = F.struct(millionths.alias("less"), F.lit(at).alias("at"), z.alias("z"), level.alias("level"))
-    return F.when(millionths <= -least * 1e6, told)
-
-
-def _text(name: Column, part: Column) -> Column:
-    # a decimal written out: format_string parses its pattern for every reason
-    z = part["z"].cast("decimal(20,1)")
-    size = F.concat(F.lit(" ("), F.when(z < 0, F.lit("")).otherwise(F.lit("+")), z.cast("string"), F.lit(" sd)"))
-    told = F.concat(name, F.when(z < 0, F.lit(" low")).otherwise(F.lit(" high")), size)
-    return F.when(part["level"] != "", F.concat(name, F.lit(" is "), part["level"])).otherwise(told)
+def hazards(rows: DataFrame, version: str) -> DataFrame:
+    """As churn.hazards keeps it, one row per user and month of rows ``scored``."""
+    return rows.select("month", "user_id", f"{EXITS}.*", F.lit(version).alias("model_version")).select(*HAZARDS.names)

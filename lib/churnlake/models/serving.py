@@ -16,6 +16,7 @@ from churnlake.core.errors import ContractError, UnreachableError
 from churnlake.core.settings import TrackingSettings
 from churnlake.core.tracking import Tracker, kept
 from churnlake.models.fit import Contributions
+from churnlake.models.hazard import Hazard
 from churnlake.models.score import Scoring
 from churnlake.models.settings import ModelsSettings
 from churnlake.models.watch import Limits, Row, advised, drift
@@ -61,6 +62,11 @@ class Serving:
     def scoring(self, target: str) -> Scoring:
         """What scores the target."""
         return Scoring(target, self.pipeline, self.contributions, self.version, self.is_fallback)
+
+    @property
+    def hazard(self) -> Hazard:
+        """What tells of the two exits, where that is what it was taught."""
+        return Hazard(self.pipeline, *self.takes)
 
     def moved(
         self, features: DataFrame, count: int, month: dt.date, target: str, settings: ModelsSettings, limits: Limits
