@@ -12,7 +12,7 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
 from churnlake.models import forecasts
-from churnlake.models.frame import BESIDE, modelling, selected, with_beside
+from churnlake.models.frame import BEFORE_STAGES, modelling, selected, with_beside
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY, SELECTION
@@ -23,7 +23,7 @@ from jobs import job
 
 @job(
     reads=(MONTHLY, SELECTION, SIGNS, USAGE),
-    may_read=(LEAVINGS, *BESIDE, OPT_OUTS),
+    may_read=(LEAVINGS, *BEFORE_STAGES, OPT_OUTS),
     writes=(FORECASTS, FORECASTS_JUDGED),
 )
 def forecast_signs(lake: Lake, run: Run) -> None:
@@ -32,15 +32,15 @@ def forecast_signs(lake: Lake, run: Run) -> None:
     ends = [day for day in due if (day + dt.timedelta(days=1)).day == 1]
     if not ends:
         return
-    for table in (table for table in BESIDE if not lake.has(table)):
-        run.leaves_out(BESIDE[table], table)
+    for table in (table for table in BEFORE_STAGES if not lake.has(table)):
+        run.leaves_out(BEFORE_STAGES[table], table)
     made, judged = [], []
     # read and joined once, not for each month's end; whom a month's end asks about is told by signs up to that day alone
     first, selection = _first_taught(ends[0], run), lake.checkpoint(lake.read(SELECTION))
     features = lake.read(MONTHLY, first=first, last=ends[-1])
     asked = outlook.asked(features, lake.read(SIGNS, last=ends[-1]), run.settings.churn)
     asked = asked.select("month", "user_id", *modelling(selection, MONTHLY))
-    more = {table: lake.read(table, first=first, last=ends[-1]) for table in BESIDE if lake.has(table)}
+    more = {table: lake.read(table, first=first, last=ends[-1]) for table in BEFORE_STAGES if lake.has(table)}
     asked, beside = with_beside(asked, more)
     asked = lake.checkpoint(asked)
     for end in ends:

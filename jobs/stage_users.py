@@ -10,13 +10,13 @@ from churnlake.core.runs import Days
 from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY
-from churnlake.tables.stages import FORECASTS, LEAD_TIMES, SIGNS, STAGES, TRANSITIONS
+from churnlake.tables.stages import FORECASTS, LEAD_TIMES, SIGNS, STAGES, STAGES_AT_END, TRANSITIONS
 from jobs import job
 
 
-@job(reads=(SIGNS, LEAVINGS, USAGE, MONTHLY), may_read=(FORECASTS,), writes=(STAGES, TRANSITIONS, LEAD_TIMES))
+@job(reads=(SIGNS, LEAVINGS, USAGE, MONTHLY), may_read=(FORECASTS,), writes=(STAGES, TRANSITIONS, LEAD_TIMES, STAGES_AT_END))
 def stage_users(lake: Lake, run: Run) -> None:
-    """One row per user and day on which the stage changed; one per month and pair of stages; one per month of leavers."""
+    """One row per user and day on which the stage changed; one per month and pair of stages, of leavers, and user."""
     ahead, due = run.settings.churn.outlook.days, dict(lake.planned())
     if due.get(STAGES):
         # what was told of earlier days is frozen, and the day's stage goes on from it
@@ -31,13 +31,16 @@ def stage_users(lake: Lake, run: Run) -> None:
                 lake.read(STAGES) if lake.has(STAGES) else None, days, ahead,
             ),
         )  # fmt: skip
-    months = sorted({dt.date.fromisoformat(month) for table in (TRANSITIONS, LEAD_TIMES) for month in due.get(table, ())})
+    months = sorted(
+        {dt.date.fromisoformat(month) for table in (TRANSITIONS, LEAD_TIMES, STAGES_AT_END) for month in due.get(table, ())}
+    )
     if months:
         known, before = lake.read(STAGES), month_before(months[0])
         lake.write_all(
             {
                 TRANSITIONS: stages.transitions(known, lake.read(MONTHLY, first=before), months),
                 LEAD_TIMES: stages.lead_times(known, lake.read(LEAVINGS, first=months[0]), months),
+                STAGES_AT_END: stages.at_ends(known, lake.read(SIGNS), lake.read(MONTHLY, first=months[0]), months),
             }
         )
 

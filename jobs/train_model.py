@@ -32,7 +32,7 @@ def train_model(lake: Lake, run: Run) -> None:
     """One row per target and learner fitted, into churn.models, and per part of the customers, into churn.judged; models, into the registry.
 
     Taught are the modelling indicators of the newest selection not later than the newest month taught with, how far a user's own
-    use has fallen, and how many neighbours have.
+    use has fallen, how many neighbours have, and the stage of leaving at the month's end.
     """
     settings, last = run.settings, run.days.last
     labels, features = lake.read(LABELS), lake.read(MONTHLY)

@@ -374,6 +374,13 @@ AS SELECT
   *
 FROM churnlake.features.selection;
 
+CREATE OR REPLACE VIEW churnlake.analysis.features_stages
+COMMENT 'One row per month and user with a record in it: the stage of leaving at the month\'s end and the alarm signs that hold then, as inputs of models.'
+AS SELECT
+  churnlake.analysis.masked(user_id) AS user_id,
+  * EXCEPT (user_id)
+FROM churnlake.features.stages;
+
 CREATE OR REPLACE VIEW churnlake.analysis.quality_checks
 COMMENT 'One row per table-level check and day judged.'
 AS SELECT

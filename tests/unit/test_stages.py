@@ -16,7 +16,7 @@ from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import MONTHLY
 from churnlake.tables.reference import BILLS, SUBSCRIBERS
-from churnlake.tables.stages import FORECASTS, NORMALS, SIGNS, STAGES
+from churnlake.tables.stages import FORECASTS, NORMALS, SIGNS, SIGNS_SEEN, STAGES, STAGES_AT_END
 
 SETTINGS = load(Settings, "local").churn
 FALL = SETTINGS.signs.fall
@@ -332,6 +332,35 @@ def test_transitions_count_everybody_there_and_lead_times_every_leaver(spark: Sp
         5.0,
         20.0,
     )
+
+
+def test_a_months_end_tells_the_stage_and_the_signs_of_then(spark: SparkSession) -> None:
+    def moved(user: int, day: dt.date, stage: str, before: str) -> dict[str, object]:
+        return {"user_id": user, "known_on": day, "stage": stage, "stage_before": before, "moved_by": "forwarding", "since": day}
+
+    def shown(user: int, day: dt.date, sign: str, is_seen: bool = True) -> dict[str, object]:
+        return {"user_id": user, "known_on": day, "sign": sign, "is_seen": is_seen, "since": day}
+
+    known = rows(
+        spark, STAGES, moved(1, on(4, 20), "alarm", "healthy"), moved(3, on(4, 3), "alarm", "healthy"), moved(3, on(4, 25), "healthy", "alarm"),
+        moved(4, on(5, 2), "alarm", "healthy"), moved(5, on(3, 31), "warning", "healthy"),
+    )  # fmt: skip
+    signs_of = rows(
+        spark, SIGNS, shown(1, on(4, 20), "forwarding"), shown(1, on(4, 28), "arrears"), shown(3, on(4, 3), "hotline"),
+        shown(3, on(4, 25), "hotline", False), shown(4, on(5, 2), "forwarding"),
+    )  # fmt: skip
+    months = [on(4, 1), on(5, 1)]
+    there = rows(spark, MONTHLY, *[{"month": month, "user_id": user} for month in months for user in (1, 2, 3, 4, 5)])
+    found = stages.at_ends(known, signs_of, there, months)
+    assert found.columns == STAGES_AT_END.names
+    told = {
+        (r.month.month, r.user_id): (r.stage_rank, r.stage_days, [name for name in SIGNS_SEEN if r[f"sign_{name}"]])
+        for r in found.collect()
+    }
+    assert told == {
+        (4, 1): (2, 10, ["forwarding", "arrears"]), (5, 1): (2, 41, ["forwarding", "arrears"]), (4, 2): (0, 0, []), (5, 2): (0, 0, []),
+        (4, 3): (0, 0, []), (5, 3): (0, 0, []), (4, 4): (0, 0, []), (5, 4): (2, 29, ["forwarding"]), (4, 5): (1, 30, []), (5, 5): (1, 61, []),
+    }  # fmt: skip
 
 
 def test_without_normals_or_forecasts_what_is_left_is_told(spark: SparkSession) -> None:

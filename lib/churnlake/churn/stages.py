@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from churnlake.churn.signs import on_at
 from churnlake.core.runs import Days
-from churnlake.tables.stages import LEAD_TIMES, SIGNS_SEEN, STAGES, TRANSITIONS
+from churnlake.tables.stages import LEAD_TIMES, SIGNS_SEEN, STAGES, STAGES_AT_END, STAGES_OF_LEAVING, TRANSITIONS
 
 LEFT, WARNED = "left", "warned"
 STATES = (*SIGNS_SEEN, WARNED, LEFT)
@@ -168,6 +168,30 @@ def _of_leavings(leavings: DataFrame, usage: DataFrame, stood: DataFrame | None,
 def stage_at(known: DataFrame, *by: str) -> DataFrame:
     """One row per user after these rows of churn.stages: ``by``, user_id, stage. Who has none is healthy."""
     return known.groupBy(*by, "user_id").agg(F.max_by("stage", "known_on").alias("stage"))
+
+
+def at_ends(known: DataFrame, signs: DataFrame, features: DataFrame, months: Sequence[dt.date]) -> DataFrame:
+    """One row per month and user with a record in it: the stage at the month's end, as a model takes it (features.stages).
+
+    Args:
+        known: churn.stages up to the last month's end.
+        signs: churn.signs up to then.
+        features: features.monthly of the months.
+        months: first days of the months to make.
+    """
+    of = F.explode(F.array(*[F.lit(month) for month in months])).alias("month")
+    stood = known.select("user_id", "known_on", "stage", of).where("known_on <= last_day(month)")
+    stood = stood.groupBy("month", "user_id").agg(F.max_by(F.struct("stage", "known_on"), "known_on").alias("at"))
+    shown = on_at(signs.select("*", of).where("known_on <= last_day(month)"), "month")
+    shown = shown.groupBy("month", "user_id").agg(F.collect_set("sign").alias("signs"))
+    there = features.select("month", "user_id").where(F.col("month").isin(list(months)))
+    told = there.join(stood, on=["month", "user_id"], how="left").join(shown, on=["month", "user_id"], how="left")
+    ranks = F.array(*[F.lit(stage) for stage in STAGES_OF_LEAVING])
+    rank = F.coalesce(F.array_position(ranks, F.col("at.stage")) - 1, F.lit(0))
+    days = F.when(rank > 0, F.datediff(F.last_day("month"), F.col("at.known_on"))).otherwise(0)
+    held = [F.coalesce(F.array_contains("signs", sign), F.lit(False)).cast("bigint").alias(f"sign_{sign}") for sign in SIGNS_SEEN]
+    found = told.select("month", "user_id", rank.alias("stage_rank"), days.cast("bigint").alias("stage_days"), *held)
+    return found.select(STAGES_AT_END.names)
 
 
 def transitions(known: DataFrame, features: DataFrame, months: Sequence[dt.date]) -> DataFrame:

@@ -239,7 +239,7 @@ def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:
     told_of = labels.leaving_labels(features, lake.read(USAGE), lake.read(LEAVINGS), None, due, settings.churn)
     known = lake.checkpoint(told_of.where(F.col("known_on") <= F.lit(on)))
     numeric, categories = selected(lake.read(SELECTION), taught_months(features, known, settings.models)[-1], MONTHLY)
-    features, more = with_beside(features, {table: lake.read(table, last=ASKED) for table in BESIDE})
+    features, more = with_beside(features, {table: lake.read(table, last=ASKED) for table in BESIDE if lake.has(table)})
     return Given(features, known, (*numeric, *more), tuple(categories))
 
 

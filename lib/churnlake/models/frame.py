@@ -15,13 +15,17 @@ from churnlake.models.learners import LABEL
 from churnlake.models.settings import ModelsSettings
 from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import DECLINES
+from churnlake.tables.stages import STAGES_AT_END
 
 BESIDE = {
     NEIGHBOURS: "neighbours who fell silent or left",
     MEMBERS: "the place in a group of friends",
     DECLINES: "falls of own use",
+    STAGES_AT_END: "the stage of leaving",
 }
 """Further features of a user and month, each a table of its own, and what is left out without it."""
+BEFORE_STAGES = {table: what for table, what in BESIDE.items() if table != STAGES_AT_END}
+"""Those of them that forecasts take, of which stages are made."""
 
 
 def features_of(table: Table) -> tuple[list[str], list[str]]:

@@ -46,13 +46,15 @@ from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import DECLINES, MONTHLY, SELECTION
 from churnlake.tables.judged import JUDGED
 from churnlake.tables.reference import OPT_OUTS
+from churnlake.tables.stages import STAGES_AT_END
 
 GROUPS = {
     **{view: [i.name for i in indicators] for view, indicators in VIEWS.items()},
     "circles": [*features_of(NEIGHBOURS)[0], *features_of(MEMBERS)[0]],
     "declines": features_of(DECLINES)[0],
+    "stages": features_of(STAGES_AT_END)[0],
 }
-"""Features by group: the views of the indicators, the circles, and falls of own use."""
+"""Features by group: the views of the indicators, the circles, falls of own use, and the stage of leaving."""
 GIVEN = (MONTHLY, *BESIDE, LABELS)
 """Inputs of which the months taught and tested are read."""
 Row = dict[str, Any]

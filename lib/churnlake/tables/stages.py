@@ -157,6 +157,22 @@ TRANSITIONS = Table(
         Column("users", COUNT, "Users.", least=1),
     ),
 )
+STAGES_AT_END = Table(
+    "features.stages",
+    "One row per month and user with a record in it: the stage of leaving at the month's end and the alarm signs that hold then, as inputs of models.",
+    key=("month", "user_id"),
+    slice="month",
+    at="month",
+    frozen=True,
+    sort=("user_id",),
+    columns=(
+        MONTH,
+        USER_ID,
+        Column("stage_rank", COUNT, "Stage: 0 healthy, 1 warning, 2 alarm, 3 churned.", least=0, most=3),
+        Column("stage_days", COUNT, "Days in it at the month's end; 0 where healthy.", least=0),
+        *(Column(f"sign_{name}", COUNT, f"1 where {words}, else 0.", least=0, most=1) for name, words in SIGN_MEANINGS.items()),
+    ),
+)
 LEAD_TIMES = Table(
     "churn.lead_times",
     "One row per month: how long before they left the leavers confirmed in it had been in a warning or alarm stage.",
