@@ -21,6 +21,7 @@ from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.core.tracking import Logged, Tracker
+from churnlake.models.learners import FEATURES
 from churnlake.models.profile import profile
 from churnlake.models.settings import DriftSettings
 from churnlake.models.watch import Limits, advised, drift, drift_frame, reference
@@ -140,10 +141,12 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     stages = [SQLTransformer(statement=told), SQLTransformer(statement="SELECT *, 1 AS one FROM __THIS__")]
     from pyspark.ml.feature import VectorAssembler
 
-    assembled = VectorAssembler(inputCols=["one", "raw"], outputCol="calibrated")
+    assembled = [
+        VectorAssembler(inputCols=of, outputCol=to) for of, to in ((["one", "raw"], "calibrated"), (["z_own_events"], FEATURES))
+    ]
     notes = {"numeric": {"own_events": 0.5}, "categories": {}, "known_on": "2005-05-20"}
     version = tracker.log_model(
-        PipelineModel([*stages, assembled]),
+        PipelineModel([*stages, *assembled]),
         "r",
         training_key="k",
         numeric=["own_events"],
