@@ -35,12 +35,12 @@ def stage_users(lake: Lake, run: Run) -> None:
         {dt.date.fromisoformat(month) for table in (TRANSITIONS, LEAD_TIMES, STAGES_AT_END) for month in due.get(table, ())}
     )
     if months:
-        known, before = lake.read(STAGES), month_before(months[0])
+        known, features = lake.read(STAGES), lake.read(MONTHLY, first=month_before(months[0]))
         lake.write_all(
             {
-                TRANSITIONS: stages.transitions(known, lake.read(MONTHLY, first=before), months),
+                TRANSITIONS: stages.transitions(known, features, months),
                 LEAD_TIMES: stages.lead_times(known, lake.read(LEAVINGS, first=months[0]), months),
-                STAGES_AT_END: stages.at_ends(known, lake.read(SIGNS), lake.read(MONTHLY, first=months[0]), months),
+                STAGES_AT_END: stages.at_ends(known, lake.read(SIGNS), features, months),
             }
         )
 

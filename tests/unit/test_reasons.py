@@ -56,7 +56,9 @@ def test_reasons_are_those_worked_out_by_hand(spark: SparkSession, most: int) ->
     assert {len(one) for one in told} >= {0, 1}
 
 
-def test_without_a_feature_there_is_no_reason(spark: SparkSession) -> None:
-    row = spark.range(1).select(reasons(F.lit(None), Contributions({}, {}), SETTINGS).alias("reasons"), F.lit(1)).first()
+@pytest.mark.parametrize("given", [Contributions({}, {}), Contributions({"idle": 0.0}, {"brand": {"a": 0.0, "other": 2.0}})])
+def test_where_nothing_weighs_there_is_no_reason(spark: SparkSession, given: Contributions) -> None:
+    vector = array_to_vector(F.array(*[F.lit(1.0)] * 3))
+    row = spark.range(1).select(reasons(vector, given, SETTINGS).alias("reasons"), F.lit(1)).first()
     assert row is not None
     assert row["reasons"] == []

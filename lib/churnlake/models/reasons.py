@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -27,21 +27,23 @@ def reasons(vector: Column, given: Contributions, settings: ModelsSettings) -> C
     first. Levels folded to other or unknown are no reason anyone can act on. Worked out in Arrow batches: as an expression of Spark's, a few
     hundred features were most of what scoring takes.
     """
-    if not given.numeric and not given.categories:
+    weights = [
+        *given.numeric.values(),
+        *(0.0 if level in (OTHER, UNKNOWN) else w for levels in given.categories.values() for level, w in levels.items()),
+    ]
+    if not any(weights):
         return F.array().cast(TEXTS)
-    told = arrow_udf(_teller(given, settings.most_reasons, settings.least_contribution), TEXTS)  # type: ignore[call-overload]
+    told = arrow_udf(_teller(given, weights, settings.most_reasons, settings.least_contribution), TEXTS)  # type: ignore[call-overload]
     found: Column = told(vector_to_array(vector))
     return found
 
 
-def _teller(given: Contributions, most: int, least: float) -> Callable[[Iterator[pa.Array]], Iterator[pa.Array]]:
+def _teller(
+    given: Contributions, weights: Sequence[float], most: int, least: float
+) -> Callable[[Iterator[pa.Array]], Iterator[pa.Array]]:
     """From batches of feature vectors, laid out as the contributions are (profile.columns), to batches of texts."""
     numbers = list(given.numeric)
     flags = [(name, level) for name, levels in given.categories.items() for level in levels]
-    weights = [
-        *given.numeric.values(),
-        *(0.0 if level in (OTHER, UNKNOWN) else given.categories[name][level] for name, level in flags),
-    ]
     # what weighs nothing is left out before anything is multiplied
     asked = np.array([at for at, weight in enumerate(weights) if weight], dtype=np.int64)
     weighed = np.array([weights[at] for at in asked])
