@@ -9,12 +9,12 @@ from churnlake.campaigns.lists import willing
 from churnlake.churn.leaving import is_active
 from churnlake.core.job import Run
 from churnlake.core.lake import Lake
-from churnlake.models.frame import BESIDE, beside, features_of
+from churnlake.models.frame import BESIDE, features_of, with_beside
 from churnlake.models.hazard import HAZARD
-from churnlake.models.score import hazards, placed, scored, scores
+from churnlake.models.score import Asked, hazards, placed, scored, watched
 from churnlake.models.serving import champions
 from churnlake.models.train import REGISTERED
-from churnlake.models.watch import Limits, drawn, drift_frame
+from churnlake.models.watch import Limits, drift_frame, is_drawn
 from churnlake.models.winback import WINBACK, gone
 from churnlake.tables.churn import LEAVINGS, MODELS, SCORES
 from churnlake.tables.features import MONTHLY
@@ -44,36 +44,35 @@ def score_model(lake: Lake, run: Run) -> None:
         for target, champion in serves.items()
         if champion.is_fallback
     ]
-    for table, what in BESIDE.items():
-        names = [name for name in features_of(table)[0] if any(name in champion.takes[0] for champion in serves.values())]
-        more = lake.read(table) if lake.has(table) else None
-        if names and more is None:
-            run.leaves_out(f"{what}, which a champion was taught with", table)
-        known = beside(known, more, names) if names else known
-    now = known.where(F.col("month") == F.lit(month)).where(is_active(settings.churn))
+    wanted = {name for champion in serves.values() for name in champion.takes[0]}
+    for table in (table for table in BESIDE if not lake.has(table) and wanted & set(features_of(table)[0])):
+        run.leaves_out(f"{BESIDE[table]}, which a champion was taught with", table)
+    more = {table: lake.read(table) for table in BESIDE if lake.has(table)}
+    now, _ = with_beside(known.where(F.col("month") == F.lit(month)).where(is_active(settings.churn)), more, wanted)
     for champion in serves.values():
         champion.check(now)
-    together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
     hazard = serves.get(HAZARD)
-    rows, moved, made = [], [], {}
+    together = [champion.scoring(target) for target, champion in serves.items() if target not in (HAZARD, WINBACK)]
+    parts = []
     if together or hazard:
-        found = lake.checkpoint(scored(now, together, hazard.hazard if hazard else None, models))
-        rows = [placed(found)] if together else []
-        made = {HAZARDS: hazards(found, hazard.version)} if hazard else {}
-    watched = settings.understanding
-    limits = Limits(watched.moderate_drift, watched.great_drift, watched.chance_deviations)
-    sample = lake.checkpoint(drawn(now, count, models.drift, models.seed)) if together else now
-    for target, champion in serves.items():
-        if target == HAZARD:
-            continue
-        seen, users = sample, count
-        if target == WINBACK:
-            seen = gone(known, lake.read(LEAVINGS), month)
-            users = seen.count()
-            rows.append(scores(seen, [champion.scoring(target)], models))
-        of_columns, advice = champion.moved(seen, users, month, target, models, limits)
-        moved += of_columns
-        told += [f"{target}: {advice}"] if advice else []
+        parts.append((now, Asked(together, hazard.hazard if hazard else None, is_drawn(count, models.drift, models.seed))))
+    if WINBACK in serves:
+        seen = gone(with_beside(known, more, wanted)[0], lake.read(LEAVINGS), month)
+        one = serves[WINBACK].scoring(WINBACK)
+        parts.append((seen, Asked([one], is_watched=is_drawn(seen.count(), models.drift, models.seed))))
+    watching = settings.understanding
+    limits = Limits(watching.moderate_drift, watching.great_drift, watching.chance_deviations)
+    rows, moved, made = [], [], {}
+    for features, asked in parts:
+        found = lake.checkpoint(scored(features, asked, models))
+        if asked.hazard and hazard:
+            made[HAZARDS] = hazards(found, hazard.version)
+        rows += [placed(found)] if asked.targets else []
+        for target in (one.target for one in asked.targets):
+            sample = watched(found, asked, target)
+            of_columns, advice = serves[target].moved(sample, month, target, models.drift, limits)
+            moved += of_columns
+            told += [f"{target}: {advice}"] if advice else []
     if rows:
         made |= {SCORES: reduce(DataFrame.unionByName, rows), DRIFT: drift_frame(moved, known)}
     lake.write_all(made)

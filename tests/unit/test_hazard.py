@@ -22,7 +22,7 @@ from churnlake.models.hazard_lesson import learn_hazard
 from churnlake.models.lesson import Lesson, Tiers
 from churnlake.models.parts import judged_frame
 from churnlake.models.profile import profile
-from churnlake.models.score import hazards, scored
+from churnlake.models.score import Asked, hazards, scored
 from churnlake.models.settings import LogisticSettings
 from churnlake.settings import Settings
 from churnlake.tables.churn import LABELS
@@ -111,7 +111,7 @@ def test_hazards_are_those_of_scikit_learn_and_add_up(given: DataFrame) -> None:
     ):  # fmt: skip
         assert found[name].to_numpy() == pytest.approx(expected, abs=0.004), name
     assert found[["leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m"]].sum(axis=1).max() < 1
-    alone = hazards(scored(newest, [], Hazard(model, ["own_events"], ["brand"]), settings), "3")
+    alone = hazards(scored(newest, Asked([], Hazard(model, ["own_events"], ["brand"])), settings), "3")
     assert alone.columns == HAZARDS.names
     names = ["user_id", "leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m"]
     assert sorted(alone.select(names).collect()) == sorted(told.select(names).collect())

@@ -14,10 +14,10 @@ from churnlake.core.errors import MissingInputError
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.models.fit import Contributions, prepared
-from churnlake.models.frame import Month, beside, features_of, labelled, months, selected, split, taught_months
+from churnlake.models.frame import BESIDE, Month, features_of, labelled, months, raw, selected, split, taught_months, with_beside
 from churnlake.models.learners import SIMPLEST, Candidate
 from churnlake.models.profile import profile
-from churnlake.models.score import Scoring, score, scores
+from churnlake.models.score import Asked, Scoring, placed, score, scored, watched
 from churnlake.models.search import Fold, best, margins, tried
 from churnlake.models.settings import (
     BoostedSettings,
@@ -35,6 +35,7 @@ from churnlake.models.settings import (
 from churnlake.models.train import Trained, origins, report, told, train
 from churnlake.settings import Settings
 from churnlake.tables.churn import MODELS, SCORES
+from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import MONTHLY, SELECTION
 
 SETTINGS = ModelsSettings(
@@ -315,16 +316,42 @@ def test_report_fits_its_table(case: Case) -> None:
     assert not any(r["is_champion"] for r in challenges)
 
 
-def test_features_of_another_table_stand_beside_and_are_null_where_there_are_none(spark: SparkSession, case: Case) -> None:
+def test_features_of_other_tables_stand_beside_and_are_null_where_there_are_none(spark: SparkSession, case: Case) -> None:
     given = case.features.where("user_id < 3").where(F.col("month") == MONTHS[0]).select("month", "user_id", "calls")
-    more = spark.createDataFrame(
-        [(MONTHS[0], 1, 2, 0.5), (MONTHS[1], 2, 1, 1.0)], "month date, user_id bigint, left bigint, part double"
-    )
-    found = {row["user_id"]: (row["left"], row["part"]) for row in beside(given, more, ["left", "part"]).collect()}
-    assert found == {0: (None, None), 1: (2, 0.5), 2: (None, None)}
-    without = beside(given, None, ["left"])
-    assert without.columns == ["month", "user_id", "calls", "left"]
-    assert without.where("left is null").count() == 3
+    fell, placed = (features_of(table)[0] for table in (NEIGHBOURS, MEMBERS))
+    more = {
+        NEIGHBOURS: rows(spark, NEIGHBOURS, *[{"month": month, "user_id": user, fell[0]: 2} for month, user in ((MONTHS[0], 1), (MONTHS[1], 2))]),
+        MEMBERS: rows(spark, MEMBERS, {"month": MONTHS[0], "user_id": 2, placed[0]: 1}, {"month": MONTHS[0], "user_id": 9, placed[0]: 1}),
+    }  # fmt: skip
+    found, told = with_beside(given, more, [fell[0], placed[0]])
+    assert told == [fell[0], placed[0]]
+    assert sorted((row["user_id"], row[fell[0]], row[placed[0]]) for row in found.collect()) == [
+        (0, None, None),
+        (1, 2, None),
+        (2, None, 1),
+    ]
+    whole, told = with_beside(given, more)
+    absent = [name for table in BESIDE if table not in more for name in features_of(table)[0]]
+    assert told == [*fell, *placed]
+    assert set(whole.columns) == {*given.columns, *told, *absent}
+    without, told = with_beside(given, {}, [fell[0]])
+    assert told == []
+    assert without.columns == ["month", "user_id", "calls", fell[0]]
+    assert without.where(f"{fell[0]} is null").count() == 3
+
+
+def test_of_those_watched_all_that_was_asked_is_kept(case: Case) -> None:
+    newest, given = case.features.where(F.col("month") == MONTHS[3]), case.trained.contributions
+    scoring = [Scoring("leave_t1", case.trained.serving, given, "1"), Scoring("revenue", case.trained.judging, given, "2")]
+    asked = Asked(scoring, is_watched=F.col("user_id") % 3 == 0)
+    rows = scored(newest, asked, SETTINGS).localCheckpoint()
+    told = placed(rows).where("target = 'revenue' and user_id % 3 = 0").select("user_id", "probability")
+    columns = [*raw(list(given.numeric), list(given.categories)), F.col("probability").alias("score")]
+    expected = newest.join(told, on="user_id", how="inner").select(*columns)
+    found = watched(rows, asked, "revenue")
+    assert found.columns == expected.columns
+    assert sorted(map(repr, found.collect())) == sorted(map(repr, expected.collect()))
+    assert found.count() > 50
 
 
 def test_targets_scored_together_are_scored_as_each_alone(case: Case) -> None:
@@ -333,8 +360,8 @@ def test_targets_scored_together_are_scored_as_each_alone(case: Case) -> None:
         Scoring("leave_t1", case.trained.serving, given, "1"),
         Scoring("revenue", case.trained.judging, given, "2", True),
     ]
-    together = scores(newest, asked, SETTINGS).orderBy("target", "place").collect()
+    together = placed(scored(newest, Asked(asked), SETTINGS)).orderBy("target", "place").collect()
     for of in asked:
-        alone = scores(newest, [of], SETTINGS).orderBy("place").collect()
+        alone = placed(scored(newest, Asked([of]), SETTINGS)).orderBy("place").collect()
         assert [row for row in together if row["target"] == of.target] == alone
         assert {(row["model_version"], row["is_fallback"]) for row in alone} == {(of.version, of.is_fallback)}

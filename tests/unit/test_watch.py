@@ -21,10 +21,11 @@ from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.core.tracking import Logged, Tracker
-from churnlake.models.learners import FEATURES
+from churnlake.models.fit import calibrate, contributions, held_out, prepared
+from churnlake.models.learners import Candidate
 from churnlake.models.profile import profile
-from churnlake.models.settings import DriftSettings
-from churnlake.models.watch import Limits, advised, drift, drift_frame, reference
+from churnlake.models.settings import DriftSettings, LogisticSettings
+from churnlake.models.watch import Limits, advised, drift, drift_frame, is_drawn, reference
 from churnlake.settings import Settings
 from churnlake.tables.churn import SCORES
 from churnlake.tables.features import MONTHLY
@@ -72,7 +73,8 @@ def before(spark: SparkSession) -> dict[str, Any]:
 
 
 def found(now: DataFrame, before: dict[str, Any], count: int, scored: str = "calls / 200D") -> dict[str, tuple[float, str]]:
-    rows_now = drift(now, count, model(scored), before, SETTINGS, LIMITS, 7)
+    sample = now.where(is_drawn(count, SETTINGS, 7)).withColumn("score", F.expr(f"least(coalesce({scored}, 0D), 1D)"))
+    rows_now = drift(sample, before, LIMITS)
     return {row["column"]: (row["psi"], row["advice"]) for row in rows_now}
 
 
@@ -137,21 +139,18 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("registry")
     settings = load(Settings, "local", [f"tracking.uri=sqlite:///{home}/m.db", f"tracking.artifacts={home}/a"]).tracking
     tracker = Tracker(settings, "churn_leave")
-    told = "SELECT *, (own_events - 50D) / 10D AS z_own_events, own_events / 100D AS raw FROM __THIS__"
-    stages = [SQLTransformer(statement=told), SQLTransformer(statement="SELECT *, 1 AS one FROM __THIS__")]
-    from pyspark.ml.feature import VectorAssembler
-
-    assembled = [
-        VectorAssembler(inputCols=of, outputCol=to) for of, to in ((["one", "raw"], "calibrated"), (["z_own_events"], FEATURES))
-    ]
-    notes = {"numeric": {"own_events": 0.5}, "categories": {}, "known_on": "2005-05-20"}
+    taught = spark.range(1, 400).selectExpr("double(id % 100) AS own_events", "double(id % 100 + 7 * (id % 9) > 90) AS label")
+    known = profile(taught, ["own_events"], [], load(Settings, "local").models)
+    ready, stages = prepared(taught, known)
+    fitted = Candidate("logistic", LogisticSettings(max_iter=20, reg_param=0.01, elastic_net=0.0), 7).fit(ready)
+    served = calibrate(fitted, [held_out(fitted, ready)])
     version = tracker.log_model(
-        PipelineModel([*stages, *assembled]),
+        PipelineModel([*stages, *served.stages]),
         "r",
         training_key="k",
         numeric=["own_events"],
         categories=[],
-        logged=Logged({}, {}, {}, notes),
+        logged=Logged({}, {}, {}, {**contributions(fitted, known).to_notes(), "known_on": "2005-05-20"}),
     )
     tracker.keep(version.version, home / "champions" / "churn_leave")
     return home
@@ -168,10 +167,10 @@ def active(spark: SparkSession, **more: Any) -> DataFrame:
 def test_the_champion_scores_and_says_why(spark: SparkSession, home: Path) -> None:
     shelf, run = scoring(spark, active(spark), home)
     kept = shelf.made[SCORES].orderBy("place").collect()
-    assert [(row["user_id"], row["place"], row["probability"], row["is_fallback"]) for row in kept] == [
-        (9, 1, 0.9, False), (2, 2, 0.2, False), (1, 3, 0.1, False),
-    ]  # fmt: skip
-    assert kept[0]["reasons"] == ["own_events high (+4.0 sd)"]
+    assert [(row["user_id"], row["place"], row["is_fallback"]) for row in kept] == [(9, 1, False), (2, 2, False), (1, 3, False)]
+    chances = [row["probability"] for row in kept]
+    assert 0.9 > chances[0] > 0.5 > chances[1] > chances[2] > 0
+    assert kept[0]["reasons"] == ["own_events high (+1.0 sd)"]
     assert run.left_out == []
 
 
@@ -182,9 +181,12 @@ def test_out_of_reach_it_scores_by_the_copy_only_if_told_to(spark: SparkSession,
     with pytest.raises(MissingInputError, match="no copy of a champion in"):
         scoring(spark, active(spark), home, f"models.fall_back_to={tmp_path}", uri=away)
     shelf, run = scoring(spark, active(spark), home, f"models.fall_back_to={home}/champions", uri=away)
-    assert [(row["probability"], row["is_fallback"], row["model_version"]) for row in shelf.made[SCORES].orderBy("place").collect()] == [
-        (0.9, True, "1"), (0.2, True, "1"), (0.1, True, "1"),
-    ]  # fmt: skip
+    kept = shelf.made[SCORES].orderBy("place").collect()
+    assert [(row["user_id"], row["is_fallback"], row["model_version"]) for row in kept] == [
+        (9, True, "1"),
+        (2, True, "1"),
+        (1, True, "1"),
+    ]
     assert run.facts["told"] == ["leave_t1: MLflow can not be reached; scored by the copy of version 1"]
     shutil.copytree(home / "champions", tmp_path / "champions")
     shelf, _ = scoring(spark, active(spark), home, f"models.fall_back_to={tmp_path}/champions")

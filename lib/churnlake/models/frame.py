@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -75,24 +75,31 @@ def modelling(selection: DataFrame, table: Table) -> list[str]:
     return [name for name in table.names if name in names]
 
 
-def beside(features: DataFrame, more: DataFrame | None, names: list[str]) -> DataFrame:
-    """The features with columns ``names`` of another table of one row per user and month; null where there is none of the user.
+def with_beside(
+    features: DataFrame, more: Mapping[Table, DataFrame], wanted: Collection[str] | None = None
+) -> tuple[DataFrame, list[str]]:
+    """The features with those of every table of BESIDE, null where there is none of the user, and the names of what is told.
 
-    Without that table they are null for all: a model taught with them is then scored as if nothing were known.
+    Of a table that is not there they are null for all: a model taught with them is then scored as if nothing were known.
+
+    Args:
+        features: one row per user and month.
+        more: the tables there are, one row per user and month each.
+        wanted: which of their features; all where not given.
     """
-    if more is None:
-        return features.withColumns({name: F.lit(None).cast("double") for name in names})
-    return features.join(more.select("month", "user_id", *names), on=["month", "user_id"], how="left")
-
-
-def with_beside(features: DataFrame, more: Mapping[Table, DataFrame]) -> tuple[DataFrame, list[str]]:
-    """The features with those of every table of BESIDE (``beside``), and the names of what is told: those of the tables there are, ``more``."""
-    told = []
+    # first beside the keys alone, so that hundreds of features are gone through once
+    narrow, told, missing = features.select("month", "user_id"), [], []
     for table in BESIDE:
-        names, _ = features_of(table)
-        features = beside(features, more.get(table), names)
-        told += names if table in more else []
-    return features, told
+        names = [name for name in features_of(table)[0] if wanted is None or name in wanted]
+        if table not in more:
+            missing += names
+        elif names:
+            narrow = narrow.join(more[table].select("month", "user_id", *names), on=["month", "user_id"], how="left")
+            told += names
+    if told:
+        features = features.join(narrow, on=["month", "user_id"], how="left")
+    nothing = F.lit(None).cast("double")
+    return features.select("*", *(nothing.alias(name) for name in missing)), told
 
 
 def labelled(

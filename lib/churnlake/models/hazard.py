@@ -7,17 +7,18 @@ the month ahead as a covariate: van Houwelingen 2007, "landmarking").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
 from pyspark.ml import PipelineModel
-from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
+from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import SQLTransformer, VectorAssembler
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.core.errors import ContractError, MissingInputError
+from churnlake.core.errors import MissingInputError
+from churnlake.models.batches import Matrix, Question, Raw, asked, margins
 from churnlake.models.frame import raw
 from churnlake.models.learners import FEATURES, LABEL
 from churnlake.models.profile import Profile
@@ -30,8 +31,8 @@ AHEAD = {"leave_t1": 1, "leave_t2": 2}
 LATER = "later"
 """1 in the second month ahead, else 0."""
 HAZARD = "hazard"
-MARGINS = "hazard_margins"
-EXITS = "exits"
+TOLD = ("leaves_in_1m", "reenters_in_1m", "leaves_in_2m", "reenters_in_2m")
+"""What is told of a user: that it leaves, or re-enters, in the first and in the second month ahead."""
 
 
 def outcome() -> Column:
@@ -61,7 +62,7 @@ def check_outcomes(rows: DataFrame, least: int) -> None:
 
 
 def fitted(rows: DataFrame, known: Profile, settings: LogisticSettings) -> PipelineModel:
-    """From raw columns and LATER to MARGINS, from which the probabilities of the three outcomes in that month are told.
+    """From raw columns and LATER to HAZARD, the probabilities of the three outcomes in that month.
 
     Args:
         rows: one row per user, month and month ahead at risk: label, LATER and the raw columns.
@@ -82,7 +83,7 @@ def fitted(rows: DataFrame, known: Profile, settings: LogisticSettings) -> Pipel
         maxIter=settings.max_iter,
         regParam=settings.reg_param,
         elasticNetParam=settings.elastic_net,
-        rawPredictionCol=MARGINS,
+        rawPredictionCol="hazard_margins",
         probabilityCol=HAZARD,
         predictionCol="hazard_likeliest",
     )
@@ -104,30 +105,27 @@ def exits(hazard: Hazard, features: DataFrame) -> DataFrame:
     What is told of the second month is what happens in it to a user active now: it must have stayed through the first.
     """
     others = [name for name in features.columns if name not in (*hazard.numeric, *hazard.categories)]
-    told = with_exits(hazard.model, features.select(*others, *raw(hazard.numeric, hazard.categories)))
-    return told.select(*others, f"{EXITS}.*")
+    told = asked(features.select(*others, *raw(hazard.numeric, hazard.categories)), others, [question(hazard)])
+    return told.select(*others, *(F.round(name, 9).alias(name) for name in TOLD))
 
 
-def with_exits(model: PipelineModel, rows: DataFrame) -> DataFrame:
-    """The rows of raw columns given with EXITS, those probabilities in a struct."""
-    regression = model.stages[-1]
-    if not isinstance(regression, LogisticRegressionModel):
-        raise ContractError("the hazard model does not end in a regression; run job train_model again")
+def question(hazard: Hazard) -> Question:
+    """What tells TOLD of a batch."""
+    profile, weights, intercepts = margins(hazard.model)
     # LATER is the last that the regression takes: a month later the margins are these and its weights, and rows are gone through once
-    later = [float(weights[-1]) for weights in regression.coefficientMatrix.toArray()]
-    margins = vector_to_array(F.col(MARGINS))
-    now = _chances([margins[at] for at in range(len(later))])
-    then = _chances([margins[at] + F.lit(weight) for at, weight in enumerate(later)])
-    found = {
-        "leaves_in_1m": now[LEAVE],
-        "reenters_in_1m": now[REENTER],
-        "leaves_in_2m": now[STAY] * then[LEAVE],
-        "reenters_in_2m": now[STAY] * then[REENTER],
-    }
-    told = F.struct(*(F.round(column, 9).alias(name) for name, column in found.items())).alias(EXITS)
-    return model.transform(rows.withColumn(LATER, F.lit(0.0))).select(*rows.columns, told)
+    now, later = weights[:, :-1].T, weights[:, -1]
+
+    def answer(raw: Raw) -> list[pa.Array]:
+        found = raw.vectors(profile) @ now + intercepts
+        first, second = _chances(found), _chances(found + later)
+        then = second * first[:, [STAY]]
+        return [pa.array(column) for column in (first[:, LEAVE], first[:, REENTER], then[:, LEAVE], then[:, REENTER])]
+
+    return Question(", ".join(f"{name} double" for name in TOLD), answer)
 
 
-def _chances(margins: Sequence[Column]) -> list[Column]:
-    """The softmax, written so that it does not overflow."""
-    return [1 / sum((F.exp(other - one) for other in margins), F.lit(0.0)) for one in margins]
+def _chances(margins: Matrix) -> Matrix:
+    """The softmax of each row, written so that it does not overflow."""
+    raised = np.exp(margins - margins.max(axis=1, keepdims=True))
+    found: Matrix = raised / raised.sum(axis=1, keepdims=True)
+    return found

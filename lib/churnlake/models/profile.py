@@ -6,6 +6,7 @@ Medians are exact, which Spark's Imputer is not: the same rows give the same sta
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -15,6 +16,10 @@ from churnlake.models.settings import ModelsSettings
 
 OTHER = "other"
 UNKNOWN = "unknown"
+NUMBER = r"\((-?[\d.e+-]+)D\)"
+SCALED = rf", {NUMBER}\) - {NUMBER}\) / {NUMBER} AS `z_([^`]+)`"
+FLAG = r"CAST\(`level_([^`]+)` = '((?:[^'\\]|\\.)*)' AS DOUBLE\)"
+"""What a statement says of a number and of a level."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,24 @@ class Profile:
             for flag, level in zip(c.flags, c.levels, strict=True)
         ]
         return f"SELECT {', '.join(['*', *scaled, *folded, *flags])} FROM __THIS__"
+
+    @classmethod
+    def of_statement(cls, statement: str) -> Profile:
+        """The profile that wrote a ``statement``, but for the shares of levels, of which it tells none.
+
+        Raises ValueError where none did.
+        """
+        numeric = tuple(
+            Numeric(name, float(median), float(mean), float(deviation))
+            for median, mean, deviation, name in re.findall(SCALED, statement)
+        )
+        levels: dict[str, list[str]] = {}
+        for name, level in re.findall(FLAG, statement):
+            levels.setdefault(name, []).append(re.sub(r"\\(.)", r"\1", level))
+        found = cls(numeric, tuple(Category(name, tuple(of), ()) for name, of in levels.items()))
+        if found.statement() != statement:
+            raise ValueError("its first stage is not what a profile writes")
+        return found
 
     @property
     def columns(self) -> list[str]:

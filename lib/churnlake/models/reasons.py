@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-from pyspark.ml.functions import vector_to_array
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import arrow_udf
 
+from churnlake.models.batches import Matrix
 from churnlake.models.fit import Contributions
 from churnlake.models.profile import OTHER, UNKNOWN
 from churnlake.models.settings import ModelsSettings
 
-TEXTS = "array<string>"
+Teller = Callable[[Matrix], pa.Array]
 WIDTH = 1 << 40
 """More than there are tenths of a standard deviation: a feature and a size are told by one number."""
 
 
-def reasons(vector: Column, given: Contributions, settings: ModelsSettings) -> Column:
-    """The strongest reasons of a row with this feature vector: an array of texts, the strongest first.
+def teller(given: Contributions, settings: ModelsSettings) -> Teller:
+    """From feature vectors, laid out as the contributions are (``Profile.columns``), to the strongest reasons of each row, the strongest first.
 
     ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Contributions are compared to six places and ties fall to the feature named
-    first. Levels folded to other or unknown are no reason anyone can act on. Worked out in Arrow batches: as an expression of Spark's, a few
-    hundred features were most of what scoring takes.
+    first. Levels folded to other or unknown are no reason anyone can act on.
     """
+    most, least = settings.most_reasons, settings.least_contribution
     weights = [
         *given.numeric.values(),
         *(0.0 if level in (OTHER, UNKNOWN) else w for levels in given.categories.values() for level, w in levels.items()),
     ]
-    if not any(weights):
-        return F.array().cast(TEXTS)
-    told = arrow_udf(_teller(given, weights, settings.most_reasons, settings.least_contribution), TEXTS)  # type: ignore[call-overload]
-    found: Column = told(vector_to_array(vector))
-    return found
-
-
-def _teller(
-    given: Contributions, weights: Sequence[float], most: int, least: float
-) -> Callable[[Iterator[pa.Array]], Iterator[pa.Array]]:
-    """From batches of feature vectors, laid out as the contributions are (profile.columns), to batches of texts."""
     numbers = list(given.numeric)
     flags = [(name, level) for name, levels in given.categories.items() for level in levels]
     # what weighs nothing is left out before anything is multiplied
@@ -54,8 +40,12 @@ def _teller(
             return f"{name} is {level}"
         return f"{numbers[at]} {'low' if tenths < 0 else 'high'} ({tenths / 10:+.1f} sd)"
 
-    def tell(vectors: pa.Array, spoken: dict[int, str]) -> pa.Array:
-        values = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), len(weights))[:, asked]
+    spoken: dict[int, str] = {}
+
+    def tell(vectors: Matrix) -> pa.Array:
+        if not len(asked):
+            return pa.array([[]] * len(vectors), pa.list_(pa.string()))
+        values = vectors[:, asked]
         millionths = np.rint(values * weighed * 1e6)
         every, places = np.arange(len(values)), np.zeros((len(values), most), dtype=np.int64)
         is_told = np.zeros((len(values), most), dtype=bool)
@@ -73,8 +63,4 @@ def _teller(
         ends = np.concatenate([[0], np.cumsum(is_told.sum(axis=1))]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), words.take(pa.array(which)))
 
-    def tell_each(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
-        spoken: dict[int, str] = {}
-        return (tell(vectors, spoken) for vectors in batches)
-
-    return tell_each
+    return tell

@@ -18,7 +18,7 @@ from churnlake.core.tracking import Tracker, kept
 from churnlake.models.fit import Contributions
 from churnlake.models.hazard import Hazard
 from churnlake.models.score import Scoring
-from churnlake.models.settings import ModelsSettings
+from churnlake.models.settings import DriftSettings, ModelsSettings
 from churnlake.models.watch import Limits, Row, advised, drift
 
 logger = logging.getLogger(__name__)
@@ -69,14 +69,14 @@ class Serving:
         return Hazard(self.pipeline, *self.takes)
 
     def moved(
-        self, features: DataFrame, count: int, month: dt.date, target: str, settings: ModelsSettings, limits: Limits
+        self, sample: DataFrame, month: dt.date, target: str, settings: DriftSettings, limits: Limits
     ) -> tuple[list[Row], str | None]:
         """Rows of churn.drift: how far inputs and scores of a month have moved from the months taught; and why to teach again, if so."""
         if "drift" not in self.notes:
             return [], None
-        found = drift(features, count, self.pipeline, self.notes["drift"], settings.drift, limits, settings.seed)
+        found = drift(sample, self.notes["drift"], limits)
         rows = [{**row, "month": month, "target": target, "model_version": self.version} for row in found]
-        return rows, advised(found, settings.drift)
+        return rows, advised(found, settings)
 
 
 def serving(tracking: TrackingSettings, name: str, fall_back_to: str) -> Serving | None:

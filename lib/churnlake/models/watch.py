@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from pyspark.ml import PipelineModel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from churnlake.core.checkpoints import checkpointed
@@ -33,10 +33,10 @@ class Limits:
     deviations: float
 
 
-def drawn(rows: DataFrame, count: int, settings: DriftSettings, seed: int) -> DataFrame:
-    """A sample of the rows, ``count`` in all, by a hash of the user: of the sample, drawn again, all."""
+def is_drawn(count: int, settings: DriftSettings, seed: int) -> Column:
+    """Whether a row, of ``count`` in all, is of the sample that is watched: by a hash of the user."""
     kept = int(1_000_000 * min(1.0, settings.most_rows / max(count, 1)))
-    return rows.where(F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(1_000_000)) < kept)
+    return F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(1_000_000)) < kept
 
 
 def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile, settings: DriftSettings, seed: int) -> Row:
@@ -53,7 +53,9 @@ def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile,
         seed: of the sample.
     """
     numbers, categories = [n.name for n in known.numeric], {c.name: list(c.levels[:-2]) for c in known.categories}
-    seen = checkpointed(_seen(rows, count, model, numbers, list(categories), settings, seed))
+    sample = rows.where(is_drawn(count, settings, seed)).select(*raw(numbers, list(categories)))
+    sample = model.transform(sample).withColumn(SCORE, probability())
+    seen = checkpointed(_seen(sample, [*numbers, SCORE], list(categories)))
     of_numbers = seen.where(~F.col("name").isin(list(categories)))
     deciles = of_numbers.groupBy("name").agg(F.expr(f"percentile(x, array({DECILES}))").alias("edges")).collect()
     # equal deciles are one: a value that most have is a class of its own
@@ -65,19 +67,16 @@ def reference(rows: DataFrame, count: int, model: PipelineModel, known: Profile,
     }
 
 
-def drift(
-    features: DataFrame,
-    count: int,
-    model: PipelineModel,
-    before: Mapping[str, Any],
-    settings: DriftSettings,
-    limits: Limits,
-    seed: int,
-) -> list[Row]:
-    """One row per column of the reference: index and advice. ``features`` has one row per user to be scored, ``count`` in all."""
+def drift(sample: DataFrame, before: Mapping[str, Any], limits: Limits) -> list[Row]:
+    """One row per column of the reference: index and advice.
+
+    Args:
+        sample: one row per user drawn: its raw columns, and SCORE, how likely it was said to be.
+        before: the reference.
+        limits: of the index.
+    """
     numbers, categories = before["numbers"], before["categories"]
-    named = [name for name in numbers if name != SCORE]
-    seen = _seen(features, count, model, named, list(categories), settings, seed)
+    seen = _seen(sample, list(numbers), list(categories))
     levels = {name: told["levels"] for name, told in categories.items()}
     now = _counts(seen, {name: told["edges"] for name, told in numbers.items()}, levels)
     found = []
@@ -114,22 +113,13 @@ def drift_frame(rows: Sequence[Mapping[str, Any]], frame: DataFrame) -> DataFram
     return frame.sparkSession.createDataFrame([tuple(row[name] for name in DRIFT.names) for row in rows], DRIFT.schema)
 
 
-def _seen(
-    rows: DataFrame,
-    count: int,
-    model: PipelineModel,
-    numbers: list[str],
-    categories: list[str],
-    settings: DriftSettings,
-    seed: int,
-) -> DataFrame:
-    """One row per row of a sample and column asked, the score among them: name, x (a number's value), level (a text's)."""
-    sample = model.transform(drawn(rows, count, settings, seed).select(*raw(numbers, categories)))
-    of = {name: F.col(name) for name in numbers} | {SCORE: probability()}
+def _seen(sample: DataFrame, numbers: list[str], categories: list[str]) -> DataFrame:
+    """One row per row of a sample and column asked: name, x (a number's value), level (a text's)."""
     no_number, no_text = F.lit(None).cast("double"), F.lit(None).cast("string")
     # one long table in one pass: the plan of hundreds of columns is gone through once
     cells = [
-        F.struct(F.lit(name).alias("name"), F.nanvl(x, no_number).alias("x"), no_text.alias("level")) for name, x in of.items()
+        F.struct(F.lit(name).alias("name"), F.nanvl(F.col(name).cast("double"), no_number).alias("x"), no_text.alias("level"))
+        for name in numbers
     ]
     cells += [F.struct(F.lit(name).alias("name"), no_number.alias("x"), F.col(name).alias("level")) for name in categories]
     return sample.select(F.inline(F.array(*cells)))
