@@ -27,6 +27,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from churnlake.core.errors import ContractError
+from churnlake.models.fit import ASSEMBLED
 from churnlake.models.log_odds import LEAST
 from churnlake.models.profile import Category, Profile
 
@@ -143,16 +144,26 @@ def chance(pipeline: PipelineModel) -> tuple[Profile, Answer]:
     Raises:
         ContractError: it is of another make.
     """
-    with _of_this_make(pipeline) as (first, _, learner, odds, calibration):
-        profile, told = Profile.of_statement(first.getStatement()), _learner(learner)
-        lowered = float(odds.getOrDefault("lowered"))
+    with _of_this_make(pipeline) as stages:
+        profile = Profile.of_statement(stages[0].getStatement())
+    return profile, of_vectors(PipelineModel(stages[ASSEMBLED:]))
+
+
+def of_vectors(model: PipelineModel) -> Answer:
+    """Of a pipeline from the feature vector to a probability: what tells it.
+
+    Raises:
+        ContractError: it is of another make.
+    """
+    with _of_this_make(model) as (learner, odds, calibration):
+        told, lowered = _learner(learner), float(odds.getOrDefault("lowered"))
         slope, intercept = float(calibration.coefficients[0]), float(calibration.intercept)
 
     def answer(vectors: Matrix) -> Told:
         sure = np.clip(told(vectors), LEAST, 1 - LEAST)
         return _sigmoid(slope * (np.log(sure / (1 - sure)) - lowered) + intercept)
 
-    return profile, answer
+    return answer
 
 
 @contextmanager

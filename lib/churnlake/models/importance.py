@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorSlicer
-from pyspark.ml.functions import array_to_vector, vector_to_array
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from scipy.stats import rankdata
 
-from churnlake.core.checkpoints import checkpointed
-from churnlake.models.fit import probability
+from churnlake.models.batches import Told, of_vectors
 from churnlake.models.learners import FEATURES, LABEL, Candidate
 from churnlake.models.profile import Profile
 from churnlake.models.search import margins
@@ -21,6 +23,8 @@ from churnlake.models.settings import ImportanceSettings
 from churnlake.stats.gains import Gains, points
 
 AS_IT_IS = ""
+DEALS = 5
+"""Times that the values of a feature are dealt out anew; what is told is the mean."""
 
 
 def places(known: Profile) -> dict[str, list[int]]:
@@ -40,46 +44,45 @@ def permuted(
 
     Asked are a sample of the newest month's users, half of them positives where there are so many: that area, unlike the one under
     precision and recall, does not depend on how many they are. Of the features those the learner itself leans on most (by
-    gain in purity, or by weight). Values are dealt by a hash of user and feature, so that no order of rows matters.
-    Source: Breiman 2001, "Random forests", on rows that were not taught.
+    gain in purity, or by weight). Source: Breiman 2001, "Random forests", on rows that were not taught.
 
     Args:
         model: the chosen one, from the feature vector to probability.
         newest: one row per user: user_id, label, features.
         known: what the months taught say of each feature.
-        settings: how many users and features.
+        settings: how many users, all of whom come here, and features.
         seed: of the sample and the shuffle.
     """
     where = places(known)
     asked = _leaned_on(model, where, settings.features)
-    if not asked:
-        return []
     by_class = Window.partitionBy(LABEL).orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id")
-    drawn = newest.withColumn("turn", F.row_number().over(by_class)).where(F.col("turn") <= settings.rows // 2).drop("turn")
-    sample = checkpointed(drawn.select("user_id", LABEL, vector_to_array(F.col(FEATURES)).alias("values")))
-    names = [AS_IT_IS, *asked]
-    each = sample.withColumn("feature", F.explode(F.array(*map(F.lit, names))))
-    # a feature's places stand side by side: how many come before, and how many there are
-    before, size = (
-        F.create_map(*(F.lit(part) for name in names for part in (name, told(where.get(name, [])))))[F.col("feature")]
-        for told in (lambda places_of: min(places_of, default=0), len)
+    drawn = newest.withColumn("turn", F.row_number().over(by_class)).where(F.col("turn") <= settings.rows // 2)
+    sample = (
+        drawn.orderBy("user_id").select(F.col(LABEL).cast("boolean"), vector_to_array(F.col(FEATURES)).alias("values")).toArrow()
     )
-    each = each.withColumns({"before": before, "size": size})
-    # whose value a user gets: both orders are of the same users, one by themselves, one by a hash
-    own = Window.partitionBy("feature").orderBy("user_id")
-    dealt = Window.partitionBy("feature").orderBy(F.xxhash64("user_id", "feature", F.lit(seed)), "user_id")
-    given = F.slice("values", F.col("before") + 1, F.col("size"))
-    turned = each.select(LABEL, "feature", "values", "before", "size", F.row_number().over(own).alias("turn"))
-    others = each.select("feature", given.alias("given"), F.row_number().over(dealt).alias("turn"))
-    mixed = turned.join(others, on=["feature", "turn"], how="inner")
-    rest = F.slice("values", F.col("before") + F.col("size") + 1, F.size("values"))
-    value = F.concat(F.slice("values", 1, F.col("before")), F.col("given"), rest)
-    rows = mixed.select("feature", LABEL, array_to_vector(value).alias(FEATURES))
-    scored = model.transform(rows).select("feature", LABEL, probability().alias("score"))
-    steps = points(scored, "score", LABEL, "feature").collect()
-    areas = {name: Gains.of(row for row in steps if row["feature"] == name).roc_auc() or 0.0 for name in names}
-    lost = [(name, areas[AS_IT_IS] - areas[name]) for name in asked]
-    return sorted(lost, key=lambda one: (-round(one[1], 6), one[0]))
+    is_positive = sample[LABEL].to_numpy()
+    if not asked or is_positive.all() or not is_positive.any():
+        return []
+    vectors = sample["values"].combine_chunks().flatten().to_numpy().reshape(len(sample), -1)
+    answer = of_vectors(model)
+
+    def lost(name: str) -> float:
+        at, dice = where[name], np.random.default_rng([seed, where[name][0]])
+        mixed, areas = vectors.copy(), []
+        for _ in range(DEALS):
+            mixed[:, at] = vectors[dice.permutation(len(vectors))][:, at]
+            areas.append(_area(answer(mixed), is_positive))
+        return whole - sum(areas) / DEALS
+
+    whole = _area(answer(vectors), is_positive)
+    return sorted(((name, lost(name)) for name in asked), key=lambda one: (-round(one[1], 6), one[0]))
+
+
+def _area(said: Told, is_positive: npt.NDArray[np.bool_]) -> float:
+    """Under the ROC curve: the share of pairs in the right order, of equals half (Mann and Whitney 1947)."""
+    positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
+    places_of = rankdata(said.round(9))[is_positive].sum()
+    return float((places_of - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def _leaned_on(model: PipelineModel, where: Mapping[str, Sequence[int]], most: int) -> list[str]:
