@@ -212,3 +212,15 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(spark: SparkSession, h
         "scoring of leave_t1: the champion was taught by what became known on 2005-05-20, after 2005-04-30",
         "scoring of revenue: no champion in the registry yet",
     ]
+
+
+def test_a_champion_of_another_make_is_refused_and_nothing_is_written(spark: SparkSession, tmp_path: Path) -> None:
+    settings = load(Settings, "local", [f"tracking.uri=sqlite:///{tmp_path}/m.db", f"tracking.artifacts={tmp_path}/a"]).tracking
+    other = PipelineModel([SQLTransformer(statement="SELECT *, 0.5D AS probability FROM __THIS__")])
+    notes = {"numeric": {"own_events": 0.5}, "categories": {}}
+    logged = Logged({}, {}, {}, notes)
+    Tracker(settings, "churn_leave").log_model(other, "r", training_key="k", numeric=["own_events"], categories=[], logged=logged)
+    with pytest.raises(
+        ContractError, match=r"leave_t1, version 1: a champion is no pipeline that job train_model makes .*SQLTransformer"
+    ):
+        scoring(spark, active(spark), tmp_path)

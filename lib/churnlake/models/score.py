@@ -10,6 +10,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from churnlake.core.errors import ContractError
 from churnlake.models import batches
 from churnlake.models.fit import Contributions
 from churnlake.models.frame import raw
@@ -75,6 +76,9 @@ def scored(features: DataFrame, asked: Asked, settings: ModelsSettings) -> DataF
         features: one row per user and month to be scored (the active ones), with the features the models were fitted on.
         asked: of each.
         settings: how many reasons, and how strong one must be.
+
+    Raises:
+        ContractError: a pipeline is none that job train_model makes.
     """
     targets, columns = asked.targets, raw(asked.numeric, asked.categories)
     questions = [_question(one, at, settings) for at, one in enumerate(targets)]
@@ -111,7 +115,10 @@ def watched(rows: DataFrame, asked: Asked, target: str) -> DataFrame:
 
 def _question(one: Scoring, at: int, settings: ModelsSettings) -> batches.Question:
     """What tells probability and reasons of a target."""
-    profile, chance = batches.chance(one.pipeline)
+    try:
+        profile, chance = batches.chance(one.pipeline)
+    except ContractError as error:
+        raise ContractError(f"{one.target}, version {one.version}: {error}") from error
     tell = teller(one.given, settings)
 
     def answer(raw: batches.Raw) -> list[pa.Array]:
