@@ -45,9 +45,10 @@ def score_model(lake: Lake, run: Run) -> None:
         if champion.is_fallback
     ]
     wanted = {name for champion in serves.values() for name in champion.takes[0]}
-    for table in (table for table in BESIDE if not lake.has(table) and wanted & set(features_of(table)[0])):
-        run.leaves_out(f"{BESIDE[table]}, which a champion was taught with", table)
     more = {table: lake.read(table) for table in BESIDE if lake.has(table)}
+    for table, what in BESIDE.items():
+        if table not in more and wanted & set(features_of(table)[0]):
+            run.leaves_out(f"{what}, which a champion was taught with", table)
     now, _ = with_beside(known.where(F.col("month") == F.lit(month)).where(is_active(settings.churn)), more, wanted)
     for champion in serves.values():
         champion.check(now)

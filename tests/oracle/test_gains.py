@@ -34,6 +34,9 @@ def test_ranking_measures_are_those_of_scikit_learn(ties: int | None) -> None:
     found = gains(score, label)
     assert found.average_precision() == pytest.approx(average_precision_score(label, score), abs=1e-9)
     assert found.roc_auc() == pytest.approx(roc_auc_score(label, score), abs=1e-9)
+    here = Gains.ranked(score, label)
+    for name in ("rows", "positives", "score", "value"):
+        assert getattr(here, name).tolist() == getattr(found, name).tolist()
     top = np.argsort(-score, kind="stable")[:300]
     if ties is None:
         assert found.precision(0.1) == pytest.approx(label[top].mean())

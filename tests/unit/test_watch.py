@@ -21,7 +21,7 @@ from churnlake.core.runs import Days
 from churnlake.core.settings import load
 from churnlake.core.testing import rows
 from churnlake.core.tracking import Logged, Tracker
-from churnlake.models.fit import calibrate, contributions, held_out, prepared
+from churnlake.models.fit import calibrate, contributions, held_out, prepared, probability
 from churnlake.models.learners import Candidate
 from churnlake.models.profile import profile
 from churnlake.models.settings import DriftSettings, LogisticSettings
@@ -124,11 +124,13 @@ class Shelf:
         self.made = made
 
 
-def scoring(spark: SparkSession, features: DataFrame, home: Path, *sets: str, uri: str = "") -> tuple[Shelf, Run]:
+def scoring(
+    spark: SparkSession, features: DataFrame, home: Path, *sets: str, uri: str = "", shelf: Shelf | None = None
+) -> tuple[Shelf, Run]:
     settings = load(
         Settings, "local", [f"tracking.uri={uri or f'sqlite:///{home}/m.db'}", f"tracking.artifacts={home}/a", "models.targets=[leave_t1]", *sets],
     )  # fmt: skip
-    shelf, run = Shelf(spark, features), Run("r", "score_model", Days(MAY, dt.date(2005, 5, 31)), settings)
+    shelf, run = shelf or Shelf(spark, features), Run("r", "score_model", Days(MAY, dt.date(2005, 5, 31)), settings)
     SCORE_MODEL.body(shelf, run)  # type: ignore[arg-type]
     return shelf, run
 
@@ -164,12 +166,21 @@ def active(spark: SparkSession, **more: Any) -> DataFrame:
     )
 
 
+def by_its_pipeline(spark: SparkSession, home: Path) -> dict[int, float]:
+    """By user what the champion says where Spark asks it row by row."""
+    settings = load(Settings, "local", [f"tracking.uri=sqlite:///{home}/m.db", f"tracking.artifacts={home}/a"]).tracking
+    told = Tracker(settings, "churn_leave").load("1")[0].transform(active(spark).select("user_id", "own_events"))
+    return {row["user_id"]: row["probability"] for row in told.select("user_id", probability().alias("probability")).collect()}
+
+
 def test_the_champion_scores_and_says_why(spark: SparkSession, home: Path) -> None:
     shelf, run = scoring(spark, active(spark), home)
     kept = shelf.made[SCORES].orderBy("place").collect()
-    assert [(row["user_id"], row["place"], row["is_fallback"]) for row in kept] == [(9, 1, False), (2, 2, False), (1, 3, False)]
-    chances = [row["probability"] for row in kept]
-    assert 0.9 > chances[0] > 0.5 > chances[1] > chances[2] > 0
+    said = by_its_pipeline(spark, home)
+    assert [(row["user_id"], row["place"], row["probability"], row["is_fallback"]) for row in kept] == [
+        (9, 1, said[9], False), (2, 2, said[2], False), (1, 3, said[1], False),
+    ]  # fmt: skip
+    assert 0.9 > said[9] > 0.5 > said[2] > said[1] > 0
     assert kept[0]["reasons"] == ["own_events high (+1.0 sd)"]
     assert run.left_out == []
 
@@ -182,11 +193,10 @@ def test_out_of_reach_it_scores_by_the_copy_only_if_told_to(spark: SparkSession,
         scoring(spark, active(spark), home, f"models.fall_back_to={tmp_path}", uri=away)
     shelf, run = scoring(spark, active(spark), home, f"models.fall_back_to={home}/champions", uri=away)
     kept = shelf.made[SCORES].orderBy("place").collect()
-    assert [(row["user_id"], row["is_fallback"], row["model_version"]) for row in kept] == [
-        (9, True, "1"),
-        (2, True, "1"),
-        (1, True, "1"),
-    ]
+    said = by_its_pipeline(spark, home)
+    assert [(row["probability"], row["is_fallback"], row["model_version"]) for row in kept] == [
+        (said[9], True, "1"), (said[2], True, "1"), (said[1], True, "1"),
+    ]  # fmt: skip
     assert run.facts["told"] == ["leave_t1: MLflow can not be reached; scored by the copy of version 1"]
     shutil.copytree(home / "champions", tmp_path / "champions")
     shelf, _ = scoring(spark, active(spark), home, f"models.fall_back_to={tmp_path}/champions")
@@ -220,7 +230,8 @@ def test_a_champion_of_another_make_is_refused_and_nothing_is_written(spark: Spa
     notes = {"numeric": {"own_events": 0.5}, "categories": {}}
     logged = Logged({}, {}, {}, notes)
     Tracker(settings, "churn_leave").log_model(other, "r", training_key="k", numeric=["own_events"], categories=[], logged=logged)
-    with pytest.raises(
-        ContractError, match=r"leave_t1, version 1: a champion is no pipeline that job train_model makes .*SQLTransformer"
-    ):
-        scoring(spark, active(spark), tmp_path)
+    shelf = Shelf(spark, active(spark))
+    said = r"leave_t1, version 1: a champion is no pipeline that job train_model makes .*SQLTransformer"
+    with pytest.raises(ContractError, match=said):
+        scoring(spark, shelf.features, tmp_path, shelf=shelf)
+    assert not shelf.made

@@ -211,7 +211,8 @@ def told(rows: pd.DataFrame) -> dict[str, Any]:
     Args:
         rows: one row per user asked: leaves, probability (ours), without (ours, without circles), score (the filter's), hazard (the truth's).
     """
-    ways = {way: ranking(rows, way) for way in ("probability", "without", "score", "hazard")}
+    leaves = rows["leaves"].to_numpy(float)
+    ways = {way: Gains.ranked(rows[way].to_numpy(float), leaves) for way in ("probability", "without", "score", "hazard")}
     ours, seen = ways["probability"], ways["score"]
     area = {way: gains.average_precision() or 0.0 for way, gains in ways.items()}
     return {
@@ -222,13 +223,6 @@ def told(rows: pd.DataFrame) -> dict[str, Any]:
         "calibration_slope": ours.calibration_slope(), "ece": ours.calibration_error(),
         "mean_probability": float(rows["probability"].mean()), "gain_of_circle_features": area["probability"] / area["without"] - 1,
     }  # fmt: skip
-
-
-def ranking(rows: pd.DataFrame, way: str) -> Gains:
-    """The ranking by a column, a step for each of its values."""
-    steps = rows.groupby(way)["leaves"].agg(["size", "sum"]).sort_index(ascending=False)
-    found = steps["sum"].to_numpy(float)
-    return Gains(steps["size"].to_numpy(float), found, steps.index.to_numpy(float), found)
 
 
 def taught(lake: Lake, settings: Settings, target: str, on: dt.date) -> Given:

@@ -7,15 +7,13 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorSlicer
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from scipy.stats import rankdata
 
-from churnlake.models.batches import Told, of_vectors
+from churnlake.models.batches import Matrix, of_vectors
 from churnlake.models.learners import FEATURES, LABEL, Candidate
 from churnlake.models.profile import Profile
 from churnlake.models.search import margins
@@ -55,34 +53,30 @@ def permuted(
     """
     where = places(known)
     asked = _leaned_on(model, where, settings.features)
+    if not asked:
+        return []
     by_class = Window.partitionBy(LABEL).orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id")
     drawn = newest.withColumn("turn", F.row_number().over(by_class)).where(F.col("turn") <= settings.rows // 2)
     sample = (
         drawn.orderBy("user_id").select(F.col(LABEL).cast("boolean"), vector_to_array(F.col(FEATURES)).alias("values")).toArrow()
     )
     is_positive = sample[LABEL].to_numpy()
-    if not asked or is_positive.all() or not is_positive.any():
-        return []
-    vectors = sample["values"].combine_chunks().flatten().to_numpy().reshape(len(sample), -1)
+    vectors = sample["values"].combine_chunks().flatten().to_numpy().reshape(len(sample), len(known.columns))
     answer = of_vectors(model)
+
+    def area(given: Matrix) -> float:
+        return Gains.ranked(answer(given).round(9), is_positive).roc_auc() or 0.0
 
     def lost(name: str) -> float:
         at, dice = where[name], np.random.default_rng([seed, where[name][0]])
         mixed, areas = vectors.copy(), []
         for _ in range(DEALS):
-            mixed[:, at] = vectors[dice.permutation(len(vectors))][:, at]
-            areas.append(_area(answer(mixed), is_positive))
+            mixed[:, at] = vectors[:, at][dice.permutation(len(vectors))]
+            areas.append(area(mixed))
         return whole - sum(areas) / DEALS
 
-    whole = _area(answer(vectors), is_positive)
+    whole = area(vectors)
     return sorted(((name, lost(name)) for name in asked), key=lambda one: (-round(one[1], 6), one[0]))
-
-
-def _area(said: Told, is_positive: npt.NDArray[np.bool_]) -> float:
-    """Under the ROC curve: the share of pairs in the right order, of equals half (Mann and Whitney 1947)."""
-    positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
-    places_of = rankdata(said.round(9))[is_positive].sum()
-    return float((places_of - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def _leaned_on(model: PipelineModel, where: Mapping[str, Sequence[int]], most: int) -> list[str]:

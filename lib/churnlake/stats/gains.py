@@ -74,6 +74,13 @@ class Gains:
         ordered = sorted(found, key=lambda row: row["step"])
         return cls(*(np.array([float(row[name]) for row in ordered]) for name in ("rows", "positives", "score", "value")))
 
+    @classmethod
+    def ranked(cls, score: Array, positive: npt.NDArray[Any]) -> Gains:
+        """From scores that are here, of each whether it is a positive: a step for each value, a positive worth 1."""
+        falling, step = np.unique(-score, return_inverse=True)
+        rows, found = (np.bincount(step, weights=of).astype(np.float64) for of in (None, positive))
+        return cls(rows, found, -falling, found)
+
     @property
     def base_rate(self) -> float | None:
         """Share of positives."""
