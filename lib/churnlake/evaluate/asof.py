@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, NumericType
 
-from churnlake.churn import declines
+from churnlake.churn import declines, stages
 from churnlake.circles import neighbours, ties
 from churnlake.core.contract import Indicator, Table
 from churnlake.core.lake import Lake
@@ -26,6 +26,7 @@ from churnlake.tables.churn import LEAVINGS
 from churnlake.tables.circles import NEIGHBOURS, PEERS, SIGNATURES
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import DECLINES, MONTHLY
+from churnlake.tables.stages import SIGNS, STAGES, STAGES_AT_END
 from churnlake.usage.features import features, first_day_needed
 from jobs.build_features import DAILY, LEFT_OUT
 
@@ -37,6 +38,7 @@ MADE_FROM: dict[Table, tuple[Table, ...]] = {
     MONTHLY: (*DAILY, LEAVINGS, *LEFT_OUT),
     DECLINES: (USAGE,),
     NEIGHBOURS: (SIGNATURES, PEERS, LEAVINGS, USAGE),
+    STAGES_AT_END: (STAGES, SIGNS, MONTHLY),
 }
 """Tables of features that models take and that can be made again, and what of."""
 
@@ -132,7 +134,7 @@ def made_again(
     Args:
         lake: with all that it is made of.
         settings: of the house.
-        table: MONTHLY, DECLINES or NEIGHBOURS.
+        table: one of MADE_FROM.
         month: its first day.
         indicators: those of MONTHLY to make.
     """
@@ -150,6 +152,8 @@ def made_again(
         circles = lake.checkpoint(ties.close(known(SIGNATURES, first), known(PEERS, first), how))
         used = known(USAGE, neighbours.first_day_needed([month], how))
         return neighbours.neighbours(circles, known(LEAVINGS), used, [month], how, lake.checkpoint)
+    if table == STAGES_AT_END:
+        return stages.at_ends(known(STAGES), known(SIGNS), known(MONTHLY, month), [month])
     since = first_day_needed([month])
     given = {source: known(source, since if source in DAILY else None) for source in MADE_FROM[MONTHLY] if lake.has(source)}
     return features([month], given, settings.landing.home_area, indicators)

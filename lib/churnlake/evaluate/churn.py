@@ -144,7 +144,7 @@ def material(lake: Lake, settings: Settings, target: str, given: Given, split: S
     ground = Ground(
         lake.checkpoint(given.features.select(*columns)), known.select("month", "user_id", F.col("has_churned").cast("double").alias("label"), "known_on"),
         lake.read(USAGE).where(F.col("day") <= F.lit(on)), lake.read(LEAVINGS).where(F.col("known_on") <= F.lit(on)),
-        lake.read(SIGNATURES, last=ASKED), {table: lake.read(table, last=ASKED) for table in MADE_FROM},
+        lake.read(SIGNATURES, last=ASKED), {table: lake.read(table, last=ASKED) for table in MADE_FROM if lake.has(table)},
         months, on, labels.AHEAD[target], settings.city.seed,
     )  # fmt: skip
     return gate.Material(ground, given.numeric, given.categories, selected_in(lake.read(SELECTION), months[-2]), target)
@@ -157,11 +157,14 @@ def fitted(given: Given, settings: ModelsSettings, lake: Lake) -> Trained:
 
 
 def same(trained: Trained, settings: ModelsSettings) -> ModelsSettings:
-    """Settings by which the champion's learner alone competes, with its parameters, beside the logistic regression that explains it."""
+    """Settings by which the champion's learner alone competes, with its parameters, beside the logistic regression that explains it.
+
+    One fold is enough to calibrate what is only ranked.
+    """
     champion = trained.champion.candidate
     left: dict[str, Any] = {name: [] for name in SIMPLEST} | {"logistic": settings.learners.logistic[:1]}
     learners = settings.learners.model_copy(update={**left, champion.learner: [champion.parameters]})
-    return settings.model_copy(update={"learners": learners})
+    return settings.model_copy(update={"learners": learners, "most_folds": 1})
 
 
 def line(found: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from churnlake.churn.leaving import is_active
 from churnlake.core.console import Console
 from churnlake.core.contract import Table
 from churnlake.core.lake import Lake
-from churnlake.evaluate.asof import MADE_FROM, compared, made_again
+from churnlake.evaluate.asof import compared, made_again
 from churnlake.evaluate.planted_leaks import PLANTS, ColumnPlant, Ground, RowsPlant, StoredPlant
 from churnlake.indicators import INDICATORS
 from churnlake.models.frame import labelled, raw
@@ -151,7 +151,7 @@ def made(lake: Lake, settings: Settings, given: Material) -> dict[Table, DataFra
     """By table of features what it is as of the end of the month asked: of features.monthly what the training takes, and what is planted."""
     asked = {*given.numeric, *given.categories, *(plant.column for plant in PLANTS if isinstance(plant, StoredPlant))}
     indicators = [indicator for indicator in INDICATORS if indicator.name in asked]
-    again = {table: made_again(lake, settings, table, given.ground.asked, indicators) for table in MADE_FROM}
+    again = {table: made_again(lake, settings, table, given.ground.asked, indicators) for table in given.ground.stored}
     return {table: lake.checkpoint(found) for table, found in again.items()}
 
 
