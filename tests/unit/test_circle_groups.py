@@ -90,7 +90,11 @@ def test_a_month_without_ties_has_no_groups(spark: SparkSession) -> None:
 
 def of(circles: DataFrame, leavings: DataFrame, *months: dt.date, usage: DataFrame | None = None) -> list[tuple[object, ...]]:
     used = rows(circles.sparkSession, USAGE) if usage is None else usage
-    names = [name for name in NEIGHBOURS.names if usage is not None or not name.startswith(("neighbours_silent", "activation"))]
+    names = [
+        name
+        for name in NEIGHBOURS.names
+        if usage is not None or name not in ("neighbours_silent", "silent_closeness", "activation")
+    ]
     found = neighbours(circles, leavings, used, list(months), SETTINGS, lambda frame: frame.localCheckpoint()).select(names)
     return [tuple(row) for row in found.orderBy("month", "user_id").collect()]
 
@@ -110,28 +114,40 @@ def test_neighbours_who_left_are_counted_and_weighed(spark: SparkSession) -> Non
     )  # fmt: skip
     # peers 2 (as strong as in April), 3, 4, 5 are of ours, the off-net one is not; 2 left too long ago to count
     assert of(circles, leavings, MAY) == [
-        (MAY, 1, 4, 1, 2, 0.25, 0.5, 1500 / 12000, 3000 / 12000),
-        (MAY, 2, 1, 0, 0, 0.0, 0.0, 0.0, 0.0),
+        (MAY, 1, 4, 1, 2, 0.5, 3000 / 12000),
+        (MAY, 2, 1, 0, 0, 0.0, 0.0),
     ]
     assert first_month_needed([MAY, APRIL], SETTINGS) == dt.date(2005, 1, 1)
     assert first_month_needed([dt.date(2005, 1, 1)], SETTINGS) == dt.date(2004, 10, 1)
 
 
-def test_neighbours_who_fell_silent_are_counted(spark: SparkSession) -> None:
+def test_neighbours_who_fell_silent_are_counted_and_the_closest_told(spark: SparkSession) -> None:
     circles = rows(
-        spark, SIGNATURES, *circle(1, 2, 3, 4, 5, OFF_NET, month=APRIL), *(row for peer in (2, 3, 4, 5) for row in circle(peer, 1, month=APRIL))
+        spark, SIGNATURES,
+        *circle(1, 2, strength=2000, month=APRIL), *circle(1, 3, 4, 5, 6, OFF_NET, strength=500, month=APRIL), *circle(1, 7, strength=6000, month=APRIL),
+        *circle(8, 2, strength=6000, month=APRIL), *circle(9, 3, month=APRIL),
+        *(row for peer in (2, 3, 4, 5, 6, 7) for row in circle(peer, 1, month=APRIL)),
     )  # fmt: skip
-    days = {
-        2: (dt.date(2005, 4, 16), 10),
-        3: (dt.date(2005, 4, 17), 10),
-        4: (dt.date(2005, 4, 16), 9),
-        5: (dt.date(2005, 3, 1), 10),
+    end, day = dt.date(2005, 4, 30), dt.timedelta(days=1)
+    used = {
+        2: [(14, 10)],
+        3: [(13, 10)],
+        4: [(14, 9)],
+        5: [(75, 10)],
+        # once in ten days: two were to be expected in a fortnight and a half; every day and more: ten
+        6: [(20 + 10 * turn, 1) for turn in range(10)],
+        7: [(20 + turn, 1) for turn in range(20)],
     }
-    usage = rows(spark, USAGE, *({"user_id": user, "day": day, "own_events": events} for user, (day, events) in days.items()))
-    # of the end of April 2 is silent for 14 days; 3 for 13, 4 hardly ever called, 5 has been gone for 60 days
-    told = of(circles, rows(spark, LEAVINGS), APRIL, usage=usage)
-    assert told[0][:5] == (APRIL, 1, 4, 1, 0.25)
-    assert [row[3] for row in told[1:]] == [0, 0, 0, 0]
+    usage = rows(
+        spark, USAGE, *({"user_id": user, "day": end - back * day, "own_events": events} for user, told in used.items() for back, events in told)
+    )  # fmt: skip
+    told = {row[1]: row for row in of(circles, rows(spark, LEAVINGS), APRIL, usage=usage)}
+    # of the end of April 2 is silent for 14 days, 7 for 20; 3 for 13, 4 and 6 hardly ever called, 5 has been gone for 75 days
+    assert told[1][:4] == (APRIL, 1, 6, 2)
+    # 7 has no other tie, 2 is closer to 8
+    assert told[1][4] == pytest.approx(6000 / (10000 * 6000) ** 0.5, abs=1e-6)
+    assert told[8][3:5] == (1, pytest.approx(6000 / (6000 * 8000) ** 0.5, abs=1e-6))
+    assert {user: row[3:5] for user, row in told.items() if user not in (1, 8)} == dict.fromkeys((2, 3, 4, 5, 6, 7, 9), (0, 0.0))
 
 
 def test_what_becomes_known_later_moves_no_row(spark: SparkSession) -> None:
@@ -145,10 +161,10 @@ def test_what_becomes_known_later_moves_no_row(spark: SparkSession) -> None:
     later = {"user_id": 2, "known_on": dt.date(2005, 5, 1), "leave_on": dt.date(2005, 3, 1)}
     told = of(circles, rows(spark, LEAVINGS, before), MARCH, APRIL)
     assert told == [
-        (MARCH, 1, 1, 0, 0, 0.0, 0.0, 0.0, 0.0),
-        (MARCH, 2, 1, 0, 0, 0.0, 0.0, 0.0, 0.0),
-        (APRIL, 1, 2, 1, 1, 0.5, 0.5, 0.5, 0.5),
-        (APRIL, 2, 1, 0, 0, 0.0, 0.0, 0.0, 0.0),
+        (MARCH, 1, 1, 0, 0, 0.0, 0.0),
+        (MARCH, 2, 1, 0, 0, 0.0, 0.0),
+        (APRIL, 1, 2, 1, 1, 0.5, 0.5),
+        (APRIL, 2, 1, 0, 0, 0.0, 0.0),
     ]
     future = rows(spark, SIGNATURES, *circle(1, 4, 5), *circle(4, 1), *circle(2, 3))
     assert of(circles.unionByName(future).repartition(5, "peer_id"), rows(spark, LEAVINGS, later, before), MARCH, APRIL) == told

@@ -13,6 +13,8 @@ from churnlake.circles.settings import GroupSettings
 
 WINDOWS = {"1m": 0, "3m": 2}
 """By end of a column's name: months before the month in which a leaving may have become known."""
+LONG = "3m"
+"""The window of shares: of the month alone too few are known."""
 
 
 def first_month_needed(months: list[dt.date], settings: GroupSettings) -> dt.date:
@@ -23,7 +25,7 @@ def first_month_needed(months: list[dt.date], settings: GroupSettings) -> dt.dat
 
 def first_day_needed(months: list[dt.date], settings: GroupSettings) -> dt.date:
     """First day of daily usage that tells which neighbours have fallen silent."""
-    return min(months) - dt.timedelta(days=settings.silent_most_days)
+    return min(months) - dt.timedelta(days=settings.silent_history_days)
 
 
 def neighbours(
@@ -35,14 +37,18 @@ def neighbours(
     checkpoint: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
     """One row per month and user active in it with neighbours: how many there are, have fallen silent or are known to have left, their shares,
-    and how much of these people's energy reaches the user (``activation``).
+    how close the closest silent one is, and how much of these people's energy reaches the user (``activation``).
 
     A neighbour is a peer of the user's circle at the month's end or at one of the ``neighbour_months`` month ends before it, with
     the greatest strength it had at any of them: who is known to have left has been silent for two months or three, and is hardly
     in the newest circle any more. It is one of ours if it had a circle itself at one of these or is known to have left.
     Nothing that became known after the month's end counts. That somebody has left is known two months late, and friends follow sooner:
-    silent is who used the number in the last ``silent_most_days``, ``silent_least_events`` times at least, but not in the last
-    ``silent_days``.
+    silent is who used the number in the last ``silent_most_days``, but not in the last ``silent_days``, and would have done so
+    ``silent_least_missed`` times since at the pace before (of ``silent_history_days``, with ``silent_least_events`` at least): who calls
+    once a week is silent for a fortnight now and then.
+
+    Closeness of two people is the strength of their tie over the geometric mean of the strengths of all ties of each: a tenth of the
+    calls of one who calls everybody is less than half of the calls of one who calls two. Who leaves takes close ones along, hardly others.
 
     Args:
         circles: signatures without hubs, from ``first_month_needed`` on (``ties.close``).
@@ -62,10 +68,15 @@ def neighbours(
     left = told.groupBy("of", "user_id").agg(*since)
     used = usage.where("own_events > 0").select("user_id", "own_events", F.explode(of).alias("of"), "day")
     used = used.withColumn("back", F.expr("datediff(last_day(of), day)")).where(
-        f"back >= 0 AND back < {settings.silent_most_days}"
+        f"back >= 0 AND back < {settings.silent_history_days}"
     )
-    quiet = used.groupBy("of", "user_id").agg(F.min("back").alias("back"), F.sum("own_events").alias("events"))
-    quiet = quiet.where(f"back >= {settings.silent_days} AND events >= {settings.silent_least_events}")
+    paced = used.groupBy("of", "user_id").agg(
+        F.min("back").alias("back"), F.max("back").alias("since"), F.sum("own_events").alias("events")
+    )
+    quiet = paced.where(
+        f"back >= {settings.silent_days} AND back < {settings.silent_most_days} AND events >= {settings.silent_least_events} "
+        f"AND events * back >= {settings.silent_least_missed} * (since - back + 1)"
+    )
     silent = quiet.select("of", F.col("user_id").alias("peer_id"), F.lit(True).alias("is_silent"))
     # one of ours: with the flags of who left
     ours = (
@@ -78,19 +89,24 @@ def neighbours(
     known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
     known = checkpoint(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR coalesce(left_3m, false)")))
     reached = activation(known.select("of", "user_id", "peer_id", "strength", "has_gone"), settings, checkpoint)
+    all_of_peer = known.groupBy("of", "peer_id").agg(F.sum("strength").alias("of_peer"))
+    closest = known.where("is_silent").join(all_of_peer, on=["of", "peer_id"], how="inner").groupBy("of", "user_id")
+    # the user's own strength is known further down: the greatest over it is the greatest before it
+    closest_silent = closest.agg(F.max(F.expr("strength / sqrt(of_peer)")).alias("closest"))
     counted = known.groupBy("of", "user_id").agg(
         F.count("*").alias("neighbours"),
         F.sum("strength").alias("strength"),
         F.count_if("is_silent").alias("neighbours_silent"),
         *[F.count_if(f"left_{window}").alias(f"neighbours_left_{window}") for window in WINDOWS],
-        *[F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{window}), 0)").alias(f"strength_{window}") for window in WINDOWS],
+        F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{LONG}), 0)").alias(f"strength_{LONG}"),
     )
-    told = counted.join(reached, on=["of", "user_id"], how="left").withColumnRenamed("of", "month")
+    told = counted.join(closest_silent, on=["of", "user_id"], how="left").join(reached, on=["of", "user_id"], how="left")
+    told = told.withColumnRenamed("of", "month")
     return told.select(
         "month", "user_id", "neighbours", "neighbours_silent",
-        F.expr("neighbours_silent / neighbours").alias("neighbours_silent_share"),
+        F.expr("round(coalesce(closest, 0) / sqrt(strength), 6)").alias("silent_closeness"),
         *[f"neighbours_left_{window}" for window in WINDOWS],
-        *[F.expr(f"neighbours_left_{window} / neighbours").alias(f"neighbours_left_share_{window}") for window in WINDOWS],
-        *[F.expr(f"strength_{window} / strength").alias(f"neighbours_left_strength_share_{window}") for window in WINDOWS],
+        F.expr(f"neighbours_left_{LONG} / neighbours").alias(f"neighbours_left_share_{LONG}"),
+        F.expr(f"strength_{LONG} / strength").alias(f"neighbours_left_strength_share_{LONG}"),
         F.expr("round(coalesce(activation, 0), 6)").alias("activation"),
     )  # fmt: skip

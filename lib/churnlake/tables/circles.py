@@ -120,16 +120,19 @@ NEIGHBOURS = Table(
         Column(
             "neighbours_silent",
             COUNT,
-            "Of these, those who used their number in the last two months but not in the last fortnight (circles.groups.silent_days).",
+            "Of these, those who used their number in the last 75 days but not in the last fortnight, where ten events or more were to be expected (circles.groups.silent_days).",
             least=0,
         ),
-        Column("neighbours_silent_share", SHARE, "Share of neighbours who have so fallen silent.", least=0, most=1),
+        Column(
+            "silent_closeness",
+            SHARE,
+            "Closeness of the closest of them: the tie's strength over the geometric mean of all ties of each of the two; 0 without any.",
+            least=0,
+            most=1,
+        ),
         Column("neighbours_left_1m", COUNT, "Of these, those whose leaving became known in the month.", least=0),
         Column(
             "neighbours_left_3m", COUNT, "Of these, those whose leaving became known in the month or the two before.", least=0
-        ),
-        Column(
-            "neighbours_left_share_1m", SHARE, "Share of neighbours whose leaving became known in the month.", least=0, most=1
         ),
         Column(
             "neighbours_left_share_3m",
@@ -139,16 +142,9 @@ NEIGHBOURS = Table(
             most=1,
         ),
         Column(
-            "neighbours_left_strength_share_1m",
-            SHARE,
-            "Their share of the strength of all ties to neighbours, in the month.",
-            least=0,
-            most=1,
-        ),
-        Column(
             "neighbours_left_strength_share_3m",
             SHARE,
-            "Their share of the strength of all ties to neighbours, in the month or the two before.",
+            "Their share of the strength of all ties to neighbours.",
             least=0,
             most=1,
         ),
