@@ -42,12 +42,17 @@ def test_leaks_and_marks_are_told_for_each_target() -> None:
     rows = pd.DataFrame(
         {way: rng.random(500) for way in ("probability", "without", "score", "hazard")} | {"leaves": rng.random(500) < 0.1}
     )
-    gate = {"leaks_planted": 12, "leaks_caught": 11, "false_alarms": 1, "found_marks": {"60% of leavers, 1.0% of others": 1.0}}
+    gate = {
+        "leaks_planted": 12,
+        "leaks_caught": 11,
+        "false_alarms": 1,
+        "found_marks": {"60% of leavers, 1.0% of others": 1.0, "60% of leavers, 3.0% of others": 0.0},
+    }
     city = {"city": "c", "seed": 7, **{target: {**told(rows), **gate} for target in TARGETS}}
     assert "leaks caught 11 of 12, 1 false alarms" in line(city)
     shown = dict(lines(over_seeds([city, city])))
     assert shown["leave t1, leaks caught"] == "11.000 (11.000 to 11.000)"
-    assert shown["leave t2, a flag of 60% of leavers, 1.0% of others is found"].startswith("1.000")
+    assert shown["leave t2, a flag of 60% of leavers is found"] == "1 beside 1.0%, 0 beside 3.0%"
 
 
 def test_months_follow_each_other() -> None:

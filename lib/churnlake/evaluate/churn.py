@@ -181,11 +181,19 @@ def line(found: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the console says of one scenario: each figure as mean and 95 % interval."""
-    told = [(f"{target}, {name}", one) for target in TARGETS for name, one in found[target].items() if name != "found_marks"]
-    marks = [
-        (f"{target}, a flag of {name} is found", one) for target in TARGETS for name, one in found[target]["found_marks"].items()
+    told = [
+        (f"{target}, {name}", reentry.text(one))
+        for target in TARGETS
+        for name, one in found[target].items()
+        if name != "found_marks"
     ]
-    return [(name.replace("_", " "), reentry.text(one)) for name, one in (*told, *marks)]
+    for target in TARGETS:
+        marks: dict[str, list[str]] = {}
+        for name, one in found[target]["found_marks"].items():
+            leavers, others = name.split(", ")
+            marks.setdefault(leavers, []).append(f"{one['mean']:.2g} beside {others.removesuffix(' of others')}")
+        told += [(f"{target}, a flag of {leavers} is found", ", ".join(each)) for leavers, each in marks.items()]
+    return [(name.replace("_", " "), words) for name, words in told]
 
 
 @dataclass(frozen=True)
