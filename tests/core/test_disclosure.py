@@ -1,10 +1,14 @@
 """Small cells are hidden, and so are those they could be had from."""
 
+from dataclasses import replace
+
 import pandas as pd
+from whole_site import whole
 
 from churnlake.site.contents import churn, overview, reentry
 from churnlake.site.data import SiteData
 from churnlake.site.disclosure import disclosed, shown
+from churnlake.site.pages import pages
 
 
 def cells(*rows: tuple[str, str, int]) -> pd.DataFrame:
@@ -76,3 +80,8 @@ def test_no_page_shows_a_figure_over_few_persons() -> None:
     bars = [bar["y"] for page in (whole, back, left) for name, figure in page["figures"].items() for bar in figure["data"]]
     assert not [value for bar in bars for value in bar if value], "no bar is drawn"
     assert '"7"' not in repr((whole, back, left)).replace("'", '"')
+
+
+def test_every_page_is_made_where_everything_is_too_few_to_be_shown() -> None:
+    made = pages(replace(whole(), least=10**9))
+    assert set(made) == set(pages(whole()))

@@ -22,6 +22,7 @@ VISITS = Table(
         Column("guest", STRING, "Guest."),
         Column("at", TIMESTAMP, "When."),
         Column("nights", INT, "Nights.", optional=True),
+        Column("way", STRING, "Which way.", one_of=("in", "out"), optional=True),
     ),
 )
 ROW = {"guest": "WHO", "at": {"column": "WHEN", "format": "yyyyMMddHHmmss", "zone": "Asia/Shanghai"}, "nights": "N"}
@@ -62,7 +63,7 @@ def test_the_city_maps_every_column_of_every_feed() -> None:
             {"rows": [{**ROW, "guest": {"column": "WHO", "trim": True}}]},
             "unknown key 'rows.1.guest.trim'; there are codes, column",
         ),
-        ({"rows": [{**ROW, "room": "ROOM"}]}, "raw.visits has no column room; it has guest, at, nights"),
+        ({"rows": [{**ROW, "room": "ROOM"}]}, "raw.visits has no column room; it has guest, at, nights, way"),
         ({"rows": [{"guest": "WHO"}]}, "rows entry 1 does not map at, which raw.visits requires"),
         ({"rows": [ROW, {"guest": "WHO"}]}, "rows entry 2 does not map at"),
         ({"rows": [{**ROW, "at": {"column": "WHEN", "zone": "Asia/Chang"}}]}, "there is no time zone 'Asia/Chang'"),
@@ -71,6 +72,12 @@ def test_the_city_maps_every_column_of_every_feed() -> None:
         ({"rows": [{**ROW, "nights": {"column": "N", "value": "1"}}]}, "give either column: or value:"),
         ({"rows": [{**ROW, "nights": {"column": "N", "otherwise": "1"}}]}, "otherwise: needs codes:"),
         ({"rows": [{**ROW, "guest": {"column": "WHO", "scale": 0.1}}]}, "guest: scale: is for numbers only"),
+        (
+            {"rows": [{**ROW, "way": {"column": "W", "codes": {"1": "in", "2": "outgoing"}}}]},
+            "way: 'outgoing' is none of in, out",
+        ),
+        ({"rows": [{**ROW, "way": {"column": "W", "codes": {"1": "in"}, "otherwise": "?"}}]}, "way: '?' is none of in, out"),
+        ({"rows": [{**ROW, "way": {"value": "up"}}]}, "way: 'up' is none of in, out"),
         ({"rows": []}, "rows: list should have at least 1 item"),
         ({"format": "xml"}, "format: input should be 'csv' or 'parquet'"),
         ({"feed": "stays"}, "feed: is 'stays', but visits.yaml maps visits"),

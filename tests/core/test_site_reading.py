@@ -193,6 +193,19 @@ def test_cards_say_what_a_model_is_and_is_not(site: dict[str, str]) -> None:
     )
 
 
+def test_a_model_that_knows_nothing_is_told_of_in_the_days_state() -> None:
+    known = made_up().learners
+    assert known is not None
+    shown = {light.name: light for light in today(replace(made_up(), learners=known))}["Models"]
+    assert shown.state == "warn"
+    assert "chance" not in shown.words
+    shown = {light.name: light for light in today(replace(made_up(), learners=known.assign(roc_auc=0.51)))}["Models"]
+    assert shown.state == "bad"
+    assert shown.words.startswith("‘Leaves next month’ ranked no better than chance: call nobody by it.")
+    # of too few leavers nothing is told
+    assert "chance" not in str(today(replace(made_up(), learners=known.assign(roc_auc=0.51), least=10**6)))
+
+
 def test_a_card_of_few_tells_no_figures_of_any_learner() -> None:
     few = made_up().judged
     assert few is not None

@@ -87,6 +87,7 @@ def test_survival_and_silence_are_told_where_enough_are_left() -> None:
     page = staying(SiteData(last=MAY, survival=SURVIVAL, silences=SILENCES), 10)
     assert {trace["name"]: trace["x"] for trace in page["figures"]["survival"]["data"]} == {"all": [7, 14], "mzone": [7, 14]}
     assert [trace["name"] for trace in page["figures"]["plans"]["data"]] == ["EO00"]
+    assert not {"survival", "plans"} & set(staying(SiteData(last=MAY, survival=SURVIVAL, silences=SILENCES), 1000)["figures"])
     told = {row["brand"]: row for row in page["silences"]}
     assert list(told) == ["gotone", "mzone", "all"]
     assert (told["gotone"]["set_days"], told["gotone"]["asked_days"]) == (90, 20)

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from scipy.stats import mannwhitneyu, norm
 
 from churnlake.core.errors import MissingInputError
 from churnlake.core.settings import load
@@ -18,7 +20,7 @@ from churnlake.models.frame import BESIDE, Month, features_of, labelled, months,
 from churnlake.models.learners import SIMPLEST, Candidate
 from churnlake.models.profile import profile
 from churnlake.models.score import Asked, Scoring, placed, score, scored, watched
-from churnlake.models.search import Fold, best, margins, tried
+from churnlake.models.search import Fold, Tried, best, margins, tried
 from churnlake.models.settings import (
     BoostedSettings,
     DriftSettings,
@@ -34,6 +36,7 @@ from churnlake.models.settings import (
 )
 from churnlake.models.train import Trained, origins, report, told, train
 from churnlake.settings import Settings
+from churnlake.stats.gains import BEYOND_CHANCE, Gains
 from churnlake.tables.churn import MODELS, SCORES
 from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import MONTHLY, SELECTION
@@ -249,6 +252,26 @@ def test_who_falls_behind_on_the_newest_fold_is_not_tried_on_the_others(case: Ca
     assert every[0].gains.average_precision() == pytest.approx(raced[0].gains.average_precision(), abs=1e-9), (
         "alone or side by side"
     )
+
+
+def test_who_ranks_no_better_than_chance_is_chosen_last(case: Case) -> None:
+    """One leaver found first and the others anywhere: a great area under precision and recall, and nothing known."""
+    rng = np.random.default_rng(4)
+    leaves = np.arange(1000) % 50 == 0
+    lucky, plain = rng.random(1000), rng.random(1000) ** np.where(leaves, 0.4, 1)
+    lucky[0] = 2.0
+    fold, asked = Fold("new", F.lit(True), F.lit(False)), [Candidate("logistic", one, 1) for one in SETTINGS.learners.logistic]
+    found = [
+        Tried(candidate, fold, case.trained.judging, case.frame, Gains.ranked(score, leaves), 1.0)
+        for candidate, score in zip(asked, (lucky, plain), strict=True)
+    ]
+    area = [one.gains.average_precision() or 0.0 for one in found]
+    assert area[0] > area[1]
+    assert best(found, asked) == asked[1:2]
+    assert found[0].gains.above_chance() < BEYOND_CHANCE < found[1].gains.above_chance()
+    exact = mannwhitneyu(plain[leaves], plain[~leaves], use_continuity=False, method="asymptotic")
+    assert found[1].gains.above_chance() == pytest.approx(norm.isf(exact.pvalue / 2), rel=1e-6)
+    assert Gains.ranked(plain, leaves & False).above_chance() == 0
 
 
 def test_a_cost_moves_no_probability(case: Case) -> None:

@@ -34,6 +34,8 @@ class Console:
             f"[green]✓[/green] {report.job:<17} {report.days!s:<24} {report.rows_in:>11,} in {report.rows_out:>11,} out  "
             + (f"[yellow]{took}[/yellow]" if late else took)
         )
+        for line in report.aside():
+            self._rich.print(f"    {line}", highlight=False)
         for line in report.left_out:
             self._rich.print(f"    [dim]left out: {line}[/dim]")
 

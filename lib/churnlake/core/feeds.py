@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pyspark.sql.types import DataType, DateType, StringType, TimestampType
+from pyspark.sql.types import DateType, StringType, TimestampType
 
 from churnlake.core import texts
-from churnlake.core.contract import Table
+from churnlake.core.contract import Column, Table
 from churnlake.core.errors import SettingsError
 from churnlake.core.settings import Model, known_zone, read_yaml
 
@@ -137,7 +137,7 @@ def load_feed(path: Path, table: Table) -> Feed:
         if ("record_id" in entry) != feed.has_record_id:
             raise wrong("record_id must be mapped in every entry of rows or in none")
         for name, source in entry.items():
-            why = _misfit(source, table.column(name).type, feed.format)
+            why = _misfit(source, table.column(name), feed.format)
             if why:
                 raise wrong(f"{name}: {why}")
             if given is not None and source.column is not None and source.column not in given:
@@ -156,8 +156,12 @@ def _explain(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     return f"{key}: {message[0].lower()}{message[1:]}" if key else message
 
 
-def _misfit(source: Source, kind: DataType, file_format: str) -> str:
-    """Why a source can not fill a column of this type; empty when it can."""
+def _misfit(source: Source, column: Column, file_format: str) -> str:
+    """Why a source can not fill this column; empty when it can."""
+    kind = column.type
+    told = [*source.codes.values(), *(text for text in (source.otherwise, source.value) if text is not None)]
+    if column.one_of and (strange := [text for text in told if text and text not in column.one_of]):
+        return f"'{strange[0]}' is none of {', '.join(column.one_of)}"
     is_time, is_day = isinstance(kind, TimestampType), isinstance(kind, DateType)
     if is_time and file_format == "csv" and source.value is None and source.zone is None:
         return "a time needs zone:, the zone it is written in"

@@ -89,6 +89,10 @@ class Report:
         """Good rows committed."""
         return sum(w.rows for w in self.written)
 
+    def aside(self) -> list[str]:
+        """Of each table that took in rows which are not good, how many are of which state."""
+        return [w.states() for w in self.written if w.came > w.rows]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -354,6 +358,7 @@ class Job:
                     f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n"
                 )
                 for line in (
+                    *report.aside(),
                     *[f"left out: {one}" for one in report.left_out],
                     *report.facts.get("failed", ()),
                     *report.facts.get("told", ()),

@@ -138,7 +138,7 @@ def parse_days(text: str) -> Days:
     try:
         days = [dt.date.fromisoformat(part) for part in parts]
     except ValueError as error:
-        raise SettingsError(f"--dates {text}: {error}") from error
+        raise SettingsError(f"--dates {text}: {error}; write a day as 2005-05-01 or a range as 2005-05-01..2005-05-31") from error
     if days[0] > days[-1]:
         raise SettingsError(f"--dates {text}: the range ends before it begins")
     return Days(days[0], days[-1])

@@ -198,7 +198,10 @@ def check_classes(parts: Split) -> None:
 def _taught(known: Sequence[dt.date], settings: ModelsSettings) -> list[dt.date]:
     """Of the months known, oldest first, those to teach with: ``gap_months`` before the newest and earlier."""
     if not known:
-        raise MissingInputError("no user-month has both features and a label; run build_features and label_churn first")
+        raise MissingInputError(
+            "no user-month has both features and a label: labels close two months or more after the month they tell of; "
+            "run build_features for the months before, and label_churn for days that late"
+        )
     number = known[-1].year * 12 + known[-1].month - settings.gap_months
     found = [month for month in known if month.year * 12 + month.month <= number][-settings.train_months :]
     if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from pyspark.sql import functions as F
 from churnlake.core.tracking import Trial
 from churnlake.models.learners import LABEL, Candidate, answers
 from churnlake.models.log_odds import MARGIN
-from churnlake.stats.gains import Gains, points
+from churnlake.stats.gains import BEYOND_CHANCE, Gains, points
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -83,7 +84,10 @@ def tried(
     for fold in reversed(folds):
         found += _on(ready, fold, left, checkpoint, at_once)
         if finalists is not None and len(left) == len(candidates):
-            place = {candidate: (-round(merit(found, candidate), 4), at) for at, candidate in enumerate(candidates)}
+            place = {
+                candidate: (not is_no_chance(found, candidate), -round(merit(found, candidate), 4), at)
+                for at, candidate in enumerate(candidates)
+            }
             left = sorted(sorted(candidates, key=lambda candidate: place[candidate])[:finalists], key=list(candidates).index)
     return found
 
@@ -135,13 +139,23 @@ def merit(found: Sequence[Tried], candidate: Candidate) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
+def is_no_chance(found: Sequence[Tried], candidate: Candidate) -> bool:
+    """Whether a candidate ranks better than chance, all its folds together (Stouffer's sum of standard errors)."""
+    above = [one.gains.above_chance() for one in found if one.candidate == candidate]
+    return bool(above) and sum(above) / math.sqrt(len(above)) > BEYOND_CHANCE
+
+
 def best(found: Sequence[Tried], candidates: Sequence[Candidate]) -> list[Candidate]:
     """Of each learner the candidate with the greatest merit, the learner with the greatest first; who was asked on more folds goes before.
 
+    Who ranks no better than chance comes last: of few positives one found first makes a great area under precision and recall.
     On equal merit (four places) what stands first in ``candidates``, the simpler, is preferred.
     """
     asked = {candidate: sum(one.candidate == candidate for one in found) for candidate in candidates}
-    order = {candidate: (-asked[candidate], -round(merit(found, candidate), 4), at) for at, candidate in enumerate(candidates)}
+    order = {
+        candidate: (-asked[candidate], not is_no_chance(found, candidate), -round(merit(found, candidate), 4), at)
+        for at, candidate in enumerate(candidates)
+    }
     ranked = sorted(candidates, key=lambda candidate: order[candidate])
     first: dict[str, Candidate] = {}
     for candidate in ranked:

@@ -14,6 +14,7 @@ from churnlake.core.contract import Table
 from churnlake.site import charts, closed, wording
 from churnlake.site.disclosure import is_small, told
 from churnlake.site.rows import plain_rows
+from churnlake.stats.gains import BEYOND_CHANCE, above_chance
 from churnlake.tables.churn import MODELS
 from churnlake.tables.judged import DRIFT, JUDGED
 
@@ -89,6 +90,18 @@ def headline(learners: pd.DataFrame | None, moved: pd.DataFrame | None) -> str:
     return wording.many(serving, "model serves", "models serve") + (
         f", inputs of {advised} have changed greatly" if advised else ""
     )
+
+
+def no_better_than_chance(learners: pd.DataFrame | None, least: int) -> list[str]:
+    """Targets whose model that serves ranked the month it was tested on no better than chance, of enough leavers to be told."""
+    found = []
+    for row in plain_rows(of_enough(learners, least)):
+        positives, area = round((row["base_rate"] or 0) * row["test_rows"]), row["roc_auc"]
+        others = row["test_rows"] - positives
+        is_told = row["is_champion"] and area is not None and positives and others
+        if is_told and above_chance(area, positives, others) <= BEYOND_CHANCE:
+            found.append(row["target"])
+    return [target for target in TARGETS if target in found]
 
 
 def _card(fitted: list[Row], parts: list[Row], drift: list[Row], least: int) -> Row:

@@ -117,5 +117,9 @@ def _models(data: SiteData) -> list[Light]:
     words = cards.headline(data.learners, data.moved)
     if not words:
         return []
+    blind = cards.no_better_than_chance(data.learners, data.least)
+    if blind:
+        names = " and ".join(f"‘{cards.TARGETS[target][0]}’" for target in blind)
+        return [Light("Models", "bad", f"{names} ranked no better than chance: call nobody by it. {words}", "models.html")]
     changed = data.moved is not None and (data.moved["advice"] == "retrain").any()
     return [Light("Models", "warn" if changed else "good", words, "models.html")]

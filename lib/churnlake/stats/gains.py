@@ -20,6 +20,8 @@ STEPS = 2000
 """Steps of a curve; a ranking with fewer distinct scores is kept as it is."""
 GROUPS = 10
 """Groups of equal size that calibration is told by."""
+BEYOND_CHANCE = 1.645
+"""Standard errors above chance: of twenty rankings that know nothing one gets so far."""
 LEAST, ROUNDS = 1e-6, 50
 Array = npt.NDArray[np.float64]
 
@@ -57,6 +59,11 @@ def points(scored: DataFrame, score: str, label: str, by: str, value: str | None
         F.sum("here").alias("rows"), F.sum("found").alias("positives"),
         (F.sum(F.col(score) * F.col("here")) / F.sum("here")).alias("score"), F.sum("worth").alias("value"),
     )  # fmt: skip
+
+
+def above_chance(area: float, positives: float, negatives: float) -> float:
+    """By how many standard errors of chance an area under ROC of so many positives and negatives lies above a half."""
+    return (area - 0.5) / math.sqrt((positives + negatives + 1) / (12 * positives * negatives))
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,11 @@ class Gains:
             return None
         above = self.positives.cumsum() - self.positives / 2
         return float((negatives * above).sum() / self.positives.sum() / negatives.sum())
+
+    def above_chance(self) -> float:
+        """By how many standard errors of chance the area under ROC lies above a half (Mann and Whitney 1947); 0 where there is none."""
+        area, positives = self.roc_auc(), float(self.positives.sum())
+        return 0.0 if area is None else above_chance(area, positives, float(self.rows.sum()) - positives)
 
     def found(self, share: float) -> float:
         """Positives expected among the top share of the rows; of a step that is cut, its part."""
