@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ LINEAGE = Lineage.of_package()
 JOBS = {job.name: job for job in LINEAGE.jobs}
 TABLES = {table.name for table in LINEAGE.tables} | {RUNS.name}
 FLAG = re.compile(r"(?<!\S)\[?(--[a-z][a-z-]*)")
+EXAMPLE = "donghai"
+"""An operator of the README, whose file of settings stands there."""
 VALUES = {
     "--env": re.compile(r"--env (\w+)"),
     "--set": re.compile(r"--set \"?([\w.]+=[^\s\"]*)"),
@@ -79,7 +82,8 @@ def wrong(text: str) -> list[str]:
 
 def _values_wrong(rest: str) -> Iterator[str]:
     given = {flag: pattern.findall(rest) for flag, pattern in VALUES.items()}
-    yield from (f"no environment {env}" for env in given["--env"] if not (conf_folder() / f"{env}.yaml").is_file())
+    known = {EXAMPLE, *(path.stem for path in conf_folder().glob("*.yaml"))}
+    yield from (f"no environment {env}" for env in given["--env"] if env not in known)
     yield from (f"no table {name}" for name in given["--table"] if name not in TABLES)
     yield from (f"no job {name}" for flag in ("--from", "--only") for name in given[flag] if name not in JOBS)
     for days in given["--dates"]:
@@ -132,3 +136,14 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+\.(?:md|png))(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).is_file(), f"{page.name} links to {target}"
+
+
+def test_an_operators_settings_as_the_readme_has_them_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(conf_folder() / "base.yaml", tmp_path)
+    told = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert told is not None
+    (tmp_path / f"{EXAMPLE}.yaml").write_text(told[1], encoding="utf-8")
+    monkeypatch.setenv("CHURNLAKE_CONF", str(tmp_path))
+    settings = load(Settings, EXAMPLE)
+    assert (settings.store.feeds, settings.landing.home_area) == (EXAMPLE, "0571")
+    assert settings.churn.silent_days["easyown"] == 60

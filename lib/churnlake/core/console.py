@@ -9,6 +9,7 @@ from rich.console import Console as RichConsole
 from rich.table import Table as RichTable
 
 from churnlake.core.job import Report
+from churnlake.core.written import aside
 
 
 class Console:
@@ -34,7 +35,7 @@ class Console:
             f"[green]✓[/green] {report.job:<17} {report.days!s:<24} {report.rows_in:>11,} in {report.rows_out:>11,} out  "
             + (f"[yellow]{took}[/yellow]" if late else took)
         )
-        for line in report.aside():
+        for line in aside(report.written):
             self._rich.print(f"    {line}", highlight=False)
         for line in report.left_out:
             self._rich.print(f"    [dim]left out: {line}[/dim]")

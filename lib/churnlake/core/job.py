@@ -34,7 +34,7 @@ from churnlake.core.runs import EVER, Days, parse_days
 from churnlake.core.session import peak_memory_mb, session
 from churnlake.core.settings import CoreSettings
 from churnlake.core.storage import Storage
-from churnlake.core.written import Written, planned_rows
+from churnlake.core.written import Written, aside, planned_rows
 
 logger = logging.getLogger("churnlake")
 NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|File too large")
@@ -88,10 +88,6 @@ class Report:
     def rows_out(self) -> int:
         """Good rows committed."""
         return sum(w.rows for w in self.written)
-
-    def aside(self) -> list[str]:
-        """Of each table that took in rows which are not good, how many are of which state."""
-        return [w.states() for w in self.written if w.came > w.rows]
 
 
 @dataclass(frozen=True)
@@ -358,7 +354,7 @@ class Job:
                     f"{self.name} {report.days}: {report.rows_in:,} rows in, {report.rows_out:,} out, {report.seconds:.1f} s\n"
                 )
                 for line in (
-                    *report.aside(),
+                    *aside(report.written),
                     *[f"left out: {one}" for one in report.left_out],
                     *report.facts.get("failed", ()),
                     *report.facts.get("told", ()),

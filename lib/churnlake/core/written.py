@@ -46,6 +46,11 @@ class Written:
         return {"table": entry.pop("table_name"), **entry, "suppressed": self.suppressed, "seconds": round(self.seconds, 1)}
 
 
+def aside(written: list[Written]) -> list[str]:
+    """Of each table that took in rows which are not good, how many are of which state."""
+    return [one.states() for one in written if one.came > one.rows]
+
+
 def planned_rows(planned: list[tuple[Table, list[str]]]) -> list[Written]:
     """Entries for slices about to be written: no version and no rows yet."""
     return [Written(table, slices, -1, 0) for table, slices in planned]
