@@ -53,8 +53,13 @@ def test_a_file_that_can_not_be_read_does_not_hold_up_a_batch_left_half_way(tmp_
     assert (again.batch, paths(again)) == (first.batch, paths(first)), "finished with exactly that list"
     done = again.register(FEEDS, "done")
     assert paths(chosen(tmp_path, done)) == ["sms/date=2005-05-02/c.csv"]
+    put(tmp_path, "sms/date=2005-05-01/a.csv", b"other,columns\n1,2\n")
+    with pytest.raises(
+        MissingInputError, match=r"1 files .* can not be read as before: .*a\.csv: .*; mend the files or the feed file"
+    ):
+        chosen(tmp_path, half_way)
     (tmp_path / "sms/date=2005-05-01/a.csv").unlink()
-    with pytest.raises(MissingInputError, match=r"a\.csv; put them back"):
+    with pytest.raises(MissingInputError, match=r"are gone from .*a\.csv; put them back"):
         chosen(tmp_path, half_way)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from churnlake.tables.meanings import in_words
+
 COLUMNS = ("number", "user", "place", "cell", "priority", "reasons")
 """What the call centre needs: whom to call, how to report back on the call, in which order, what to say."""
 MONTH = re.compile(r"\d{4}-\d{2}")
@@ -32,7 +34,7 @@ def call_list(listed: DataFrame, lives: DataFrame, numbers: DataFrame) -> DataFr
     """
     held = lives.where("valid_to >= timestamp'9999-12-31'").select("user_id", "number_key")
     called = listed.where("arm = 'target'").join(held, on="user_id", how="inner").join(numbers, on="number_key", how="left")
-    reasons = F.array_join("reasons", "; ")
+    reasons = F.array_join(in_words(F.col("reasons")), "; ")
     return called.select("month", "number", F.col("user_id").alias("user"), "place", "cell", "priority", reasons.alias("reasons"))
 
 

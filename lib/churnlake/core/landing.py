@@ -130,6 +130,7 @@ class Landing:
                 self._before[row["feed"]] = max(row["delivered_on"], self._before.get(row["feed"], row["delivered_on"]))
         stamps = {stamp for row in registered if row["batch"] != again and row["note"] is None and (stamp := _stamp(row))}
         found: dict[tuple[str, str], tuple[Table, LandingFile]] = {}
+        unread: dict[str, str] = {}
         delivered = 0
         for noun, table in mine.items():
             there = listed(self._root / noun)
@@ -138,6 +139,8 @@ class Landing:
             asked = there if only is None else [f for f in there if f.name in only]
             due = [f for f in asked if f.stamp not in stamps and not (last_day and f.delivered_on > last_day)]
             for landed in looked_into(due, self.feed(table)):
+                if landed.note:
+                    unread[landed.name] = landed.note
                 told = _identity(noun, landed.file_id, landed.name, landed.lines)
                 is_known = told in known and told not in half_way
                 first = found[told][1].name if told in found else known[told]["path"] if is_known else landed.name
@@ -150,10 +153,15 @@ class Landing:
                     found[told] = (table, landed)
         lost = half_way - set(found)
         if lost:
-            raise MissingInputError(
-                f"{len(lost)} files of a batch that was being taken in are gone from {self._root}: "
-                f"{', '.join(sorted(known[told]['path'] for told in lost)[:3])}; put them back"
-            )
+            names = sorted(known[told]["path"] for told in lost)
+            spoiled = [name for name in names if name in unread]
+            what, remedy = f"are gone from {self._root}: {', '.join(names[:3])}", "put them back"
+            if spoiled:
+                what, remedy = (
+                    f"can not be read as before: {spoiled[0]}: {unread[spoiled[0]]}",
+                    "mend the files or the feed file, and run again",
+                )
+            raise MissingInputError(f"{len(spoiled or lost)} files of a batch that was being taken in {what}; {remedy}")
         if not delivered and not registered and not any(self._root.glob("*/date=*/*")):
             raise MissingInputError(
                 f"no files under {self._root}/<feed>/date=YYYY-MM-DD/; put the operator's files there or set store.landing"

@@ -26,6 +26,7 @@ from churnlake.tables.churn import SCORES as CHURN_SCORES
 from churnlake.tables.clean import ACCOUNT_DAY, RECORDS
 from churnlake.tables.daily import USAGE
 from churnlake.tables.features import ABNORMAL, OUTLIERS, SELECTION
+from churnlake.tables.meanings import in_words
 from churnlake.tables.motives import MOTIVE_SHARES
 from churnlake.tables.quality import CHECKS
 from churnlake.tables.quality import SCORES as QUALITY_SCORES
@@ -366,7 +367,7 @@ def likeliest_leavers(scores: DataFrame, lists: DataFrame | None) -> DataFrame:
     else:
         cells = lists.select("month", "user_id", "cell", "priority", F.col("value_yuan").cast("double").alias("value_yuan"))
         named = top.join(cells, on=["month", "user_id"], how="left")
-    named = named.withColumn("user", F.expr(SHORT_NAME.format("user_id")))
+    named = named.withColumns({"user": F.expr(SHORT_NAME.format("user_id")), "reasons": in_words(F.col("reasons"))})
     return named.select("month", "place", "user", "probability", "reasons", "cell", "priority", "value_yuan").orderBy("place")
 
 
