@@ -11,14 +11,15 @@ No code is needed. Only one record feed is required; jobs say what they leave ou
 | key | meaning |
 |---|---|
 | `feed` | the landing feed: `voice`, `sms`, `subscribers` ... |
-| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: [a, b, ...]` names the columns of files without a header line |
+| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: [a, b, ...]` names the columns of files without a header line; `delimiter: "\\t"` is a tab; a file may end in .txt, .dat or as it likes |
 | `missing` | texts that mean nothing, such as `""` or `NULL` |
 | `numbers` | `dialled`: normalise numbers as switches write them; `opaque`: ids, taken as they are |
 | `rows` | one entry for every row that a line makes: one for a party's record, two where a line is a call of two parties |
 
 In an entry every contract column names its source: a header (`number: MSISDN`), a constant (`{value: local}`), or a header
 with its reading: `{column: T, format: yyyyMMddHHmmss, zone: Asia/Shanghai}`, `{column: t, epoch_from: "2005-01-01 00:00:00"}`
-(seconds from an origin), `{column: FEE_FEN, scale: 0.01}`, `{column: KIND, codes: {"0": out, "1": in}}`, with
+(seconds from an origin), `{column: FEE_FEN, scale: 0.01}`, minutes that we
+keep in seconds `{column: MINUTES, scale: 60}`, `{column: KIND, codes: {"0": out, "1": in}}`, with
 `otherwise:` for codes not listed. A text that is there but cannot be read sets the row aside, with the reason; so does
 every rule of the contract. Example, calls of two parties with a duration of -1 for a missed one:
 
