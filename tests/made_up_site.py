@@ -282,7 +282,10 @@ def made_up() -> SiteData:
                     "place": i + 1,
                     "user": f"{i * 77 + 0xBEEF00:08x}",
                     "probability": 0.91 - i / 30,
-                    "reasons": ["voice_out_calls_slope low (-1.8 sd)", "care_contacts high (+2.2 sd)"],
+                    "reasons": [
+                        "Calls made and answered: less than most",
+                        "Days in a warning or alarm stage: far more than most",
+                    ],
                     "cell": "care_and_retain" if i % 3 else None,
                     "priority": ("high", "medium", "low")[i % 3] if i % 3 else None,
                     "value_yuan": 88.5 + i,

@@ -20,7 +20,7 @@ WIDTH = 1 << 40
 def teller(given: Contributions, settings: ModelsSettings) -> Teller:
     """From feature vectors, laid out as the contributions are (``Profile.columns``), to the strongest reasons of each row, the strongest first.
 
-    ``voice_out_calls_slope low (-1.8 sd)`` or ``brand is EasyOwn``. Contributions are compared to six places and ties fall to the feature named
+    ``voice_out_calls low (-1.8 sd)`` or ``brand is EasyOwn``. Contributions are compared to six places and ties fall to the feature named
     first. Levels folded to other or unknown are no reason anyone can act on.
     """
     most, least = settings.most_reasons, settings.least_contribution
