@@ -11,10 +11,12 @@ No code is needed. Only one record feed is required; jobs say what they leave ou
 | key | meaning |
 |---|---|
 | `feed` | the landing feed: `voice`, `sms`, `subscribers` ... |
-| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: [a, b, ...]` names the columns of files without a header line; `delimiter: "\\t"` is a tab; a file may end in .txt, .dat or as it likes |
+| `format`, `delimiter`, `encoding`, `header` | `csv` or `parquet`; `header: [a, b, ...]` names the columns of files without a header line |
 | `missing` | texts that mean nothing, such as `""` or `NULL` |
 | `numbers` | `dialled`: normalise numbers as switches write them; `opaque`: ids, taken as they are |
 | `rows` | one entry for every row that a line makes: one for a party's record, two where a line is a call of two parties |
+
+Files may end in .txt, .dat or as they like; `delimiter: "\\t"` is a tab.
 
 In an entry every contract column names its source: a header (`number: MSISDN`), a constant (`{value: local}`), or a header
 with its reading: `{column: T, format: yyyyMMddHHmmss, zone: Asia/Shanghai}`, `{column: t, epoch_from: "2005-01-01 00:00:00"}`
