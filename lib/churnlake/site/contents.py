@@ -210,7 +210,9 @@ def churn(data: SiteData) -> Context:
         ranks = newest[["test_month", "learner", "pr_auc"]].rename(columns={"pr_auc": "value", "learner": "what"}).dropna()
         base = newest.groupby("test_month", as_index=False).agg(value=("base_rate", "max")).assign(what="base rate")
         both = pd.concat([ranks, base]).assign(test_month=lambda frame: frame["test_month"].map(wording.month))
-        bars = charts.grouped(both, "test_month", "value", "what", ("logistic", "boosted", "base rate"))
+        bars = charts.grouped(
+            both, "test_month", "value", "what", ("logistic", "tree", "forest", "boosted", "perceptron", "base rate")
+        )
         figures["fits"] = charts.titled(bars, "month tested on", "area under precision-recall", xaxis={"type": "category"})
     if _has(data.scores):
         scored = _middle(shown(data.scores, ["bin"], "users", least), 0.01)
