@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from churnlake.circles.activation import activation
+from churnlake.circles.activation import activation, with_parts
 from churnlake.core.settings import load
 from churnlake.settings import Settings
 
@@ -17,7 +17,7 @@ COLUMNS = "of date, user_id bigint, peer_id bigint, strength bigint, has_gone bo
 
 def found(spark: SparkSession, ties: list[tuple[dt.date, int, int, int, bool]]) -> dict[tuple[dt.date, int], float]:
     frame = spark.createDataFrame(ties, COLUMNS)
-    rows = activation(frame, SETTINGS, lambda rows: rows.localCheckpoint()).collect()
+    rows = activation(with_parts(frame), SETTINGS, lambda rows: rows.localCheckpoint()).collect()
     return {(row["of"], row["user_id"]): row["activation"] for row in rows}
 
 

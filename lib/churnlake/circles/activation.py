@@ -14,6 +14,12 @@ UNIT = 1_000_000_000
 """Energy of one who went, in whole numbers: sums of doubles would depend on their order."""
 
 
+def with_parts(ties: DataFrame) -> DataFrame:
+    """The ties (of, user_id, peer_id, strength and more) with ``part``: their share of the strength of all ties of the peer."""
+    given = ties.groupBy("of", "peer_id").agg(F.sum("strength").alias("given"))
+    return ties.join(given, on=["of", "peer_id"], how="inner").withColumn("part", F.expr("strength / given")).drop("given")
+
+
 def activation(ties: DataFrame, settings: GroupSettings, checkpoint: Callable[[DataFrame], DataFrame]) -> DataFrame:
     """One row per month and user reached: of, user_id, ``activation`` (1: all the energy of one who went).
 
@@ -23,15 +29,11 @@ def activation(ties: DataFrame, settings: GroupSettings, checkpoint: Callable[[D
     and their relevance to churn in mobile telecom networks" (spread factor 0.72).
 
     Args:
-        ties: one row per of, user_id and peer_id: strength, has_gone (the peer).
+        ties: one row per of, user_id and peer_id: ``part`` of the peer's ties (``with_parts``), has_gone (the peer); materialised.
         settings: rounds and the part passed on.
         checkpoint: materialises a frame and cuts its lineage.
     """
-    given = ties.groupBy("of", "peer_id").agg(F.sum("strength").alias("given"))
-    parts = ties.join(given, on=["of", "peer_id"], how="inner").select(
-        "of", "user_id", "peer_id", F.expr("strength / given").alias("part")
-    )
-    parts = checkpoint(parts)
+    parts = ties.select("of", "user_id", "peer_id", "part")
     energy = ties.where("has_gone").select("of", "peer_id").distinct().withColumn("energy", F.lit(UNIT))
     kept = []
     for turn in range(settings.activation_rounds):

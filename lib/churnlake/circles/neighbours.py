@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from churnlake.circles.activation import activation
+from churnlake.circles.activation import activation, with_parts
 from churnlake.circles.settings import GroupSettings
 
 WINDOWS = {"1m": 0, "3m": 2}
@@ -87,24 +87,22 @@ def neighbours(
         .join(silent, on=["of", "peer_id"], how="left")
     )
     known = circle.join(active, on=["of", "user_id"], how="left_semi").join(ours, on=["of", "peer_id"], how="inner")
-    known = checkpoint(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR coalesce(left_3m, false)")))
-    reached = activation(known.select("of", "user_id", "peer_id", "strength", "has_gone"), settings, checkpoint)
-    all_of_peer = known.groupBy("of", "peer_id").agg(F.sum("strength").alias("of_peer"))
-    closest = known.where("is_silent").join(all_of_peer, on=["of", "peer_id"], how="inner").groupBy("of", "user_id")
-    # the user's own strength is known further down: the greatest over it is the greatest before it
-    closest_silent = closest.agg(F.max(F.expr("strength / sqrt(of_peer)")).alias("closest"))
+    known = with_parts(known.withColumn("has_gone", F.expr("coalesce(is_silent, false) OR coalesce(left_3m, false)")))
+    known = checkpoint(known)
+    reached = activation(known, settings, checkpoint)
     counted = known.groupBy("of", "user_id").agg(
         F.count("*").alias("neighbours"),
         F.sum("strength").alias("strength"),
         F.count_if("is_silent").alias("neighbours_silent"),
+        # a tie's part of the peer's strength, and (below) of the user's own: closeness is the root of both
+        F.expr("max(strength * part) FILTER (WHERE is_silent)").alias("closest"),
         *[F.count_if(f"left_{window}").alias(f"neighbours_left_{window}") for window in WINDOWS],
         F.expr(f"coalesce(sum(strength) FILTER (WHERE left_{LONG}), 0)").alias(f"strength_{LONG}"),
     )
-    told = counted.join(closest_silent, on=["of", "user_id"], how="left").join(reached, on=["of", "user_id"], how="left")
-    told = told.withColumnRenamed("of", "month")
+    told = counted.join(reached, on=["of", "user_id"], how="left").withColumnRenamed("of", "month")
     return told.select(
         "month", "user_id", "neighbours", "neighbours_silent",
-        F.expr("round(coalesce(closest, 0) / sqrt(strength), 6)").alias("silent_closeness"),
+        F.expr("round(sqrt(coalesce(closest, 0) / strength), 6)").alias("silent_closeness"),
         *[f"neighbours_left_{window}" for window in WINDOWS],
         F.expr(f"neighbours_left_{LONG} / neighbours").alias(f"neighbours_left_share_{LONG}"),
         F.expr(f"strength_{LONG} / strength").alias(f"neighbours_left_strength_share_{LONG}"),

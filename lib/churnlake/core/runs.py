@@ -132,13 +132,13 @@ EVER = Days(dt.date(1900, 1, 1), dt.date(9999, 12, 30))
 
 def parse_days(text: str) -> Days:
     """``2005-05-01`` or ``2005-05-01..2005-05-31``. Raises SettingsError on anything else."""
-    parts = text.split("..")
+    parts, how = text.split(".."), "write a day as 2005-05-01 or a range as 2005-05-01..2005-05-31"
     if len(parts) > 2 or not all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", part) for part in parts):
-        raise SettingsError(f"--dates {text}: write a day as 2005-05-01 or a range as 2005-05-01..2005-05-31")
+        raise SettingsError(f"--dates {text}: {how}")
     try:
         days = [dt.date.fromisoformat(part) for part in parts]
     except ValueError as error:
-        raise SettingsError(f"--dates {text}: {error}; write a day as 2005-05-01 or a range as 2005-05-01..2005-05-31") from error
+        raise SettingsError(f"--dates {text}: {error}; {how}") from error
     if days[0] > days[-1]:
         raise SettingsError(f"--dates {text}: the range ends before it begins")
     return Days(days[0], days[-1])

@@ -84,10 +84,7 @@ def tried(
     for fold in reversed(folds):
         found += _on(ready, fold, left, checkpoint, at_once)
         if finalists is not None and len(left) == len(candidates):
-            place = {
-                candidate: (not is_no_chance(found, candidate), -round(merit(found, candidate), 4), at)
-                for at, candidate in enumerate(candidates)
-            }
+            place = _places(found, candidates)
             left = sorted(sorted(candidates, key=lambda candidate: place[candidate])[:finalists], key=list(candidates).index)
     return found
 
@@ -139,10 +136,18 @@ def merit(found: Sequence[Tried], candidate: Candidate) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def is_no_chance(found: Sequence[Tried], candidate: Candidate) -> bool:
+def beats_chance(found: Sequence[Tried], candidate: Candidate) -> bool:
     """Whether a candidate ranks better than chance, all its folds together (Stouffer's sum of standard errors)."""
     above = [one.gains.above_chance() for one in found if one.candidate == candidate]
     return bool(above) and sum(above) / math.sqrt(len(above)) > BEYOND_CHANCE
+
+
+def _places(found: Sequence[Tried], candidates: Sequence[Candidate]) -> dict[Candidate, tuple[bool, float, int]]:
+    """What candidates are ordered by: whether they beat chance, their merit, and as they were given."""
+    return {
+        candidate: (not beats_chance(found, candidate), -round(merit(found, candidate), 4), at)
+        for at, candidate in enumerate(candidates)
+    }
 
 
 def best(found: Sequence[Tried], candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -152,11 +157,8 @@ def best(found: Sequence[Tried], candidates: Sequence[Candidate]) -> list[Candid
     On equal merit (four places) what stands first in ``candidates``, the simpler, is preferred.
     """
     asked = {candidate: sum(one.candidate == candidate for one in found) for candidate in candidates}
-    order = {
-        candidate: (-asked[candidate], not is_no_chance(found, candidate), -round(merit(found, candidate), 4), at)
-        for at, candidate in enumerate(candidates)
-    }
-    ranked = sorted(candidates, key=lambda candidate: order[candidate])
+    place = _places(found, candidates)
+    ranked = sorted(candidates, key=lambda candidate: (-asked[candidate], place[candidate]))
     first: dict[str, Candidate] = {}
     for candidate in ranked:
         first.setdefault(candidate.learner, candidate)

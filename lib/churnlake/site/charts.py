@@ -61,12 +61,15 @@ SPARE = ("#28557f", "#2f9e97", "#e2a33a", "#b4527b", "#8fa3b5", "#6a5d9e")
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans', 'Noto Sans CJK SC', sans-serif"
 
 
-def colours(kinds: Sequence[str]) -> dict[str, str]:
-    """A colour for each thing of one figure: its own, else a spare one that nothing else of the figure has."""
+def colours(named: pd.Series, order: Sequence[str]) -> dict[str, str]:
+    """The things of one figure, in order, each with its colour: its own, else a spare one that nothing else of the figure has."""
+    there = set(named)
+    kinds = [kind for kind in order if kind in there] + sorted(there - set(order))
     own = {kind: COLOURS[kind] for kind in kinds if kind in COLOURS}
     spare = [colour for colour in SPARE if colour not in own.values()] or [*SPARE]
     others = [kind for kind in kinds if kind not in own]
-    return own | {kind: spare[place % len(spare)] for place, kind in enumerate(others)}
+    found = own | {kind: spare[place % len(spare)] for place, kind in enumerate(others)}
+    return {kind: found[kind] for kind in kinds}
 
 
 def script(figure: Figure) -> str:
@@ -78,10 +81,8 @@ def stacked(
     frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (), names: Mapping[str, str] | None = None
 ) -> Figure:
     """Stacked bars: one bar per ``x``, one segment per value of ``by``. Months are words: a single date has no scale that means anything."""
-    kinds = [kind for kind in order if kind in set(frame[by])] + sorted(set(frame[by]) - set(order))
     wide = frame.pivot_table(index=x, columns=by, values=y, aggfunc="sum", fill_value=0).sort_index()
     is_time = bool(len(wide)) and hasattr(wide.index[0], "strftime")
-    of = colours(kinds)
     places = [value.strftime("%b %Y") if is_time else _plain(value) for value in wide.index]
     bars = [
         {
@@ -89,10 +90,10 @@ def stacked(
             "name": (names or {}).get(kind, kind.replace("_", " ")),
             "x": places,
             "y": [float(value) for value in wide[kind].to_numpy()],
-            "marker": {"color": of[kind]},
+            "marker": {"color": colour},
             "hovertemplate": "%{y:,.0f}<extra>%{fullData.name}</extra>",
         }
-        for kind in kinds
+        for kind, colour in colours(frame[by], order).items()
     ]
     figure: Figure = {"data": bars, "layout": base_layout(barmode="stack", bargap=0.18, hovermode="x unified")}
     figure["layout"]["xaxis"] |= {"type": "category"} if is_time else {}
@@ -135,9 +136,8 @@ def grouped(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] =
 
 def lines(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (), form: str = ".1%") -> Figure:
     """Lines: one per value of ``by``, where given in this order. ``low`` and ``high``, where the frame has them, are told at each point."""
-    kinds = [kind for kind in order if kind in set(frame[by])] + sorted(set(frame[by]) - set(order))
-    traces, of = [], colours(kinds)
-    for kind in kinds:
+    traces = []
+    for kind, colour in colours(frame[by], order).items():
         rows = frame[frame[by] == kind].sort_values(x)
         ends = {"low", "high"} <= set(rows.columns)
         more = f" (%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}})" if ends else ""
@@ -148,7 +148,7 @@ def lines(frame: pd.DataFrame, x: str, y: str, by: str, order: Sequence[str] = (
                 "name": kind,
                 "x": [_plain(value) for value in rows[x]],
                 "y": [float(value) for value in rows[y]],
-                "line": {"color": of[kind], "width": 2},
+                "line": {"color": colour, "width": 2},
                 "hovertemplate": f"%{{y:{form}}}{more}<extra>%{{fullData.name}}</extra>",
                 **({"customdata": rows[["low", "high"]].astype(float).to_numpy().tolist()} if ends else {}),
             }

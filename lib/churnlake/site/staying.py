@@ -172,9 +172,8 @@ def _survival(survival: pd.DataFrame, least: int) -> dict[str, charts.Figure]:
     rows = survival.rename(columns={"staying_low": "low", "staying_high": "high"})
     # the share that left since is told by its neighbours: a step over few leavers is shown no finer than with the next
     rows = rows[rows["at_risk"] >= least].sort_values("days")
-    told = [not is_small(count, least) for count in rows.groupby(["dimension", "value"])["left_since"].cumsum()]
-    # by place: of no rows an empty list would choose no column
-    kept = rows.loc[pd.Series(told, index=rows.index, dtype=bool)]
+    left = rows.groupby(["dimension", "value"])["left_since"].cumsum()
+    kept = rows[~left.map(lambda count: is_small(count, least)).astype(bool)]
     for name, dimensions, order in (("survival", ("all", "brand"), ("all", *ON_PAPER)), ("plans", ("plan",), ())):
         of = kept[kept["dimension"].isin(dimensions)]
         if len(of):

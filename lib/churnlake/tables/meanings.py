@@ -8,11 +8,12 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from churnlake.indicators import INDICATORS
+from churnlake.indicators.units import FLAG
 from churnlake.tables.circles import MEMBERS, NEIGHBOURS
 from churnlake.tables.features import DECLINES
 from churnlake.tables.stages import SIGN_MEANINGS, STAGES_AT_END
 
-FLAGS = {i.name for i in INDICATORS if i.unit.name == "1 yes, 0 no"} | {f"sign_{name}" for name in SIGN_MEANINGS}
+FLAGS = {i.name for i in INDICATORS if i.unit == FLAG} | {f"sign_{name}" for name in SIGN_MEANINGS}
 """Features that hold or do not."""
 FAR, CLEAR = 3.0, 1.0
 """Standard deviations from which on a feature is far from, and clearly away from, that of most."""
